@@ -1,0 +1,46 @@
+# Every target sets up what it needs: a virtual environment and, when root, Debian packages.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.locked
+ONCE ?=
+PORT ?= 8080
+
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements/dev.lock pyproject.toml .ci/setup
+	@.ci/setup $(VENV)
+	@touch $@
+
+setup: $(STAMP) ## Install what everything else needs.
+
+demo: setup ## Publish the sample library, sync a box from it, serve it (ONCE=1: check and stop).
+	@$(BIN)/kexia demo $(if $(ONCE),--once,) --port $(PORT)
+
+check: setup ## Lint, types, import contracts, unit tests (under 90 seconds).
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -n 2 -m "not slow and not e2e"
+
+test: setup ## Everything a change must pass.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 -m "not slow" --cov --cov-report=term
+
+test-full: setup ## The long runs too: crashes, conformance.
+	$(BIN)/pytest -m "slow or not slow" -n 2
+
+bench: setup ## Measure beside the peers.
+	$(BIN)/python -m tests.bench
+
+lock: ## Renew the lock files.
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml -o requirements/runtime.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml --group dev -o requirements/dev.lock
+
+.PHONY: help setup demo check test test-full bench lock

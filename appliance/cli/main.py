@@ -1,0 +1,45 @@
+"""``kexia``: hands each group of commands to its module; the last line of defence for errors."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from appliance.cli.console import EXIT_CODES, fail
+from appliance.version import VERSION
+from sync.errors import KexiaError
+
+app = typer.Typer(
+    name="kexia",
+    help="Kexia 课匣: an offline-first lesson cache for rural teaching points.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"kexia {VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _kexia(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Kexia 课匣: an offline-first lesson cache for rural teaching points."""
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one clear line and its exit code."""
+    try:
+        app()
+    except KexiaError as error:
+        fail(error, as_json="--json" in sys.argv)
+    except KeyboardInterrupt:
+        sys.stderr.write("kexia: interrupted; what was done is kept, run the same command again\n")
+        raise SystemExit(130) from None

@@ -1,0 +1,1 @@
+"""Images: what a technician writes to a card so that a box can start."""

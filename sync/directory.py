@@ -1,0 +1,194 @@
+"""The directory: a publisher's signed list of collections, and what each one's files are. Pure.
+
+Format 1: canonical JSON in one zstd frame. TUF signs the stored bytes; everything the directory
+names, it names by digest and length, so a plan of any collection needs no other trust.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sync import canonical, compression
+from sync.digest import Digest, parse_digest
+from sync.errors import FormatError
+
+FORMAT = "kexia-directory-1"
+MAX_STORED = 16 * 2**20
+"""Longest stored directory a box reads, in bytes."""
+MAX_PLAIN = 64 * 2**20
+CODE = re.compile(r"[0-9]{2,18}|[a-z][a-z0-9-]{1,31}")
+"""A publisher's code: an administrative division code (43, 430121) or a name (cn, demo)."""
+COLLECTION = re.compile(r"(?P<code>[a-z0-9-]{2,32})/(?P<name>[a-z0-9][a-z0-9.-]{0,63})")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of the repository: the digest of its bytes, which is its name, and its length."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRef:
+    """Where a feed is, and what it holds once decompressed."""
+
+    stored: Stored
+    plain: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class PackRef:
+    """A pack and its table."""
+
+    pack: Stored
+    table: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionEntry:
+    """One collection as the directory lists it: enough to choose it, plan it and find its files."""
+
+    id: str
+    title: str
+    dimensions: dict[str, tuple[str, ...]]
+    """Codes of stage, grade, subject, press, book … (several for combined classes)."""
+    edition: int
+    """1 for the first; grows by one with every change."""
+    lessons: int
+    size: int
+    """Bytes of all its resources."""
+    feed: FeedRef
+    packs: tuple[PackRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What a publisher offers. ``reinstated`` lifts withdrawals by their number."""
+
+    code: str
+    name: str
+    collections: tuple[CollectionEntry, ...]
+    reinstated: tuple[int, ...] = ()
+
+    def entry(self, collection: str) -> CollectionEntry | None:
+        """The entry of that id, if it is offered."""
+        return next((entry for entry in self.collections if entry.id == collection), None)
+
+
+def feed_name(feed: FeedRef) -> str:
+    """Name of a feed in the repository."""
+    return f"feeds/{feed.stored.digest[:2]}/{feed.stored.digest}"
+
+
+def table_name(table: Stored) -> str:
+    """Name of a table in the repository."""
+    return f"tables/{table.digest[:2]}/{table.digest}"
+
+
+def pack_name(pack: Stored) -> str:
+    """Name of a pack in the repository."""
+    return f"packs/{pack.digest[:2]}/{pack.digest}.pack"
+
+
+def encode(directory: Directory) -> bytes:
+    """Stored bytes of ``directory``; the same directory gives the same bytes."""
+    return compression.compress(canonical.dumps(_to_json(directory)))
+
+
+def decode(stored: bytes) -> Directory:
+    """Read proved bytes; raises FormatError, also for collections outside the publisher's code."""
+    size = compression.content_size(stored, limit=MAX_PLAIN, what="directory")
+    plain = compression.decompress(stored, size=size, what="directory")
+    value = canonical.loads(plain, what="directory")
+    if value.get("format") != FORMAT:
+        raise FormatError(
+            f"directory: format {value.get('format')!r} is not {FORMAT}",
+            hint="this box may be too old for this publisher; update its system",
+        )
+    try:
+        return _from_json(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"directory: a field is missing or of the wrong kind ({error})"
+        ) from error
+
+
+def check_collection_id(collection: str, *, code: str) -> None:
+    """Raise FormatError unless ``collection`` is an id that begins with ``code``."""
+    match = COLLECTION.fullmatch(collection)
+    if match is None:
+        raise FormatError(f"{collection[:80]!r} is no collection id (code/name)")
+    if match["code"] != code:
+        raise FormatError(
+            f"collection {collection} lies outside its publisher's code {code}",
+            hint="a publisher may only offer collections whose id begins with its own code",
+        )
+
+
+def _to_json(directory: Directory) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "code": directory.code,
+        "name": directory.name,
+        "reinstated": sorted(directory.reinstated),
+        "collections": [
+            {
+                "id": entry.id,
+                "title": entry.title,
+                "dimensions": {key: list(codes) for key, codes in entry.dimensions.items()},
+                "edition": entry.edition,
+                "lessons": entry.lessons,
+                "size": entry.size,
+                "feed": {"stored": _pair(entry.feed.stored), "plain": _pair(entry.feed.plain)},
+                "packs": [
+                    {"pack": _pair(ref.pack), "table": _pair(ref.table)} for ref in entry.packs
+                ],
+            }
+            for entry in sorted(directory.collections, key=lambda entry: entry.id)
+        ],
+    }
+
+
+def _pair(stored: Stored) -> list[object]:
+    return [stored.digest, stored.size]
+
+
+def _from_json(value: dict[str, object]) -> Directory:
+    code, name = canonical.as_text(value["code"]), canonical.as_text(value["name"])
+    if not CODE.fullmatch(code):
+        raise FormatError(f"directory: {code[:80]!r} is no publisher code")
+    entries = tuple(_entry(item, code=code) for item in canonical.as_list(value["collections"]))
+    if len({entry.id for entry in entries}) != len(entries):
+        raise FormatError("directory: a collection is listed twice")
+    reinstated = tuple(map(canonical.as_count, canonical.as_list(value["reinstated"])))
+    return Directory(code, name, entries, reinstated)
+
+
+def _entry(item: object, *, code: str) -> CollectionEntry:
+    fields = canonical.as_object(item)
+    collection = canonical.as_text(fields["id"])
+    check_collection_id(collection, code=code)
+    feed = canonical.as_object(fields["feed"])
+    return CollectionEntry(
+        id=collection,
+        title=canonical.as_text(fields["title"]),
+        dimensions={
+            key: tuple(canonical.as_text(tag) for tag in canonical.as_list(tags))
+            for key, tags in canonical.as_object(fields["dimensions"]).items()
+        },
+        edition=canonical.as_count(fields["edition"]),
+        lessons=canonical.as_count(fields["lessons"]),
+        size=canonical.as_count(fields["size"]),
+        feed=FeedRef(_stored(feed["stored"]), _stored(feed["plain"])),
+        packs=tuple(_pack_ref(ref) for ref in canonical.as_list(fields["packs"])),
+    )
+
+
+def _stored(value: object) -> Stored:
+    digest, size = canonical.as_list(value)
+    return Stored(parse_digest(digest), canonical.as_count(size))
+
+
+def _pack_ref(value: object) -> PackRef:
+    fields = canonical.as_object(value)
+    return PackRef(_stored(fields["pack"]), _stored(fields["table"]))

@@ -1,0 +1,106 @@
+"""The feed: the canonical file that describes one edition of a collection. Pure.
+
+Format 1, plain: a line ``kexia-feed-1``, a line of canonical JSON (collection, edition, number of
+resources, bytes of lessons), one line ``<sha256> <size>`` per resource in the order of the
+lessons, then the lessons block, which only ``catalog`` understands. Stored: one zstd frame.
+"""
+
+from dataclasses import dataclass
+
+from sync import canonical, compression
+from sync.digest import Digest, parse_digest, sha256
+from sync.directory import FeedRef, Stored
+from sync.errors import FormatError
+
+MAGIC = b"kexia-feed-1"
+MAX_STORED = 32 * 2**20
+"""Longest stored feed a box reads, in bytes (about 500,000 resources)."""
+MAX_PLAIN = 128 * 2**20
+MAX_RESOURCES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One file of the edition."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One edition: its resources, each once, and its lessons as an opaque block."""
+
+    collection: str
+    edition: int
+    resources: tuple[Resource, ...]
+    lessons: bytes
+
+    def same_content(self, other: "Feed") -> bool:
+        """True if both describe the same state, whatever their edition numbers."""
+        return self.resources == other.resources and self.lessons == other.lessons
+
+
+def encode(feed: Feed) -> tuple[bytes, FeedRef]:
+    """Stored bytes of ``feed`` and the reference the directory gives to them."""
+    header = {
+        "collection": feed.collection,
+        "edition": feed.edition,
+        "resources": len(feed.resources),
+        "lessons": len(feed.lessons),
+    }
+    lines = [MAGIC, canonical.dumps(header)]
+    lines += [f"{resource.digest} {resource.size}".encode() for resource in feed.resources]
+    plain = b"\n".join(lines) + b"\n" + feed.lessons
+    stored = compression.compress(plain)
+    return stored, FeedRef(
+        stored=Stored(sha256(stored), len(stored)), plain=Stored(sha256(plain), len(plain))
+    )
+
+
+def decode(stored: bytes, ref: FeedRef) -> Feed:
+    """Read stored bytes whose digest was proved; raises FormatError."""
+    if ref.plain.size > MAX_PLAIN:
+        raise FormatError(f"feed: {ref.plain.size} bytes, at most {MAX_PLAIN} are allowed")
+    plain = compression.decompress(stored, size=ref.plain.size, what="feed")
+    if sha256(plain) != ref.plain.digest:
+        raise FormatError("feed: decompressed content has another digest than signed")
+    magic, _, rest = plain.partition(b"\n")
+    if magic != MAGIC:
+        raise FormatError(
+            f"feed: starts with {magic[:32]!r}, not {MAGIC!r}",
+            hint="this box may be too old for this publisher; update its system",
+        )
+    line, _, body = rest.partition(b"\n")
+    header = canonical.loads(line, what="feed header")
+    try:
+        collection, edition = (
+            canonical.as_text(header["collection"]),
+            canonical.as_count(header["edition"]),
+        )
+        count, length = (
+            canonical.as_count(header["resources"]),
+            canonical.as_count(header["lessons"]),
+        )
+        resources, start = _resources(body, count)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"feed: a field is missing or of the wrong kind ({error})") from error
+    if len(body) - start != length:
+        raise FormatError(f"feed: {len(body) - start} bytes of lessons, header says {length}")
+    return Feed(collection, edition, resources, body[start:])
+
+
+def _resources(body: bytes, count: int) -> tuple[tuple[Resource, ...], int]:
+    if count > MAX_RESOURCES:
+        raise FormatError(f"feed: {count} resources, at most {MAX_RESOURCES} are allowed")
+    found: dict[Digest, Resource] = {}
+    start = 0
+    for _ in range(count):
+        end = body.index(b"\n", start, start + 96)
+        digest, size = body[start:end].decode("ascii").split(" ")
+        resource = Resource(parse_digest(digest), int(size))
+        if str(resource.size) != size or resource.size < 0 or resource.digest in found:
+            raise FormatError(f"feed: bad or repeated resource line {body[start:end]!r}")
+        found[resource.digest] = resource
+        start = end + 1
+    return tuple(found.values()), start

@@ -1,0 +1,120 @@
+"""Durability: the one durable write and the one atomic switch. No other code syncs or renames."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sync.errors import KexiaError, MediumFailing, NoRoom
+
+PARTIAL = ".partial"
+"""Suffix of a file being written; whoever finds one at start may remove it."""
+
+
+def write_durably(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
+    """Write ``data`` so that after a power cut ``path`` holds all of it or what it held before."""
+    with durable_file(path, mode=mode) as file:
+        for block in (data,) if isinstance(data, bytes) else data:
+            file.write(block)
+
+
+@contextmanager
+def durable_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file that takes the name ``path`` when the block ends well, and goes when it fails."""
+    make_folder(path.parent)
+    partial = path.with_name(path.name + PARTIAL)
+    with disk_errors(path):
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        rename_durably(partial, path)
+
+
+def rename_durably(source: Path, path: Path) -> None:
+    """Give a finished and synced file (or folder) its name, and sync the folder that holds it."""
+    with disk_errors(path):
+        source.replace(path)
+        sync_folder(path.parent)
+
+
+def switch(link: Path, target: str) -> None:
+    """Point the symbolic link ``link`` at ``target`` in one atomic step."""
+    beside = link.with_name(link.name + PARTIAL)
+    beside.unlink(missing_ok=True)
+    with disk_errors(link):
+        beside.symlink_to(target)
+        rename_durably(beside, link)
+
+
+def sync_file(file: BinaryIO) -> None:
+    """Bring a file that goes on being written to the disk (staging, journals)."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in ``folder`` to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring every file and folder below ``folder`` to the disk (a tree written by a library)."""
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            path = Path(directory, name)
+            if path.is_symlink():
+                continue
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(directory))
+
+
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and the missing ones above it, durably."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with disk_errors(folder):
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def free_space(folder: Path) -> int:
+    """Bytes an ordinary user may still write on the file system of ``folder``."""
+    return shutil.disk_usage(folder).free
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the kernel's disk errors into ours: full disk (6), failing medium (8)."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def disk_error(path: Path, error: OSError) -> KexiaError:
+    """Our error for the kernel's ``error`` at ``path``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoom(
+            f"{path}: no room left on the disk",
+            hint="free some space or unpin a collection, then run the same command again",
+        )
+    if error.errno in (errno.EIO, errno.EROFS, errno.EUCLEAN):
+        return MediumFailing(
+            f"{path}: {error.strerror}", hint="the disk or card is failing; replace it"
+        )
+    return KexiaError(f"{path}: {error.strerror}")

@@ -1,0 +1,1 @@
+"""The publisher's side of the bytes: cut, stage, sign, publish, push."""

@@ -1,0 +1,70 @@
+"""The only door to other programs (rsync, ffprobe, pdftoppm, browsers in tests go round it)."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.errors import KexiaError, UsageError
+
+#: Debian package that brings each program we call, for the hint when it is missing.
+PACKAGES = {
+    "ffprobe": "ffmpeg",
+    "pdftoppm": "poppler-utils",
+    "pdfinfo": "poppler-utils",
+    "rsync": "rsync",
+    "ssh": "openssh-client",
+}
+
+
+class ProgramFailed(KexiaError):
+    """A program ended with an error or took too long; the fact holds its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a program left: its exit code and its two streams as bytes."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    timeout: float,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+    accept: tuple[int, ...] = (0,),
+) -> Finished:
+    """Run a program without a shell; raises UsageError if it is missing, ProgramFailed if it fails.
+
+    ``timeout`` in seconds; ``environment`` replaces the inherited one when given.
+    """
+    program = str(arguments[0])
+    path = shutil.which(program)
+    if path is None:
+        package = PACKAGES.get(program, program)
+        raise UsageError(f"{program} is not installed", hint=f"apt install {package}")
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, no shell; callers build it from checked parts
+            [path, *map(str, arguments[1:])],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env=None if environment is None else dict(environment),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProgramFailed(f"{program} took more than {timeout:.0f} s and was ended") from error
+    if done.returncode not in accept:
+        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        raise ProgramFailed(f"{program} failed with exit code {done.returncode}: {words[0][:300]}")
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def start(arguments: Sequence[str | Path]) -> "subprocess.Popen[bytes]":
+    """Start a program that goes on beside us, with our streams; the caller waits for it."""
+    return subprocess.Popen([str(argument) for argument in arguments])  # noqa: S603 - as above

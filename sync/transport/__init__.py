@@ -1,0 +1,1 @@
+"""Transports: each fetches named bytes of one repository; the caller proves them."""

@@ -1,0 +1,32 @@
+"""What every transport is: a way to read named bytes of one repository."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+BLOCK = 256 * 1024
+"""Bytes a stream yields at most at once."""
+
+
+class Transport(Protocol):
+    """Reads files of one repository by their relative names (``metadata/timestamp.json``).
+
+    Raises NotThere when the source answers but lacks the file, NoSource when it does not answer,
+    answers with something that is no repository (a captive portal), or breaks off for good.
+    Names are trusted (built by us), bytes are not: the caller proves them.
+    """
+
+    @property
+    def label(self) -> str:
+        """What messages call this source: its URL or folder."""
+        ...
+
+    def read(self, name: str, *, limit: int) -> bytes:
+        """The whole file; raises FormatError if it is longer than ``limit`` bytes."""
+        ...
+
+    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
+        """Exactly ``length`` bytes from ``offset`` in blocks; raises NoSource if they fall short.
+
+        Blocks already yielded stay good: the caller may ask again from where it got to.
+        """
+        ...
