@@ -132,20 +132,23 @@ def _to_json(directory: Directory) -> dict[str, object]:
         "name": directory.name,
         "reinstated": sorted(directory.reinstated),
         "collections": [
-            {
-                "id": entry.id,
-                "title": entry.title,
-                "dimensions": {key: list(codes) for key, codes in entry.dimensions.items()},
-                "edition": entry.edition,
-                "lessons": entry.lessons,
-                "size": entry.size,
-                "feed": {"stored": _pair(entry.feed.stored), "plain": _pair(entry.feed.plain)},
-                "packs": [
-                    {"pack": _pair(ref.pack), "table": _pair(ref.table)} for ref in entry.packs
-                ],
-            }
+            entry_value(entry)
             for entry in sorted(directory.collections, key=lambda entry: entry.id)
         ],
+    }
+
+
+def entry_value(entry: CollectionEntry) -> dict[str, object]:
+    """``entry`` as canonical JSON takes it; ``parse_entry`` reads it back."""
+    return {
+        "id": entry.id,
+        "title": entry.title,
+        "dimensions": {key: list(codes) for key, codes in entry.dimensions.items()},
+        "edition": entry.edition,
+        "lessons": entry.lessons,
+        "size": entry.size,
+        "feed": {"stored": _pair(entry.feed.stored), "plain": _pair(entry.feed.plain)},
+        "packs": [{"pack": _pair(ref.pack), "table": _pair(ref.table)} for ref in entry.packs],
     }
 
 
@@ -157,14 +160,17 @@ def _from_json(value: dict[str, object]) -> Directory:
     code, name = canonical.as_text(value["code"]), canonical.as_text(value["name"])
     if not CODE.fullmatch(code):
         raise FormatError(f"directory: {code[:80]!r} is no publisher code")
-    entries = tuple(_entry(item, code=code) for item in canonical.as_list(value["collections"]))
+    entries = tuple(
+        parse_entry(item, code=code) for item in canonical.as_list(value["collections"])
+    )
     if len({entry.id for entry in entries}) != len(entries):
         raise FormatError("directory: a collection is listed twice")
     reinstated = tuple(map(canonical.as_count, canonical.as_list(value["reinstated"])))
     return Directory(code, name, entries, reinstated)
 
 
-def _entry(item: object, *, code: str) -> CollectionEntry:
+def parse_entry(item: object, *, code: str) -> CollectionEntry:
+    """Read one entry; raises FormatError, or Key-, Type- or ValueError for a field that is wrong."""
     fields = canonical.as_object(item)
     collection = canonical.as_text(fields["id"])
     check_collection_id(collection, code=code)

@@ -1,0 +1,282 @@
+"""The box's configuration: its folder's layout and kexia.toml, parsed once at the border.
+
+Everything else gets these values as arguments; nothing else reads TOML or the environment.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import tomli_w
+
+from sync.directory import CODE, COLLECTION
+from sync.errors import UsageError
+from sync.files import write_durably
+
+HEADER = (
+    "# This box: whom it follows and what it keeps. `kexia box` rewrites this file; unknown\n"
+    "# fields are refused, so that a slip of the pen is seen.\n\n"
+)
+_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+_HINT = "mend kexia.toml, or see docs/box.md for its fields"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxPaths:
+    """Where things are below a box's folder."""
+
+    root: Path
+
+    @property
+    def config_file(self) -> Path:
+        """``kexia.toml``."""
+        return self.root / "kexia.toml"
+
+    @property
+    def roots(self) -> Path:
+        """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
+        return self.root / "roots"
+
+    @property
+    def generations(self) -> Path:
+        """``generations/<n>/``."""
+        return self.root / "generations"
+
+    @property
+    def current(self) -> Path:
+        """The link to the generation being served."""
+        return self.root / "current"
+
+    @property
+    def state_db(self) -> Path:
+        """What teachers make; belongs to ``serve`` and to no generation."""
+        return self.root / "state.db"
+
+    @property
+    def run(self) -> Path:
+        """What lives only as long as a process: socket and lease."""
+        return self.root / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The update process's socket."""
+        return self.run / "update.sock"
+
+    @property
+    def lease(self) -> Path:
+        """The sole right to write lessons."""
+        return self.run / "update.lease"
+
+    @property
+    def cache(self) -> Path:
+        """What may be removed at any time: page images, compressed pages."""
+        return self.root / "cache"
+
+    @property
+    def staging(self) -> Path:
+        """Partial transfers."""
+        return self.root / "staging"
+
+    @property
+    def scratch(self) -> Path:
+        """Copies of trust state that a source may still spoil; emptied by every sync."""
+        return self.root / "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """A publisher this box was told to follow: its root came with the box, not over the net."""
+
+    code: str
+    root: str
+    """File below the box's folder (``roots/43.root.json``)."""
+    urls: tuple[str, ...]
+    """Its own servers, in the order to try them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where ``serve`` listens: pages on ``port``, sites (content that is not ours) on another."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    site_port: int = 8081
+
+
+@dataclass(frozen=True, slots=True)
+class BoxConfig:
+    """kexia.toml, validated."""
+
+    name: str = "box"
+    demo: bool = False
+    """Accept demo keys; never on a production image."""
+    clock_is_set: bool = False
+    """The administrator vouches for the wall clock (an RTC, a GPS); else only NTP does."""
+    publishers: tuple[Publisher, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    """Collection ids, sorted."""
+    listen: Listen = Listen()
+
+    def subscribed(self, collections: Iterable[str]) -> "BoxConfig":
+        """This configuration with more subscriptions; raises UsageError for a bad id."""
+        wanted = {*self.subscriptions, *(_collection(item) for item in collections)}
+        return replace(self, subscriptions=tuple(sorted(wanted)))
+
+
+def load(paths: BoxPaths) -> BoxConfig:
+    """Read kexia.toml; raises UsageError naming what is wrong in it."""
+    try:
+        text = paths.config_file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{paths.root} is no box: it has no kexia.toml",
+            hint="make one with: kexia box init BOX --root ROOT.json --url URL",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{paths.config_file}: not UTF-8", hint=_HINT) from error
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise UsageError(f"{paths.config_file}: {error.fact}", hint=error.hint) from error
+
+
+def save(paths: BoxPaths, config: BoxConfig) -> None:
+    """Replace kexia.toml durably."""
+    write_durably(paths.config_file, encode(config).encode())
+
+
+def parse(text: str) -> BoxConfig:
+    """Parse kexia.toml's text; raises UsageError."""
+    try:
+        value = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"no TOML ({error})", hint=_HINT) from error
+    fields = _Fields("", value)
+    config = BoxConfig(
+        name=fields.text("name", "box"),
+        demo=fields.flag("demo"),
+        clock_is_set=fields.flag("clock_is_set"),
+        publishers=tuple(_publisher(item) for item in fields.tables("publishers")),
+        subscriptions=tuple(sorted({_collection(item) for item in fields.texts("subscriptions")})),
+        listen=_listen(fields.table("listen")),
+    )
+    fields.end()
+    codes = [publisher.code for publisher in config.publishers]
+    if len(set(codes)) != len(codes):
+        raise UsageError("a publisher's code stands twice", hint=_HINT)
+    return config
+
+
+def encode(config: BoxConfig) -> str:
+    """Text of kexia.toml; ``parse`` gives the same configuration back."""
+    value = {
+        "name": config.name,
+        "demo": config.demo,
+        "clock_is_set": config.clock_is_set,
+        "subscriptions": list(config.subscriptions),
+        "listen": {
+            "host": config.listen.host,
+            "port": config.listen.port,
+            "site_port": config.listen.site_port,
+        },
+        "publishers": [
+            {"code": item.code, "root": item.root, "urls": list(item.urls)}
+            for item in config.publishers
+        ],
+    }
+    return HEADER + tomli_w.dumps(value, multiline_strings=False)
+
+
+def _publisher(fields: "_Fields") -> Publisher:
+    publisher = Publisher(fields.text("code"), fields.text("root"), tuple(fields.texts("urls")))
+    fields.end()
+    if not CODE.fullmatch(publisher.code):
+        raise UsageError(f"{publisher.code!r} is no publisher's code", hint=_HINT)
+    path = PurePosixPath(publisher.root)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise UsageError(f"root {publisher.root!r} lies outside the box's folder", hint=_HINT)
+    for url in publisher.urls:
+        check_url(url)
+    return publisher
+
+
+def check_url(url: str) -> str:
+    """``url`` if it is one a box can fetch from; raises UsageError."""
+    if not _URL.fullmatch(url):
+        raise UsageError(
+            f"{url[:200]!r} is no http:// or https:// address", hint="give the repository's URL"
+        )
+    return url
+
+
+def _collection(item: str) -> str:
+    if not COLLECTION.fullmatch(item):
+        raise UsageError(
+            f"{item[:80]!r} is no collection id",
+            hint="ids look like 43/music-1a; `kexia box subscribe BOX` lists what is offered",
+        )
+    return item
+
+
+def _listen(fields: "_Fields") -> Listen:
+    standard = Listen()
+    listen = Listen(
+        fields.text("host", standard.host),
+        fields.port("port", standard.port),
+        fields.port("site_port", standard.site_port),
+    )
+    fields.end()
+    return listen
+
+
+class _Fields:
+    """A TOML table read field by field; whatever nobody asked for is refused at the end."""
+
+    def __init__(self, where: str, value: Mapping[str, object]) -> None:
+        self._where = where
+        self._left = dict(value)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._left.pop(name, default)
+        if not isinstance(value, str) or not value.strip():
+            raise self._wrong(name, "must be text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._left.pop(name, False)
+        if not isinstance(value, bool):
+            raise self._wrong(name, "must be true or false")
+        return value
+
+    def port(self, name: str, default: int) -> int:
+        value = self._left.pop(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 65536:
+            raise self._wrong(name, "must be a port from 0 to 65535")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        value = self._left.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(name, "must be a list of texts")
+        return value
+
+    def table(self, name: str) -> "_Fields":
+        value = self._left.pop(name, {})
+        if not isinstance(value, dict):
+            raise self._wrong(name, "must be a table")
+        return _Fields(f"{name}.", value)
+
+    def tables(self, name: str) -> list["_Fields"]:
+        value = self._left.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self._wrong(name, "must be a list of tables")
+        return [_Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
+
+    def end(self) -> None:
+        if self._left:
+            raise self._wrong(min(self._left), "is no field of this file")
+
+    def _wrong(self, name: str, what: str) -> UsageError:
+        return UsageError(f"{self._where}{name} {what}", hint=_HINT)
