@@ -16,6 +16,7 @@ $(STAMP): requirements/dev.lock pyproject.toml .ci/setup
 
 setup: $(STAMP) ## Install what everything else needs.
 
+demo: export KEXIA_DEMO_BEGAN := $(shell date +%s)
 demo: setup ## Publish the sample library, sync a box from it, serve it (ONCE=1: check and stop).
 	@$(BIN)/kexia demo $(if $(ONCE),--once,) --port $(PORT)
 

@@ -21,6 +21,9 @@ PACKAGES = {
 class ProgramFailed(KexiaError):
     """A program ended with an error or took too long; the fact holds its last words."""
 
+Process = subprocess.Popen[bytes]
+"""A program that runs beside us."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -65,6 +68,6 @@ def run(
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def start(arguments: Sequence[str | Path]) -> "subprocess.Popen[bytes]":
+def start(arguments: Sequence[str | Path]) -> Process:
     """Start a program that goes on beside us, with our streams; the caller waits for it."""
     return subprocess.Popen([str(argument) for argument in arguments])  # noqa: S603 - as above

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from appliance.cli.console import EXIT_CODES, fail
+from appliance.cli.demo import demo_command
 from appliance.version import VERSION
 from sync.errors import KexiaError
 
@@ -17,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command(name="demo")(demo_command)
 
 
 def _version(wanted: bool) -> None:
