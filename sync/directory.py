@@ -170,7 +170,7 @@ def _from_json(value: dict[str, object]) -> Directory:
 
 
 def parse_entry(item: object, *, code: str) -> CollectionEntry:
-    """Read one entry; raises FormatError, or Key-, Type- or ValueError for a field that is wrong."""
+    """Read one entry; raises FormatError, or Key-, Type- or ValueError for a wrong field."""
     fields = canonical.as_object(item)
     collection = canonical.as_text(fields["id"])
     check_collection_id(collection, code=code)
