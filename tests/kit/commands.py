@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 HEAD = """# Commands
 
 Generated from the command line itself: `python -m tests.kit.commands`. Every command has `--help`
-and, where a script would want it, `--json`: one object at the end, progress as JSON lines on stderr.
+and, where a script would want it, `--json` (one object at the end, progress on stderr).
 
 Exit codes: 0 done · 1 fault of ours · 2 wrong usage · 3 input refused (each fault listed) · 4 no
 source reachable (the box keeps serving) · 5 trust refused · 6 no room · 7 someone else holds the
