@@ -31,8 +31,7 @@ from sync.files import (
 
 RECORD = "generation.json"
 MAX_RECORD = 64 * 2**20
-_PROVED_AT_OPEN = "trust/"
-"""These are small and guard against rollback; everything else is checked by its size at open."""
+TRUST = "trust"
 
 
 class GenerationDamaged(KexiaError):
@@ -59,7 +58,7 @@ class Generation:
 
     def trust(self, publisher_id: str) -> Path:
         """The trust state of that publisher (may not exist)."""
-        return self.folder / "trust" / publisher_id
+        return self.folder / TRUST / publisher_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Draft:
 
     def trust(self, publisher_id: str) -> Path:
         """Where that publisher's trust state goes."""
-        return self.folder / "trust" / publisher_id
+        return self.folder / TRUST / publisher_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +119,32 @@ def survey(paths: BoxPaths) -> Survey:
 
 
 def open_generation(folder: Path) -> Generation:
-    """Open one; raises GenerationDamaged unless its record holds and its files look like it.
+    """Open one; raises GenerationDamaged unless its record holds and its files have their sizes.
 
-    Trust files are proved by digest, the catalogue and the index only by size: they are large,
-    and ``prove`` does that in idle hours.
+    Trust files are left to ``prove_trust``: a lost one is the update's trouble, the pages need
+    none of them. Digests of the large files are for ``prove``, in idle hours.
     """
     record = read_record(folder)
     for seal in record.files:
-        _check_size(folder, seal)
-        if seal.path.startswith(_PROVED_AT_OPEN):
-            _check_digest(folder, seal)
+        if not seal.path.startswith(f"{TRUST}/"):
+            _check_size(folder, seal)
     return Generation(record.number, folder, record)
+
+
+def prove_trust(generation: Generation, publisher_id: str) -> Path:
+    """The publisher's trust state, every byte proved; raises GenerationDamaged.
+
+    An empty or missing folder is a publisher the box had not met when it made the generation.
+    """
+    for seal in generation.record.files:
+        if seal.path.startswith(f"{TRUST}/{publisher_id}/"):
+            _check_digest(generation.folder, seal)
+    return generation.trust(publisher_id)
 
 
 def prove(generation: Generation) -> None:
     """Read every file of it; raises GenerationDamaged naming the first that was altered."""
     for seal in generation.record.files:
-        _check_size(generation.folder, seal)
         _check_digest(generation.folder, seal)
 
 
