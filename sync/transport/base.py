@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+from sync.errors import FormatError, NotThere
+
 BLOCK = 256 * 1024
 """Bytes a stream yields at most at once."""
 
@@ -30,3 +32,22 @@ class Transport(Protocol):
         Blocks already yielded stay good: the caller may ask again from where it got to.
         """
         ...
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """The parts of a relative name; raises NotThere for names no repository can hold.
+
+    Names are ours, but a part of some comes from signed files of others: never upwards.
+    """
+    parts = tuple(name.split("/"))
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise NotThere(f"{name[:120]!r} is no name of a repository")
+    return parts
+
+
+def too_long(label: str, name: str, *, limit: int) -> FormatError:
+    """The error for a file longer than it may be."""
+    return FormatError(
+        f"{label}: {name} is longer than the {limit} bytes allowed",
+        hint="the source altered or damaged it; sync from another source",
+    )
