@@ -1,5 +1,6 @@
 """The lessons block: what is written is read back, and nothing else passes."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,12 +116,12 @@ def any_lessons(draw: st.DrawFn) -> Lessons:
         parents = [None, *(chapter.id for chapter in chapters if chapter.textbook == book)]
         parent = draw(st.sampled_from(parents))
         chapters.append(Chapter(name, book, parent, draw(TEXT), draw(st.integers(0, 9))))
-    ids = st.sampled_from([chapter.id for chapter in chapters]) if chapters else st.nothing()
+    ids = [chapter.id for chapter in chapters]
     lesson = st.builds(
         Lesson,
         id=st.just(""),
         title=TEXT,
-        chapters=st.lists(ids, max_size=2).map(tuple),
+        chapters=(st.lists(st.sampled_from(ids)) if ids else st.just([])).map(tuple),
         stage=TEXTS,
         grades=TEXTS,
         subject=TEXT,
@@ -153,10 +154,8 @@ def test_a_damaged_block_is_refused_or_still_lessons(data: st.DataObject) -> Non
     block = bytearray(encode_lessons(LESSONS))
     for _ in range(data.draw(st.integers(1, 4))):
         block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(FormatError):
         assert isinstance(decode_lessons(bytes(block)), Lessons)
-    except FormatError as error:
-        assert "lessons" in error.fact
 
 
 @given(st.binary(max_size=200))
