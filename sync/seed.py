@@ -1,0 +1,27 @@
+"""Seeds: which resources, and through the kept tables which chunks, the library already holds."""
+
+from collections.abc import Iterable
+
+from sync.errors import ProofFailed
+from sync.library import Store
+from sync.pack import MAX_TABLE, Table, decode_table
+from sync.plan import Have
+
+
+def survey(store: Store, tables: Iterable[Table]) -> Have:
+    """What the library and staging hold; ``tables``: every known one, of old editions too.
+
+    Only names and sizes are read: a library file has its name because it was proved.
+    """
+    return Have(store.library.sizes(), tuple(tables), store.groups.sizes())
+
+
+def kept_tables(store: Store) -> tuple[Table, ...]:
+    """Every table the box keeps; a damaged one is removed, it will be fetched again if needed."""
+    tables: list[Table] = []
+    for digest in sorted(store.tables.digests()):
+        try:
+            tables.append(decode_table(store.tables.read(digest, limit=MAX_TABLE)))
+        except ProofFailed:
+            store.tables.remove(digest)
+    return tuple(tables)

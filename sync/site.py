@@ -1,0 +1,82 @@
+"""The site list: the canonical file list whose digest names a site. Pure.
+
+Format 1: lines ``<sha256> <size> <path>`` in UTF-8, each ended by a line feed, sorted by path.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sync.digest import Digest, parse_digest
+from sync.errors import FormatError
+
+ENTRY = "index.html"
+"""The page a site opens with; every site has one."""
+MAX_LIST = 16 * 2**20
+"""Longest list a box reads, in bytes."""
+MAX_PATH = 1024
+"""Longest path, in bytes of UTF-8; no part of it is longer than 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """One file of a site: its path below the site's folder, its digest, its size in bytes."""
+
+    path: str
+    digest: Digest
+    size: int
+
+
+def encode(files: Iterable[SiteFile]) -> bytes:
+    """The list of ``files``; raises FormatError for what ``decode`` would refuse."""
+    ordered = sorted(files, key=lambda file: file.path)
+    _check(ordered)
+    return "".join(f"{file.digest} {file.size} {file.path}\n" for file in ordered).encode()
+
+
+def decode(data: bytes) -> tuple[SiteFile, ...]:
+    """Read a proved list; raises FormatError unless it is canonical, safe and has an entry page."""
+    if len(data) > MAX_LIST:
+        raise FormatError(f"site list: {len(data)} bytes, at most {MAX_LIST} are allowed")
+    try:
+        lines = data.decode().split("\n")
+        files = tuple(_file(line) for line in lines[:-1])
+    except ValueError as error:
+        raise FormatError(f"site list: broken line ({error})") from error
+    if lines[-1] or encode(files) != data:
+        raise FormatError("site list: not in canonical order or spelling")
+    return files
+
+
+def _file(line: str) -> SiteFile:
+    digest, size, path = line.split(" ", 2)
+    return SiteFile(path, parse_digest(digest), int(size))
+
+
+def _check(files: Iterable[SiteFile]) -> None:
+    paths: set[str] = set()
+    folders: set[str] = set()
+    for file in files:
+        _check_path(file.path)
+        if file.path in paths or not 0 <= file.size < 2**63:
+            raise FormatError(f"site list: {file.path!r} stands twice or has a bad size")
+        paths.add(file.path)
+        parts = file.path.split("/")
+        folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    if ENTRY not in paths:
+        raise FormatError(f"site list: no {ENTRY}", hint=f"add an {ENTRY} at the top of the site")
+    if both := paths & folders:
+        raise FormatError(f"site list: {min(both)!r} is a file and a folder")
+
+
+def _check_path(path: str) -> None:
+    parts = path.split("/")
+    try:
+        long = len(path.encode()) > MAX_PATH or max(len(part.encode()) for part in parts) > 255
+    except UnicodeEncodeError as error:
+        raise FormatError(f"site list: {path[:80]!r} is no Unicode text") from error
+    odd = "\\" in path or any(ord(letter) < 32 or letter == "\x7f" for letter in path)
+    if long or odd or any(part in ("", ".", "..") for part in parts):
+        raise FormatError(
+            f"site list: unsafe path {path[:80]!r}",
+            hint="paths are relative, with '/' between the parts, without '.', '..' or backslash",
+        )
