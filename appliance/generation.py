@@ -214,8 +214,16 @@ def recover(paths: BoxPaths) -> tuple[str, ...]:
 
 
 def retire(paths: BoxPaths) -> tuple[Generation, ...]:
-    """Keep the two newest whole generations, remove the others; returns the kept, newest first."""
-    kept = survey(paths).whole[:2]
+    """Keep the newest whole generation and the one to go back to, remove the others.
+
+    That is the newest with other editions: one that only wrote down newer trust state must not
+    push the last good editions out. Returns the kept, newest first.
+    """
+    whole = survey(paths).whole
+    newest, older = whole[:1], whole[1:]
+    editions = newest[0].record.editions() if newest else frozenset()
+    others = sorted(older, key=lambda item: (item.record.editions() == editions, -item.number))
+    kept = (*newest, *others[:1])
     for folder in _folders(paths):
         if all(folder != generation.folder for generation in kept):
             condemned = folder.with_name(folder.name + PARTIAL)

@@ -66,6 +66,10 @@ class Record:
         """The collection of that id, if the generation holds it."""
         return next((item for item in self.collections if item.entry.id == collection), None)
 
+    def editions(self) -> frozenset[Digest]:
+        """The feeds it was made from: what tells one state of the lessons from another."""
+        return frozenset(item.entry.feed.stored.digest for item in self.collections)
+
 
 def encode(record: Record) -> bytes:
     """Bytes of generation.json."""

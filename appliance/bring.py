@@ -1,0 +1,210 @@
+"""Plan → fetch → apply for one publisher: its newest state whose bytes are all to be had.
+
+A candidate whose bytes are incomplete is given up for the next older one; what arrived is kept
+for the next sync. Bytes come from any source that answered, so a stick spares the line.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance.candidates import Candidate, Followed, Heard
+from appliance.decide import Answer, Offer, Policy, Wish, format_time, wish
+from appliance.record import Kept, PublisherState, Record
+from appliance.report import PlannedCollection, PlanReport, Problem
+from sync.apply import Applied, apply, check_room
+from sync.directory import CollectionEntry
+from sync.errors import Incomplete, KexiaError, MediumFailing, NoRoom, NoSource, TrustRefused
+from sync.fetch import fetch_feed, fetch_tables
+from sync.library import Store
+from sync.plan import Plan, Wanted, make_plan
+from sync.progress import Progress
+from sync.seed import kept_tables, survey
+from sync.transport.base import Transport
+from sync.transport.first import FirstOf
+from sync.trust import Trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is the same for every publisher of one sync."""
+
+    store: Store
+    policy: Policy
+    served: Record | None
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of one publisher: the state that is whole, or None if nothing was to be had."""
+
+    heard: Heard
+    chosen: Candidate | None
+    wish: Wish | None
+    applied: Applied
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def followed(self) -> Followed:
+        """Whose."""
+        return self.heard.followed
+
+    @property
+    def trusted(self) -> Trusted | None:
+        """What is trusted of it from now on: the chosen state, else the served one."""
+        return self.chosen.trusted if self.chosen else self.heard.served
+
+    def answer(self) -> Answer | None:
+        """Its part of the next generation; None if it keeps what it has."""
+        if self.chosen is None or self.wish is None:
+            return None
+        return Answer(
+            state=state_of(self.chosen.trusted),
+            collections=(
+                *self.wish.keep,
+                *(Kept(self.followed.id, entry) for entry in self.wish.take),
+            ),
+            withdrawn=withdrawn_of(self.chosen.trusted),
+        )
+
+    def trust_folder(self) -> Path | None:
+        """The scratch folder that becomes the publisher's trust state, if it was heard."""
+        return self.chosen.folder if self.chosen else None
+
+
+def bring(heard: Heard, desk: Desk) -> Arrival:
+    """The newest candidate of ``heard`` whose content is whole in the library when this returns."""
+    problems = list(heard.problems)
+    for candidate in heard.candidates:
+        try:
+            wanted, applied = _fulfil(candidate, heard, desk)
+        except NoRoom as error:
+            problems.append(Problem(heard.followed.code, error))
+            break
+        except (NoSource, MediumFailing, TrustRefused) as error:
+            problems.append(Problem(heard.followed.code, _given_up(candidate, error)))
+        else:
+            return Arrival(
+                heard, candidate, wanted, applied, tuple(problems), (*heard.notes, *wanted.notes)
+            )
+    return Arrival(heard, None, None, Applied(), tuple(problems), heard.notes)
+
+
+def plan_only(heard: Heard, desk: Desk) -> PlanReport:
+    """What ``bring`` would do with the newest candidate; only feeds and tables are fetched."""
+    report = PlanReport(notes=heard.notes, problems=heard.problems)
+    for candidate in heard.candidates[:1]:
+        wanted = _wish(candidate, desk)
+        report = replace(report, notes=(*report.notes, *wanted.notes), removed=wanted.drop)
+        try:
+            report = _planned(report, wanted, heard, desk)
+        except (NoSource, MediumFailing, TrustRefused, NoRoom) as error:
+            problem = Problem(heard.followed.code, error)
+            report = replace(report, problems=(*report.problems, problem))
+    return report
+
+
+def state_of(trusted: Trusted) -> PublisherState:
+    """What the record says of a publisher."""
+    return PublisherState(
+        id=trusted.publisher_id,
+        code=trusted.code,
+        name=trusted.directory.name,
+        versions=dict(trusted.versions),
+        signed_at=format_time(trusted.signed_at),
+    )
+
+
+def withdrawn_of(trusted: Trusted) -> frozenset[tuple[str, str]]:
+    """Lessons the publisher hides, of its own collections only."""
+    return frozenset(
+        (item.collection, item.lesson)
+        for item in trusted.withdrawals
+        if item.collection.startswith(f"{trusted.code}/")
+    )
+
+
+def _fulfil(candidate: Candidate, heard: Heard, desk: Desk) -> tuple[Wish, Applied]:
+    wanted = _wish(candidate, desk)
+    if not wanted.take:
+        return wanted, Applied()
+    refused: list[TrustRefused] = []
+    for transport in _orders(heard):
+        try:
+            plan = _plan(wanted, transport, desk)
+            return wanted, apply(plan, transport, desk.store, desk.progress)
+        except TrustRefused as error:
+            refused.append(error)  # altered bytes: perhaps the next source has the true ones
+    raise refused[0]
+
+
+def _wish(candidate: Candidate, desk: Desk) -> Wish:
+    trusted = candidate.trusted
+    offer = Offer(trusted.publisher_id, trusted.directory, trusted.held)
+    return wish(offer, desk.policy, desk.served)
+
+
+def _orders(heard: Heard) -> Iterator[Transport]:
+    """All sources together, each once as the first asked."""
+    transports = [source.transport for source in heard.sources]
+    for start in range(len(transports)):
+        yield FirstOf([*transports[start:], *transports[:start]])
+
+
+def _plan(wanted: Wish, transport: Transport, desk: Desk) -> Plan:
+    desk.progress.step("plan", total=len(wanted.take), unit="collections")
+    editions = [_wanted(entry, transport, desk) for entry in wanted.take]
+    return make_plan(editions, survey(desk.store, kept_tables(desk.store)))
+
+
+def _wanted(entry: CollectionEntry, transport: Transport, desk: Desk) -> Wanted:
+    feed = fetch_feed(entry, transport, desk.store)
+    tables = fetch_tables(entry, transport, desk.store)
+    desk.progress.advance(1)
+    return Wanted(entry, feed, tables)
+
+
+def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
+    if not wanted.take:
+        return report
+    transport = FirstOf([source.transport for source in heard.sources])
+    plan = _plan(wanted, transport, desk)
+    report = replace(
+        report,
+        collections=tuple(_planned_collection(one, plan) for one in plan.wanted),
+        files=plan.files,
+        bytes_to_fetch=plan.bytes_to_fetch,
+        bytes_reused=plan.bytes_reused,
+        room_needed=plan.room_needed,
+        requests=plan.requests,
+    )
+    try:
+        check_room(plan, desk.store)
+    except NoRoom as error:
+        problem = Problem(heard.followed.code, error)
+        return replace(report, problems=(*report.problems, problem))
+    return report
+
+
+def _planned_collection(one: Wanted, plan: Plan) -> PlannedCollection:
+    alone = make_plan([one], plan.have)
+    return PlannedCollection(
+        id=one.entry.id,
+        title=one.entry.title,
+        edition=one.entry.edition,
+        files=alone.files,
+        bytes_to_fetch=alone.bytes_to_fetch,
+        bytes_reused=alone.bytes_reused,
+    )
+
+
+def _given_up(candidate: Candidate, error: KexiaError) -> KexiaError:
+    if not isinstance(error, NoSource):
+        return error
+    where = candidate.source.label if candidate.source else "this box"
+    return Incomplete(
+        f"the state of {where} is not complete anywhere: {error.fact}",
+        hint="what has arrived is kept; sync again when the source is complete",
+    )

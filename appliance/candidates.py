@@ -1,0 +1,192 @@
+"""Trust: what each source of a publisher signs, heard in scratch copies, newest first.
+
+Nothing here becomes the box's trust state: a candidate's folder does so only in the generation
+that holds its content. So a half-copied newer stick never locks out a complete older one.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from appliance.report import Problem
+from appliance.sources import Kind, Source, Sources
+from sync.errors import KexiaError, MediumFailing, NoSource, TrustRefused
+from sync.files import make_folder
+from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, refresh
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """What the wall says, whether somebody set it, and the earliest time this code can live in."""
+
+    now: datetime
+    is_set: bool
+    build_time: datetime
+
+    def clock(self, served: Trusted | None) -> TrustClock:
+        """The clock one publisher is judged by.
+
+        The floor is that publisher's own signed time: no other publisher may age its roles.
+        """
+        signed = served.signed_at if served else self.build_time
+        return TrustClock(
+            wall=self.now, wall_is_set=self.is_set, floor=max(self.build_time, signed)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A publisher this box follows, whether configured or introduced by one above it."""
+
+    root: Root
+    urls: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The publisher's id."""
+        return self.root.publisher_id
+
+    @property
+    def code(self) -> str:
+        """The publisher's code."""
+        return self.root.code
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A state of a publisher's repository whose signatures hold."""
+
+    trusted: Trusted
+    folder: Path
+    """The scratch copy that holds it."""
+    source: Source | None
+    """Where it was heard; None for what the box serves already."""
+
+    @property
+    def version(self) -> int:
+        """The timestamp's version: the order of a publisher's states."""
+        return self.trusted.versions["timestamp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """All that was heard of one publisher."""
+
+    followed: Followed
+    served: Trusted | None
+    candidates: tuple[Candidate, ...]
+    """Newest first, each version once; the served state among them if a source answered."""
+    sources: tuple[Source, ...]
+    """Those that answered, carried ones first: bytes may come from any of them."""
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the box knows of a publisher before it asks: a folder to copy, and what it says."""
+
+    folder: Path
+    trusted: Trusted | None
+
+
+class Ear:
+    """Hears one publisher from source after source."""
+
+    def __init__(self, followed: Followed, known: Known, clock: TrustClock, demo: DemoKeys) -> None:
+        self._followed, self._known = followed, known
+        self._clock, self._demo = clock, demo
+        self._heard: list[Candidate] = []
+        self._silent: list[KexiaError] = []
+        self._sources: list[Source] = []
+        self._problems: list[Problem] = []
+        self._notes: list[str] = []
+        self._copies = 0
+
+    @property
+    def has_heard(self) -> bool:
+        """True once a source answered with a state that holds."""
+        return bool(self._heard)
+
+    def listen(self, source: Source) -> bool:
+        """Refresh a scratch copy of the trust state from ``source``; True if what came holds."""
+        folder = self._copy()
+        try:
+            trusted = refresh(
+                source.transport,
+                folder,
+                root=self._followed.root,
+                clock=self._clock,
+                demo=self._demo,
+            )
+        except RolledBack as error:
+            self._older(source, error)
+        except (NoSource, MediumFailing) as error:
+            self._silent.append(error)
+        except TrustRefused as error:
+            self._problems.append(Problem(self._followed.code, error))
+        else:
+            self._heard.append(Candidate(trusted, folder, source))
+            self._sources.append(source)
+            return True
+        return False
+
+    def heard(self) -> Heard:
+        """What all of it comes to."""
+        known, problems, notes = self._known, self._problems, self._notes
+        heard = list(self._heard)
+        if known.trusted is not None and self._sources:
+            heard.append(Candidate(known.trusted, known.folder, None))
+        if self._sources:
+            notes = notes + [error.fact for error in self._silent]
+        elif self._silent and not problems:
+            problems = [Problem(self._followed.code, _worst(self._silent))]
+        return Heard(
+            followed=self._followed,
+            served=known.trusted,
+            candidates=tuple(_newest_first(heard)),
+            sources=tuple(sorted(self._sources, key=lambda item: item.kind is not Kind.CARRIED)),
+            problems=tuple(problems),
+            notes=tuple(notes),
+        )
+
+    def _copy(self) -> Path:
+        known = self._known.folder
+        self._copies += 1
+        folder = known.with_name(f"{known.name}-{self._copies}")
+        make_folder(folder)
+        return Path(shutil.copytree(known, folder, dirs_exist_ok=True))
+
+    def _older(self, source: Source, error: RolledBack) -> None:
+        if source.kind is Kind.OWN:
+            self._problems.append(Problem(self._followed.code, error))
+        else:
+            self._sources.append(source)
+            self._notes.append(f"{source.label}: older than this box: nothing to do")
+
+
+def hear(ear: Ear, sources: Sources, followed: Followed, others: Iterable[str]) -> Heard:
+    """Listen to all that was carried here, then to the publisher's own servers until one answers;
+    if nobody did, to ``others``, the servers of publishers that may mirror it.
+    """
+    for source in sources.carried(followed.id):
+        ear.listen(source)
+    answered = any(ear.listen(source) for source in sources.own(followed.urls))
+    if not (answered or ear.has_heard):
+        any(ear.listen(source) for source in sources.mirrors(followed.id, others))
+    return ear.heard()
+
+
+def _newest_first(heard: Iterable[Candidate]) -> list[Candidate]:
+    """Each version once; of equal ones the first heard, so that a stick spares the line."""
+    by_version: dict[int, Candidate] = {}
+    for candidate in heard:
+        by_version.setdefault(candidate.version, candidate)
+    return [by_version[version] for version in sorted(by_version, reverse=True)]
+
+
+def _worst(errors: Sequence[KexiaError]) -> KexiaError:
+    """A failing medium says more than a silent source."""
+    return next((error for error in errors if isinstance(error, MediumFailing)), errors[0])

@@ -1,0 +1,138 @@
+"""What a technician sees at one glance: what is served, how old, what is wrong. Reads only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from appliance.config import BoxConfig, BoxPaths
+from appliance.generation import Generation, GenerationDamaged, prove_trust, survey
+from sync.files import free_space
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """A collection on the box."""
+
+    id: str
+    title: str
+    edition: int
+    lessons: int
+    size: int
+    """Bytes of all its resources."""
+    held: bool
+    """Rolled back here: a newer edition is awaited, or its release."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherStatus:
+    """A publisher the box has heard."""
+
+    code: str
+    name: str
+    signed_at: str
+    """When what the box holds of it was signed (UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The box at one moment."""
+
+    name: str
+    generation: int
+    """0: nothing yet."""
+    collections: tuple[CollectionStatus, ...]
+    publishers: tuple[PublisherStatus, ...]
+    missing: tuple[str, ...]
+    """Subscribed, but not on the box."""
+    withdrawn: int
+    other_generations: tuple[int, ...]
+    """Whole ones to roll back to."""
+    free: int
+    """Bytes."""
+    warnings: tuple[str, ...]
+
+    @property
+    def lessons(self) -> int:
+        """Lessons on the box, hidden ones included."""
+        return sum(collection.lessons for collection in self.collections)
+
+    def value(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "generation": self.generation,
+            "lessons": self.lessons,
+            "collections": [
+                {
+                    "id": item.id,
+                    "title": item.title,
+                    "edition": item.edition,
+                    "lessons": item.lessons,
+                    "size": item.size,
+                    "held": item.held,
+                }
+                for item in self.collections
+            ],
+            "publishers": [
+                {"code": item.code, "name": item.name, "signed_at": item.signed_at}
+                for item in self.publishers
+            ],
+            "missing": list(self.missing),
+            "withdrawn": self.withdrawn,
+            "other_generations": list(self.other_generations),
+            "free": self.free,
+            "warnings": list(self.warnings),
+        }
+
+
+def read_status(paths: BoxPaths, config: BoxConfig, generation: Generation | None) -> Status:
+    """The status of a box that serves ``generation``."""
+    found = survey(paths)
+    warnings = [error.fact for error in found.damaged]
+    others = tuple(item.number for item in found.whole if item != generation)
+    if generation is None:
+        return Status(
+            config.name, 0, (), (), config.subscriptions, 0, others, _free(paths), tuple(warnings)
+        )
+    record = generation.record
+    ids = {kept.entry.id for kept in record.collections}
+    return Status(
+        name=config.name,
+        generation=generation.number,
+        collections=_collections(generation, record.holds),
+        publishers=tuple(
+            PublisherStatus(state.code, state.name, state.signed_at) for state in record.publishers
+        ),
+        missing=tuple(item for item in config.subscriptions if item not in ids),
+        withdrawn=len(record.withdrawn),
+        other_generations=others,
+        free=_free(paths),
+        warnings=(*warnings, *_lost_trust(generation)),
+    )
+
+
+def _collections(generation: Generation, holds: Mapping[str, int]) -> tuple[CollectionStatus, ...]:
+    return tuple(
+        CollectionStatus(
+            id=kept.entry.id,
+            title=kept.entry.title,
+            edition=kept.entry.edition,
+            lessons=kept.entry.lessons,
+            size=kept.entry.size,
+            held=kept.entry.id in holds,
+        )
+        for kept in generation.record.collections
+    )
+
+
+def _lost_trust(generation: Generation) -> list[str]:
+    lost: list[str] = []
+    for state in generation.record.publishers:
+        try:
+            prove_trust(generation, state.id)
+        except GenerationDamaged as error:
+            lost.append(f"{error.fact}; the next sync mends it, rollback protection holds")
+    return lost
+
+
+def _free(paths: BoxPaths) -> int:
+    return free_space(paths.root)
