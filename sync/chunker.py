@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 from pyfastcdc import FastCDC
 
-from sync.recipe import MAX_CHUNK
-
 MIN_CHUNK = 16 * 1024
 AVERAGE_CHUNK = 64 * 1024
 """Aim of the cutting rule. Smaller chunks would find more to reuse, but a chunk costs 24 bytes of
 table, and at this size tables stay below 0.05 % of the content."""
+MAX_CHUNK = 256 * 1024
+"""Never above recipe.MAX_CHUNK, the longest a box accepts."""
 
 
 def cut(stream: BinaryIO) -> Iterator[bytes]:

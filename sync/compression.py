@@ -38,9 +38,7 @@ def content_size(frame: bytes, *, limit: int, what: str) -> int:
 def decompress(frame: bytes, *, size: int, what: str) -> bytes:
     """Decode exactly ``size`` bytes; raises FormatError for a broken frame."""
     try:
-        declared = zstandard.frame_content_size(frame)
-        if declared != size:
-            raise FormatError(f"{what}: frame declares {declared} bytes, signed were {size}")
+        _check_frame(frame, size=size, what=what)
         plain = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompress(
             frame, max_output_size=size, allow_extra_data=False
         )
@@ -49,3 +47,17 @@ def decompress(frame: bytes, *, size: int, what: str) -> bytes:
     if len(plain) != size:
         raise FormatError(f"{what}: frame held {len(plain)} bytes, signed were {size}")
     return plain
+
+
+def _check_frame(frame: bytes, *, size: int, what: str) -> None:
+    """Refuse a false size or a wide window; zstd itself checks windows only when streaming."""
+    parameters = zstandard.get_frame_parameters(frame)
+    if parameters.content_size != size:
+        raise FormatError(
+            f"{what}: frame declares {parameters.content_size} bytes, signed were {size}"
+        )
+    if parameters.window_size > MAX_WINDOW:
+        raise FormatError(
+            f"{what}: frame needs a window of {parameters.window_size} bytes, "
+            f"at most {MAX_WINDOW} are allowed"
+        )

@@ -74,17 +74,16 @@ def decode(stored: bytes, ref: FeedRef) -> Feed:
     line, _, body = rest.partition(b"\n")
     header = canonical.loads(line, what="feed header")
     try:
-        collection, edition = (
-            canonical.as_text(header["collection"]),
-            canonical.as_count(header["edition"]),
-        )
-        count, length = (
-            canonical.as_count(header["resources"]),
-            canonical.as_count(header["lessons"]),
-        )
-        resources, start = _resources(body, count)
+        return _from_parts(header, body)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"feed: a field is missing or of the wrong kind ({error})") from error
+
+
+def _from_parts(header: dict[str, object], body: bytes) -> Feed:
+    collection = canonical.as_text(header["collection"])
+    edition = canonical.as_count(header["edition"])
+    resources, start = _resources(body, canonical.as_count(header["resources"]))
+    length = canonical.as_count(header["lessons"])
     if len(body) - start != length:
         raise FormatError(f"feed: {len(body) - start} bytes of lessons, header says {length}")
     return Feed(collection, edition, resources, body[start:])
@@ -99,7 +98,8 @@ def _resources(body: bytes, count: int) -> tuple[tuple[Resource, ...], int]:
         end = body.index(b"\n", start, start + 96)
         digest, size = body[start:end].decode("ascii").split(" ")
         resource = Resource(parse_digest(digest), int(size))
-        if str(resource.size) != size or resource.size < 0 or resource.digest in found:
+        odd = str(resource.size) != size or not 0 <= resource.size < 2**63
+        if odd or resource.digest in found:
             raise FormatError(f"feed: bad or repeated resource line {body[start:end]!r}")
         found[resource.digest] = resource
         start = end + 1

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from random import Random
 
 from sync import feed as feeds
+from sync.apply import Applied, apply
 from sync.chunker import cut
 from sync.digest import sha256
 from sync.directory import CollectionEntry, PackRef, feed_name, pack_name, table_name
@@ -13,9 +15,23 @@ from sync.feed import Feed, Resource
 from sync.fetch import fetch_feed, fetch_tables
 from sync.library import Store
 from sync.pack import PackWriter
-from sync.plan import Wanted
-from sync.recipe import Chunk, ChunkId, Chunks, Recipe
+from sync.plan import Plan, Wanted, make_plan
+from sync.progress import Silent
+from sync.recipe import Chunk, ChunkId, Chunks, Recipe, chunk_id
+from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
+
+
+def noise(seed: int, size: int) -> bytes:
+    """Bytes no codec can shorten; the same on every machine."""
+    return Random(seed).randbytes(size)
+
+
+def text(seed: int, size: int) -> bytes:
+    """Bytes every codec can shorten."""
+    words = [b"lesson ", b"chapter ", "音乐".encode(), b"song\n", b"three "]
+    rng = Random(seed)
+    return b"".join(rng.choice(words) for _ in range(size // 3))[:size]
 
 
 def resource(data: bytes) -> Resource:
@@ -44,34 +60,8 @@ class Packed:
         stored, ref = feeds.encode(feed)
         self.write(feed_name(ref), stored)
         size = sum(one.size for one in feed.resources)
-        return CollectionEntry(
-            self.collection, "音乐", {}, feed.edition, 1, size, ref, tuple(self.packs)
-        )
-
-    def _write_pack(self, files: Sequence[bytes]) -> None:
-        out = BytesIO()
-        writer = PackWriter(out, level=self.level)
-        recipes = []
-        for data in files:
-            chunks = []
-            for piece in cut(BytesIO(data)):
-                chunk = self._add(writer, piece)
-                chunks.append(chunk)
-            if len(chunks) > 1:
-                recipes.append(Recipe(sha256(data), len(data), Chunks.of(chunks)))
-        table, ref = writer.finish(recipes)
-        self.write(pack_name(ref.pack), out.getvalue())
-        self.write(table_name(ref.table), table)
-        self.packs.append(ref)
-
-    def _add(self, writer: PackWriter, piece: bytes) -> Chunk:
-        from sync.recipe import chunk_id
-
-        name = chunk_id(piece)
-        if name in self.held:
-            return Chunk(name, len(piece))
-        self.held.add(name)
-        return writer.add(piece)
+        packs = tuple(self.packs)
+        return CollectionEntry(self.collection, "音乐", {}, feed.edition, 1, size, ref, packs)
 
     def write(self, name: str, data: bytes) -> Path:
         path = self.root / name
@@ -79,7 +69,46 @@ class Packed:
         path.write_bytes(data)
         return path
 
+    def _write_pack(self, contents: Sequence[bytes]) -> None:
+        out = BytesIO()
+        writer = PackWriter(out, level=self.level)
+        recipes = []
+        for data in contents:
+            chunks = Chunks.of([self._add(writer, piece) for piece in cut(BytesIO(data))])
+            if len(chunks) > 1:
+                recipes.append(Recipe(sha256(data), len(data), chunks))
+        table, ref = writer.finish(recipes)
+        self.write(pack_name(ref.pack), out.getvalue())
+        self.write(table_name(ref.table), table)
+        self.packs.append(ref)
+
+    def _add(self, writer: PackWriter, piece: bytes) -> Chunk:
+        chunk = Chunk(chunk_id(piece), len(piece))
+        if chunk.id not in self.held:
+            self.held.add(chunk.id)
+            writer.add(piece)
+        return chunk
+
 
 def want(entry: CollectionEntry, transport: Transport, store: Store) -> Wanted:
     feed = fetch_feed(entry, transport, store)
     return Wanted(entry, feed, fetch_tables(entry, transport, store))
+
+
+def plan_for(entries: Iterable[CollectionEntry], transport: Transport, store: Store) -> Plan:
+    wanted = [want(entry, transport, store) for entry in entries]
+    return make_plan(wanted, survey(store, kept_tables(store)))
+
+
+def bring(entry: CollectionEntry, transport: Transport, store: Store) -> Applied:
+    """Everything a box does with bytes: feed, tables, plan, apply."""
+    return apply(plan_for([entry], transport, store), transport, store, Silent())
+
+
+def holds(store: Store, contents: Iterable[bytes]) -> bool:
+    """True if the library has all of ``contents``, byte for byte."""
+    return all(
+        store.library.has(sha256(data))
+        and store.library.read(sha256(data), limit=len(data)) == data
+        for data in contents
+    )
