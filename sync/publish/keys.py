@@ -19,7 +19,11 @@ from sync.files import make_folder, write_durably
 
 KEY_MODE = 0o600
 FOLDER_MODE = 0o700
-PRIVATE_MARKS = (b"PRIVATE KEY-----", b"openssh-key-v1", b"PuTTY-User-Key-File")
+PRIVATE_MARKS = (
+    b"PRIVATE KEY-----",
+    b"PuTTY-User-Key-File",
+    b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70",  # Ed25519, PKCS 8 as DER
+)
 """What no file outside ``keys/`` may hold; ``push`` looks for them."""
 
 

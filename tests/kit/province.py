@@ -20,7 +20,7 @@ from sync.files import write_durably
 from sync.progress import Silent
 from sync.publish import promote, sign, stage
 from sync.publish.cut import CutRequest, Source
-from sync.publish.found import found
+from sync.publish.init import init_workspace
 from sync.publish.keys import KeyRing, KeyRole
 from sync.publish.promote import Night
 from sync.publish.stage import Candidate
@@ -80,7 +80,7 @@ class Province:
     ) -> "Province":
         """Found a publisher in ``folder/<code>``; without ``demo`` its keys are encrypted."""
         publisher = sign.Publisher(code, name, demo=demo)
-        workspace = found(folder / code, publisher, None if demo else PASSPHRASE, now)
+        workspace = init_workspace(folder / code, publisher, None if demo else PASSPHRASE, now)
         province = cls(folder, workspace, now)
         if not demo:
             province.ring = KeyRing(workspace.keys, ask=lambda _: PASSPHRASE)

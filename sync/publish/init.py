@@ -18,7 +18,9 @@ from sync.trust.notices import encode_held, encode_withdrawals
 Signers = dict[KeyRole, list[Signer]]
 
 
-def found(root: Path, publisher: Publisher, passphrase: bytes | None, now: datetime) -> Workspace:
+def init_workspace(
+    root: Path, publisher: Publisher, passphrase: bytes | None, now: datetime
+) -> Workspace:
     """Make the workspace ``root``; raises UsageError if something is there already.
 
     ``passphrase`` encrypts every key; demo keys go without. Number 1, the empty directory, is

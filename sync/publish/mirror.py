@@ -1,0 +1,140 @@
+"""Mirrors another publisher's repository byte for byte, so that its signatures stay unbroken.
+
+Verified as a box would (``sync.trust``), every file proved before it has its name, in the lawful
+order. A mirror vouches for nothing: boxes check it against the root they know by themselves.
+"""
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.digest import Digest, sha256
+from sync.directory import Stored
+from sync.errors import ProofFailed
+from sync.files import PARTIAL, durable_file, write_durably
+from sync.progress import Progress
+from sync.publish import sign
+from sync.publish.keys import KeyRole
+from sync.publish.order import Rank, passes
+from sync.publish.workspace import TIMESTAMP, Workspace, content, target_name
+from sync.transport.base import Transport
+from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh
+
+MAX_ROOT = 512_000
+"""Bytes of the longest root."""
+_TARGETS = ("directory", "rollout", "withdraw")
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What a mirroring brought; ``files`` and ``bytes`` count what was new."""
+
+    publisher_id: str
+    code: str
+    name: str
+    files: int
+    bytes: int
+
+
+def mirror(
+    workspace: Workspace,
+    source: Transport,
+    clock: TrustClock,
+    demo: DemoKeys,
+    progress: Progress,
+) -> Mirrored:
+    """Bring ``repository/mirrors/<publisher-id>/`` up to what ``source`` publishes.
+
+    Raises NoSource, TrustRefused for a source that is not what its root says, RolledBack for one
+    older than the mirror; the mirror stays as it was.
+    """
+    root = parse_root(source.read("metadata/1.root.json", limit=MAX_ROOT))
+    target = workspace.repository / "mirrors" / root.publisher_id
+    scratch = workspace.root / f"mirror{PARTIAL}"
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    trusted = refresh(source, scratch, root=root, clock=clock, demo=demo)
+    _refuse_older(target, trusted, source)
+    copied = _copy(source, target, trusted, _proved(scratch, trusted), progress)
+    shutil.rmtree(scratch)
+    return _mirrored(root, copied)
+
+
+def _mirrored(root: Root, copied: list[int]) -> Mirrored:
+    return Mirrored(root.publisher_id, root.code, root.name, len(copied), sum(copied))
+
+
+def _refuse_older(target: Path, trusted: Trusted, source: Transport) -> None:
+    if not (target / TIMESTAMP).is_file():
+        return
+    held = sign.read_roles(target / "metadata").version(KeyRole.TIMESTAMP)
+    if trusted.versions[KeyRole.TIMESTAMP] < held:
+        raise RolledBack(
+            f"{source.label} is older than the mirror of it here",
+            hint="nothing was changed; if this is the publisher's own address, ask there",
+        )
+
+
+def _proved(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
+    """Metadata and targets by their repository name: what ``refresh`` proved, byte for byte."""
+    files = {
+        f"metadata/{path.name}": path.read_bytes()
+        for path in (scratch / "root_history").glob("*.root.json")
+    }
+    for role in (*sign.LISTED, KeyRole.SNAPSHOT):
+        data = (scratch / f"{role}.json").read_bytes()
+        files[f"metadata/{trusted.versions[role]}.{role}.json"] = data
+    children = (f"roots/{child.code}.root.json" for child in trusted.children)
+    for path in (*_TARGETS, *children):
+        data = (scratch / path).read_bytes()
+        files[target_name(Stored(sha256(data), len(data)), path)] = data
+    return files | {TIMESTAMP: (scratch / "timestamp.json").read_bytes()}
+
+
+def _copy(
+    source: Transport,
+    target: Path,
+    trusted: Trusted,
+    proved: dict[str, bytes],
+    progress: Progress,
+) -> list[int]:
+    """Everything that is missing, in lawful order; returns the sizes of what was written."""
+    streamed = dict(content(trusted.directory.collections))
+    written: list[int] = []
+    for rank, names in passes([*streamed, *proved]):
+        missing = [name for name in names if not (target / name).is_file() or name == TIMESTAMP]
+        total = sum(streamed[name].size for name in missing) if rank is Rank.CONTENT else 0
+        progress.step(f"mirror {rank.name.lower()}", total=total)
+        for name in missing:
+            if rank is Rank.CONTENT:
+                _write_proved(target / name, source, name, streamed[name], progress)
+                written.append(streamed[name].size)
+            elif _write_changed(target / name, proved[name]):
+                written.append(len(proved[name]))
+    return written
+
+
+def _write_changed(path: Path, data: bytes) -> bool:
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    write_durably(path, data)
+    return True
+
+
+def _write_proved(
+    path: Path, source: Transport, name: str, stored: Stored, progress: Progress
+) -> None:
+    """Stream a file to the disk; it takes its name only if its digest is the signed one."""
+    proof = hashlib.sha256()
+    with durable_file(path) as file:
+        for block in source.stream(name, offset=0, length=stored.size):
+            proof.update(block)
+            file.write(block)
+            progress.advance(len(block))
+        if Digest(proof.hexdigest()) != stored.digest:
+            raise ProofFailed(
+                f"{source.label}: {name} is not what was signed",
+                hint="the source altered or damaged it; mirror from another source",
+            )
+
