@@ -6,7 +6,6 @@ for the next sync. Bytes come from any source that answered, so a stick spares t
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from appliance.candidates import Candidate, Followed, Heard
 from appliance.decide import Answer, Offer, Policy, Wish, format_time, wish
@@ -45,6 +44,8 @@ class Arrival:
     applied: Applied
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+    unfinished: tuple[CollectionEntry, ...] = ()
+    """Editions that began to come in and wait for their rest."""
 
     @property
     def followed(self) -> Followed:
@@ -67,29 +68,26 @@ class Arrival:
                 *(Kept(self.followed.id, entry) for entry in self.wish.take),
             ),
             withdrawn=withdrawn_of(self.chosen.trusted),
+            mended=self.heard.served is None or bool(self.chosen.trusted.repaired),
         )
-
-    def trust_folder(self) -> Path | None:
-        """The scratch folder that becomes the publisher's trust state, if it was heard."""
-        return self.chosen.folder if self.chosen else None
 
 
 def bring(heard: Heard, desk: Desk) -> Arrival:
     """The newest candidate of ``heard`` whose content is whole in the library when this returns."""
-    problems = list(heard.problems)
+    arrival = Arrival(heard, None, None, Applied(), heard.problems, heard.notes)
     for candidate in heard.candidates:
+        wanted = _wish(candidate, desk)
         try:
-            wanted, applied = _fulfil(candidate, heard, desk)
+            applied = _fulfil(wanted, heard, desk)
         except NoRoom as error:
-            problems.append(Problem(heard.followed.code, error))
-            break
+            return _with(arrival, error)
         except (NoSource, MediumFailing, TrustRefused) as error:
-            problems.append(Problem(heard.followed.code, _given_up(candidate, error)))
+            arrival = _with(arrival, _given_up(candidate, error))
+            arrival = replace(arrival, unfinished=(*arrival.unfinished, *wanted.take))
         else:
-            return Arrival(
-                heard, candidate, wanted, applied, tuple(problems), (*heard.notes, *wanted.notes)
-            )
-    return Arrival(heard, None, None, Applied(), tuple(problems), heard.notes)
+            notes = (*arrival.notes, *wanted.notes)
+            return replace(arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes)
+    return arrival
 
 
 def plan_only(heard: Heard, desk: Desk) -> PlanReport:
@@ -126,15 +124,19 @@ def withdrawn_of(trusted: Trusted) -> frozenset[tuple[str, str]]:
     )
 
 
-def _fulfil(candidate: Candidate, heard: Heard, desk: Desk) -> tuple[Wish, Applied]:
-    wanted = _wish(candidate, desk)
+def _with(arrival: Arrival, error: KexiaError) -> Arrival:
+    problem = Problem(arrival.followed.code, error)
+    return replace(arrival, problems=(*arrival.problems, problem))
+
+
+def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> Applied:
     if not wanted.take:
-        return wanted, Applied()
+        return Applied()
     refused: list[TrustRefused] = []
     for transport in _orders(heard):
         try:
             plan = _plan(wanted, transport, desk)
-            return wanted, apply(plan, transport, desk.store, desk.progress)
+            return apply(plan, transport, desk.store, desk.progress)
         except TrustRefused as error:
             refused.append(error)  # altered bytes: perhaps the next source has the true ones
     raise refused[0]

@@ -5,6 +5,7 @@ generation being served as it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -17,13 +18,14 @@ from catalog.errors import CatalogueError, IndexDamaged
 from catalog.index import build_index
 from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import decode_lessons
+from sync.directory import CollectionEntry
 from sync.errors import TrustRefused
 from sync.feed import Feed
 from sync.feed import decode as decode_feed
 from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress
-from sync.prune import Keep, Pruned, Staging, prune
+from sync.prune import Keep, Staging, prune
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +41,32 @@ class Bench:
 def build(bench: Bench, content: Content, trust: Mapping[str, Path]) -> Generation:
     """Make, seal and switch to the generation that holds ``content``.
 
-    ``trust``: the folder of each publisher's new trust state; it becomes the box's with the switch.
+    ``trust``: where each publisher's trust state lies; its copy becomes the box's with the switch.
     """
     draft = begin(bench.paths)
     try:
         _write_meaning(bench, content, draft)
-        _write_trust(bench.served, content, trust, draft)
+        _write_trust(content, trust, draft)
         return commit(bench.paths, draft, _record(draft, content))
     except BaseException:
         abandon(draft)
         raise
 
 
-def tidy(paths: BoxPaths, store: Store, staging: Staging) -> Pruned | None:
-    """Remove old generations, and what the kept ones do not need; None if a feed is damaged."""
-    try:
-        keep = _needed(store, retire(paths), staging)
-    except TrustRefused:
-        return None  # what it needs is unknown, so nothing goes; the next sync fetches the feed
-    return prune(store, keep)
+def tidy(paths: BoxPaths, store: Store, unfinished: Sequence[CollectionEntry]) -> None:
+    """Remove old generations and what neither the kept ones nor ``unfinished`` editions need.
+
+    Where a feed is damaged it is unknown what is needed, so nothing goes until it is whole again.
+    """
+    kept = retire(paths)
+    with suppress(TrustRefused):
+        prune(store, _needed(store, kept, unfinished))
 
 
-def read_feed(store: Store, kept: Kept) -> Feed:
+def read_feed(store: Store, entry: CollectionEntry) -> Feed:
     """The feed of an edition the box keeps; raises ProofFailed or FormatError."""
-    stored = kept.entry.feed.stored
-    return decode_feed(store.feeds.read(stored.digest, limit=stored.size), kept.entry.feed)
+    stored = entry.feed.stored
+    return decode_feed(store.feeds.read(stored.digest, limit=stored.size), entry.feed)
 
 
 def _write_meaning(bench: Bench, content: Content, draft: Draft) -> None:
@@ -97,7 +100,7 @@ def _ingest_and_index(
 
 
 def _edition(bench: Bench, kept: Kept) -> EditionContent:
-    lessons = decode_lessons(read_feed(bench.store, kept).lessons)
+    lessons = decode_lessons(read_feed(bench.store, kept.entry).lessons)
     bench.progress.advance(1)
     return EditionContent(
         publisher=code_of(kept.entry.id),
@@ -116,13 +119,10 @@ def _link(served: Generation, draft: Draft) -> None:
             target.hardlink_to(path)
 
 
-def _write_trust(
-    served: Generation | None, content: Content, trust: Mapping[str, Path], draft: Draft
-) -> None:
+def _write_trust(content: Content, trust: Mapping[str, Path], draft: Draft) -> None:
     for state in content.publishers:
-        folder = trust.get(state.id) or (served.trust(state.id) if served else None)
-        if folder is not None and folder.is_dir():
-            copytree(folder, draft.trust(state.id))
+        if state.id in trust:
+            copytree(trust[state.id], draft.trust(state.id))
 
 
 def _record(draft: Draft, content: Content) -> Record:
@@ -135,19 +135,18 @@ def _record(draft: Draft, content: Content) -> Record:
     )
 
 
-def _needed(store: Store, kept: Iterable[Generation], staging: Staging) -> Keep:
-    entries = {
-        item.entry.feed: item for generation in kept for item in generation.record.collections
-    }
-    feeds = [read_feed(store, item) for item in entries.values()]
+def _needed(
+    store: Store, kept: Iterable[Generation], unfinished: Sequence[CollectionEntry]
+) -> Keep:
+    entries = [item.entry for generation in kept for item in generation.record.collections]
+    begun = [entry for entry in unfinished if store.feeds.has(entry.feed.stored.digest)]
+    needed = {entry.feed: entry for entry in (*begun, *entries)}
+    feeds = (read_feed(store, entry) for entry in needed.values())
     return Keep(
         resources=frozenset(resource.digest for feed in feeds for resource in feed.resources),
-        feeds=frozenset(item.entry.feed.stored.digest for item in entries.values()),
+        feeds=frozenset(entry.feed.stored.digest for entry in needed.values()),
         tables=frozenset(
-            ref.table.digest
-            for generation in kept
-            for item in generation.record.collections
-            for ref in item.entry.packs
+            ref.table.digest for entry in (*unfinished, *entries) for ref in entry.packs
         ),
-        staging=staging,
+        staging=Staging.KEEP if unfinished else Staging.CLEAR,
     )

@@ -7,33 +7,13 @@ that holds its content. So a half-copied newer stick never locks out a complete 
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+from appliance.memory import Known
 from appliance.report import Problem
 from appliance.sources import Kind, Source, Sources
 from sync.errors import KexiaError, MediumFailing, NoSource, TrustRefused
-from sync.files import make_folder
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, refresh
-
-
-@dataclass(frozen=True, slots=True)
-class Wall:
-    """What the wall says, whether somebody set it, and the earliest time this code can live in."""
-
-    now: datetime
-    is_set: bool
-    build_time: datetime
-
-    def clock(self, served: Trusted | None) -> TrustClock:
-        """The clock one publisher is judged by.
-
-        The floor is that publisher's own signed time: no other publisher may age its roles.
-        """
-        signed = served.signed_at if served else self.build_time
-        return TrustClock(
-            wall=self.now, wall_is_set=self.is_set, floor=max(self.build_time, signed)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +64,6 @@ class Heard:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the box knows of a publisher before it asks: a folder to copy, and what it says."""
-
-    folder: Path
-    trusted: Trusted | None
-
-
 class Ear:
     """Hears one publisher from source after source."""
 
@@ -112,15 +84,8 @@ class Ear:
 
     def listen(self, source: Source) -> bool:
         """Refresh a scratch copy of the trust state from ``source``; True if what came holds."""
-        folder = self._copy()
         try:
-            trusted = refresh(
-                source.transport,
-                folder,
-                root=self._followed.root,
-                clock=self._clock,
-                demo=self._demo,
-            )
+            trusted, folder = self._refresh(source)
         except RolledBack as error:
             self._older(source, error)
         except (NoSource, MediumFailing) as error:
@@ -138,11 +103,11 @@ class Ear:
         known, problems, notes = self._known, self._problems, self._notes
         heard = list(self._heard)
         if known.trusted is not None and self._sources:
-            heard.append(Candidate(known.trusted, known.folder, None))
+            heard.append(Candidate(known.trusted, known.folders[0], None))
         if self._sources:
             notes = notes + [error.fact for error in self._silent]
-        elif self._silent and not problems:
-            problems = [Problem(self._followed.code, _worst(self._silent))]
+        elif not problems:
+            problems = [Problem(self._followed.code, _worst(self._silent, self._followed))]
         return Heard(
             followed=self._followed,
             served=known.trusted,
@@ -152,12 +117,31 @@ class Ear:
             notes=tuple(notes),
         )
 
-    def _copy(self) -> Path:
-        known = self._known.folder
+    def _refresh(self, source: Source) -> tuple[Trusted, Path]:
+        """From what is known; from the older generation's state if the newer cannot be mended."""
+        *damaged, last = self._known.folders
+        for known in damaged:
+            try:
+                return self._refresh_from(known, source)
+            except RolledBack:
+                raise
+            except TrustRefused:
+                continue  # damaged in two places
+        return self._refresh_from(last, source)
+
+    def _refresh_from(self, known: Path, source: Source) -> tuple[Trusted, Path]:
         self._copies += 1
-        folder = known.with_name(f"{known.name}-{self._copies}")
-        make_folder(folder)
-        return Path(shutil.copytree(known, folder, dirs_exist_ok=True))
+        folder = known.with_name(f"{known.name}.{self._copies}")
+        shutil.copytree(known, folder)
+        trusted = refresh(
+            source.transport,
+            folder,
+            root=self._followed.root,
+            clock=self._clock,
+            demo=self._demo,
+        )
+        _check_least(self._known, trusted, source)
+        return trusted, folder
 
     def _older(self, source: Source, error: RolledBack) -> None:
         if source.kind is Kind.OWN:
@@ -179,6 +163,15 @@ def hear(ear: Ear, sources: Sources, followed: Followed, others: Iterable[str]) 
     return ear.heard()
 
 
+def _check_least(known: Known, trusted: Trusted, source: Source) -> None:
+    """Raise RolledBack below what the box's records remember (a new root starts counts anew)."""
+    if not known.is_damaged or trusted.versions["root"] > known.least.get("root", 0):
+        return
+    for role, least in known.least.items():
+        if trusted.versions.get(role, 0) < least:
+            raise RolledBack(f"{source.label}: {role} is older than what this box has ({least})")
+
+
 def _newest_first(heard: Iterable[Candidate]) -> list[Candidate]:
     """Each version once; of equal ones the first heard, so that a stick spares the line."""
     by_version: dict[int, Candidate] = {}
@@ -187,6 +180,11 @@ def _newest_first(heard: Iterable[Candidate]) -> list[Candidate]:
     return [by_version[version] for version in sorted(by_version, reverse=True)]
 
 
-def _worst(errors: Sequence[KexiaError]) -> KexiaError:
+def _worst(errors: Sequence[KexiaError], followed: Followed) -> KexiaError:
     """A failing medium says more than a silent source."""
-    return next((error for error in errors if isinstance(error, MediumFailing)), errors[0])
+    nobody = NoSource(
+        f"publisher {followed.code} ({followed.root.name}): nobody to ask",
+        hint="it has no URL here and nothing of it was carried here: sync --from its medium",
+    )
+    failing = (error for error in errors if isinstance(error, MediumFailing))
+    return next(failing, next(iter(errors), nobody))

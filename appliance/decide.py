@@ -36,6 +36,8 @@ class Policy:
     subscriptions: tuple[str, ...]
     holds: Mapping[str, int]
     """Collection → edition rolled back from; only a newer one comes in."""
+    withdrawn: frozenset[tuple[str, str]] = frozenset()
+    """Lessons that a lost newer generation hid: hidden until their publisher speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Answer:
     state: PublisherState
     collections: tuple[Kept, ...]
     withdrawn: frozenset[tuple[str, str]]
+    mended: bool = False
+    """Its trust state was damaged and is whole again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Content:
     replaced: tuple[Kept, ...]
     """To be read in again: another edition, or lessons hidden or shown again."""
     removed: tuple[str, ...]
+    mended: bool = False
 
 
 def code_of(collection: str) -> str:
@@ -151,9 +156,8 @@ def compose(answers: Sequence[Answer], policy: Policy, served: Record | None) ->
     collections = [*silent, *(kept for answer in answers for kept in answer.collections)]
     ids = frozenset(kept.entry.id for kept in collections)
     hidden = [*(pair for answer in answers for pair in answer.withdrawn)]
-    hidden += [
-        pair for pair in (served.withdrawn if served else ()) if code_of(pair[0]) not in codes
-    ]
+    before = policy.withdrawn | (served.withdrawn if served else frozenset())
+    hidden += [pair for pair in before if code_of(pair[0]) not in codes]
     withdrawn = frozenset(pair for pair in hidden if pair[0] in ids)
     return Content(
         collections=tuple(sorted(collections, key=lambda kept: kept.entry.id)),
@@ -168,6 +172,7 @@ def compose(answers: Sequence[Answer], policy: Policy, served: Record | None) ->
                 if kept.entry.id not in ids
             )
         ),
+        mended=any(answer.mended for answer in answers),
     )
 
 
@@ -179,9 +184,9 @@ def is_worth_keeping(content: Content, served: Record | None) -> bool:
     """
     if served is None:
         return bool(content.collections or content.publishers)
-    if content.replaced or content.removed or content.withdrawn != served.withdrawn:
+    if content.mended or content.replaced or content.removed:
         return True
-    if dict(content.holds) != dict(served.holds):
+    if content.withdrawn != served.withdrawn or dict(content.holds) != dict(served.holds):
         return True
     known = {state.id: state for state in served.publishers}
     return any(_moved(known.get(state.id), state) for state in content.publishers)

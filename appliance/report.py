@@ -67,6 +67,51 @@ class PlanReport:
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def exit_code(self) -> int:
+        """0, or that of the worst problem."""
+        return worst(self.problems)
+
+    def value(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "collections": [
+                {
+                    "id": one.id,
+                    "title": one.title,
+                    "edition": one.edition,
+                    "files": one.files,
+                    "bytes_to_fetch": one.bytes_to_fetch,
+                    "bytes_reused": one.bytes_reused,
+                }
+                for one in self.collections
+            ],
+            "files": self.files,
+            "bytes_to_fetch": self.bytes_to_fetch,
+            "bytes_reused": self.bytes_reused,
+            "room_needed": self.room_needed,
+            "requests": self.requests,
+            "removed": list(self.removed),
+            "notes": list(self.notes),
+            "problems": [problem.value() for problem in self.problems],
+            "exit_code": self.exit_code,
+        }
+
+
+def together(reports: Sequence[PlanReport]) -> PlanReport:
+    """Several publishers' plans as one."""
+    return PlanReport(
+        collections=tuple(one for report in reports for one in report.collections),
+        files=sum(report.files for report in reports),
+        bytes_to_fetch=sum(report.bytes_to_fetch for report in reports),
+        bytes_reused=sum(report.bytes_reused for report in reports),
+        room_needed=max((report.room_needed for report in reports), default=0),
+        requests=sum(report.requests for report in reports),
+        removed=tuple(one for report in reports for one in report.removed),
+        notes=tuple(note for report in reports for note in report.notes),
+        problems=tuple(problem for report in reports for problem in report.problems),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

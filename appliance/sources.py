@@ -67,6 +67,10 @@ class Count:
         """What was added after ``before``."""
         return Count(self.bytes - before.bytes, self.requests - before.requests)
 
+    def plus(self, more: "Count") -> "Count":
+        """Both together."""
+        return Count(self.bytes + more.bytes, self.requests + more.requests)
+
 
 class Sources:
     """The locations of one sync."""

@@ -1,0 +1,192 @@
+"""One sync: trust → plan → fetch → apply → ingest → index → switch.
+
+Only who holds the lease may run it. What it does before the switch is of use to the next sync and
+unseen by ``serve``; killed at any instant, the box serves the old generation or the new one.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance.bring import Arrival, Desk, bring, plan_only
+from appliance.build import Bench, build, tidy
+from appliance.candidates import Ear, Followed, Heard, hear
+from appliance.config import BoxConfig, BoxPaths
+from appliance.decide import Answer, Content, Policy, compose, is_worth_keeping
+from appliance.follow import Part, Visit, configured, follow
+from appliance.generation import recover, survey
+from appliance.memory import publisher_states, readable_records, remember, trust_folder
+from appliance.record import Record
+from appliance.report import PlanReport, Problem, SyncReport, together
+from appliance.sources import Count, Network, Sources
+from sync.files import make_folder
+from sync.library import Store
+from sync.progress import Progress
+from sync.trust import DemoKeys, TrustClock, Trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a sync takes from the machine it runs on: the time, the ways out."""
+
+    clock: Callable[[], TrustClock]
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box at work: its folder, its configuration, its machine."""
+
+    paths: BoxPaths
+    config: BoxConfig
+    machine: Machine
+
+    @property
+    def store(self) -> Store:
+        """What it keeps by digest."""
+        return Store(self.paths.root)
+
+    @property
+    def demo(self) -> DemoKeys:
+        """Whether it takes publishers with demo keys."""
+        return DemoKeys.ACCEPT if self.config.demo else DemoKeys.REFUSE
+
+
+def sync(box: Box, carried: Sequence[str], progress: Progress) -> SyncReport:
+    """Bring in what the publishers sign and this box wants; ``carried``: folders or URLs.
+
+    A publisher or source that fails is a problem in the report; what was whole is served.
+    Raises KexiaError only for what stops everything (no room for the catalogue, a failing disk).
+    """
+    with _Round(box, carried, progress).begun() as work:
+        arrivals = work.each(work.bring)
+        content = compose(_answers(arrivals), work.policy, work.record)
+        if is_worth_keeping(content, work.record):
+            work.switch_to(content, arrivals)
+        return work.report(arrivals, content)
+
+
+def plan(box: Box, carried: Sequence[str], progress: Progress) -> PlanReport:
+    """What ``sync`` would do; fetches feeds and tables, changes nothing that is served."""
+    with _Round(box, carried, progress).begun() as work:
+        reports = work.each(work.plan)
+        return together([*reports, PlanReport(notes=work.warnings, problems=work.own_problems())])
+
+
+class _Round:
+    """One sync of one box, step by step."""
+
+    def __init__(self, box: Box, carried: Sequence[str], progress: Progress) -> None:
+        self._box, self._progress = box, progress
+        self._sources = Sources(box.machine.network, carried)
+        self._first, self._unusable = configured(box.paths, box.config)
+        self.warnings = recover(box.paths)
+        self._found = survey(box.paths)
+        self._served = self._found.whole[0] if self._found.whole else None
+        self._metadata = Count()
+        self._is_new = False
+        self.record = self._read_record()
+        self.policy = self._read_policy()
+
+    @contextmanager
+    def begun(self) -> Iterator["_Round"]:
+        """With an empty scratch folder, gone at the end."""
+        scratch = self._box.paths.scratch
+        shutil.rmtree(scratch, ignore_errors=True)
+        make_folder(scratch)
+        try:
+            yield self
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def each(self, visit: Visit[Part]) -> list[Part]:
+        """Visit every publisher this box follows."""
+        return follow(self._first, self._box.config, visit)
+
+    def bring(self, followed: Followed, others: Sequence[str]) -> tuple[Arrival, Trusted | None]:
+        """Trust → plan → fetch → apply, for one publisher."""
+        arrival = bring(self._hear(followed, others), self._desk)
+        return arrival, arrival.trusted
+
+    def plan(self, followed: Followed, others: Sequence[str]) -> tuple[PlanReport, Trusted | None]:
+        """Trust → plan, for one publisher."""
+        heard = self._hear(followed, others)
+        newest = heard.candidates[0].trusted if heard.candidates else heard.served
+        return plan_only(heard, self._desk), newest
+
+    def switch_to(self, content: Content, arrivals: Sequence[Arrival]) -> None:
+        """Ingest → index → switch; then what nobody needs any more goes."""
+        bench = Bench(self._box.paths, self._box.store, self._served, self._progress)
+        self._served = build(bench, content, self._trust(content, arrivals))
+        self._is_new = True
+        tidy(bench.paths, bench.store, [entry for one in arrivals for entry in one.unfinished])
+
+    def report(self, arrivals: Sequence[Arrival], content: Content) -> SyncReport:
+        """What came of it."""
+        total = self._sources.count()
+        taken = [entry for one in arrivals if one.wish for entry in one.wish.take]
+        problems = (problem for one in arrivals for problem in one.problems)
+        notes = (note for one in arrivals for note in one.notes)
+        return SyncReport(
+            generation=self._served.number if self._served else 0,
+            is_new=self._is_new,
+            editions={entry.id: entry.edition for entry in taken},
+            removed=content.removed,
+            withdrawn=len(content.withdrawn),
+            bytes_fetched=total.since(self._metadata).bytes,
+            metadata_bytes=self._metadata.bytes,
+            requests=total.requests,
+            bytes_reused=sum(one.applied.bytes_reused for one in arrivals),
+            resources_new=sum(one.applied.resources_new for one in arrivals),
+            notes=(*self.warnings, *notes),
+            problems=(*self.own_problems(), *problems),
+        )
+
+    def own_problems(self) -> tuple[Problem, ...]:
+        """Those of no publisher that was visited: a useless root, a useless medium."""
+        media = (Problem("", error) for error in self._sources.check_carried())
+        return (*self._unusable, *media)
+
+    def _hear(self, followed: Followed, others: Sequence[str]) -> Heard:
+        """Trust: what its sources sign, none of it durable yet."""
+        self._progress.step(f"trust {followed.code}", unit="files")
+        before = self._sources.count()
+        clock, demo = self._box.machine.clock(), self._box.demo
+        scratch = self._box.paths.scratch
+        known = remember(self._found, scratch, root=followed.root, clock=clock, demo=demo)
+        heard = hear(Ear(followed, known, clock, demo), self._sources, followed, others)
+        self._metadata = self._metadata.plus(self._sources.count().since(before))
+        return heard
+
+    def _read_record(self) -> Record | None:
+        """What the served generation was made from, with the newest known of each publisher."""
+        if self._served is None:
+            return None
+        known = self._served.record.publishers
+        newest = tuple(publisher_states(self._found, state.id)[0] for state in known)
+        return replace(self._served.record, publishers=newest)
+
+    def _read_policy(self) -> Policy:
+        number = self._served.number if self._served else 0
+        lost = (one for one in readable_records(self._found) if one.number > number)
+        return Policy(
+            subscriptions=self._box.config.subscriptions,
+            holds=self._served.record.holds if self._served else {},
+            withdrawn=frozenset(pair for one in lost for pair in one.withdrawn),
+        )
+
+    @property
+    def _desk(self) -> Desk:
+        return Desk(self._box.store, self.policy, self.record, self._progress)
+
+    def _trust(self, content: Content, arrivals: Sequence[Arrival]) -> dict[str, Path]:
+        """Where each publisher's trust state lies: as chosen now, else the newest kept."""
+        known = {state.id: trust_folder(self._found, state.id) for state in content.publishers}
+        chosen = {one.followed.id: one.chosen.folder for one in arrivals if one.chosen}
+        return {key: path for key, path in {**known, **chosen}.items() if path is not None}
+
+
+def _answers(arrivals: Sequence[Arrival]) -> list[Answer]:
+    return [answer for one in arrivals if (answer := one.answer()) is not None]
