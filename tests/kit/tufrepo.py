@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # no __all__
+from securesystemslib.signer import CryptoSigner, Key  # type: ignore[attr-defined]  # no __all__
 from tuf.api.metadata import (  # type: ignore[attr-defined]  # documented, no __all__
     DelegatedRole,
     Delegations,
     Metadata,
     MetaFile,
     Root,
-    Signed,
     Snapshot,
+    T,
     TargetFile,
     Targets,
     Timestamp,
@@ -147,7 +147,9 @@ class TufRepo:
         self.write("timestamp.json", timestamp, self.signers["timestamp"])
 
     def make_targets(self) -> Targets:
-        keys = {key.public_key.keyid: key.public_key for role in PATHS for key in self.keys[role]}
+        keys: dict[str, Key] = {
+            key.public_key.keyid: key.public_key for role in PATHS for key in self.keys[role]
+        }
         roles = {
             role: DelegatedRole(
                 role, [key.public_key.keyid for key in self.keys[role]], 1, True, paths=[path]
@@ -181,8 +183,8 @@ class TufRepo:
         stored.write_bytes(data)
         return target
 
-    def write(self, name: str, signed: Signed, signers: Iterable[CryptoSigner]) -> bytes:
-        metadata = Metadata(signed)
+    def write(self, name: str, signed: T, signers: Iterable[CryptoSigner]) -> bytes:
+        metadata = Metadata[T](signed)
         for signer in signers:
             metadata.sign(signer, append=True)
         data: bytes = metadata.to_bytes(SERIALIZER)
