@@ -1,0 +1,65 @@
+"""What can go wrong for a visitor, said so that a teacher knows what to do. Pure."""
+
+from dataclasses import dataclass
+
+from appliance.serve.render import N_
+from appliance.serve.state import NothingYet
+from catalog.errors import UnknownLesson
+from sync.errors import KexiaError
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A page for something that went wrong."""
+
+    status: int
+    code: str
+    """For programs: what the API calls it."""
+    what: str
+    do: str
+
+
+NOT_FOUND = Trouble(
+    404,
+    "not_found",
+    N_("This page is not here"),
+    N_("The lesson may have been withdrawn or replaced. Look for it among the textbooks."),
+)
+EMPTY = Trouble(
+    503,
+    "no_lessons_yet",
+    N_("This box has no lessons yet"),
+    N_("They appear here by themselves when the first import has finished."),
+)
+BUSY = Trouble(
+    503, "busy", N_("The box is busy"), N_("Wait a few seconds and open the page again.")
+)
+WRONG = Trouble(
+    500,
+    "fault",
+    N_("Something went wrong in the box"),
+    N_("Open the page again. If it stays like this, tell the technician when it happened."),
+)
+BAD = Trouble(
+    400, "bad_request", N_("This address cannot be understood"), N_("Begin again at the textbooks.")
+)
+FOREIGN = Trouble(
+    421,
+    "unknown_host",
+    N_("The box is not known by this name"),
+    N_("Open it by its address or by its name in the local network."),
+)
+METHOD = Trouble(405, "method_not_allowed", BAD.what, BAD.do)
+_BY_STATUS = {trouble.status: trouble for trouble in (NOT_FOUND, BUSY, WRONG, BAD, FOREIGN, METHOD)}
+
+
+def of_status(status: int) -> Trouble:
+    """The trouble an HTTP status stands for."""
+    return _BY_STATUS.get(status, BAD if status < 500 else WRONG)
+
+
+def of_error(error: KexiaError) -> Trouble:
+    """The trouble an error of ours is to a visitor."""
+    if isinstance(error, NothingYet):
+        return EMPTY
+    return NOT_FOUND if isinstance(error, UnknownLesson) else WRONG

@@ -1,0 +1,60 @@
+"""The interface's messages: found in code and templates, compiled: ``python -m tests.kit.messages``."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from appliance.language import DOMAIN, LOCALE, Language
+
+ROOT = Path(__file__).parents[2]
+METHODS = [("serve/templates/**.html", "jinja2.ext:babel_extract"), ("serve/**.py", "python")]
+KEYWORDS = {"_": None, "N_": None, "say": None, "ngettext": (1, 2), "count": (1, 2)}
+
+Message = str | tuple[str, str]
+
+
+def used() -> dict[Message, str]:
+    """Every message in the appliance's templates and code, with a place that uses it."""
+    found: dict[Message, str] = {}
+    for name, line, message, *_ in extract_from_dir(
+        ROOT / "appliance", method_map=METHODS, keywords=KEYWORDS
+    ):
+        found[(message[0], message[1]) if isinstance(message, tuple) else message] = (
+            f"{name}:{line}"
+        )
+    return found
+
+
+def po_file(language: Language) -> Path:
+    return LOCALE / language.folder / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def catalogue(language: Language) -> Catalog:
+    with po_file(language).open("rb") as file:
+        return read_po(file, locale=language.folder)
+
+
+def compiled(language: Language) -> bytes:
+    """Bytes of the .mo file that belongs to the .po file."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalogue(language))
+    return buffer.getvalue()
+
+
+def missing(language: Language) -> Iterator[Message]:
+    """Messages that are used and not translated."""
+    known = {message.id: message.string for message in catalogue(language)}
+    for message in used():
+        text = known.get(message)
+        if not text or (isinstance(text, tuple) and not all(text)):
+            yield message
+
+
+if __name__ == "__main__":
+    for each in Language:
+        po_file(each).with_suffix(".mo").write_bytes(compiled(each))
