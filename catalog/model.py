@@ -29,7 +29,7 @@ LESSON_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 NODE_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 """Id of a textbook or chapter, unique in its collection."""
 SUFFIX = re.compile(r"[a-z0-9]{1,8}")
-DURATION = re.compile(r"PT(?=\d)(\d{1,4}H)?(\d{1,4}M)?(\d{1,6}S)?")
+DURATION = re.compile(r"PT(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}S)?")
 """The ISO 8601 durations we write: hours, minutes and seconds."""
 
 

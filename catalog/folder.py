@@ -1,0 +1,144 @@
+"""The folder behind a sheet: which file a path in a cell means, and that it lies inside."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.sheet import SUFFIXES, WITH_IDS
+from sync.errors import Fault
+from sync.site import ENTRY
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_OLD_SHEETS = (".xls", ".et", ".xlsm", ".xlsb", ".numbers")
+
+
+class Misplaced(ValueError):
+    """A path that names no file of the folder: what is wrong with it, and the cure."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.cure = cure
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A source folder. Its listings are read once, so thousands of paths cost few system calls."""
+
+    root: Path
+    _listings: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+
+    def find(self, text: str) -> Path:
+        """The file, or the folder of a site, that ``text`` names; raises Misplaced."""
+        path = self.root
+        for part in _parts(text):
+            path /= self._name(path, part, text)
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise Misplaced(
+                f"{text!r} is a link to a place outside the folder", "copy the file itself here"
+            )
+        if path.is_dir() and not (path / ENTRY).is_file():
+            raise Misplaced(f"{text!r} is a folder without {ENTRY}", "name one file, or a site")
+        if not path.is_dir() and not path.is_file():
+            raise Misplaced(f"{text!r} is no ordinary file", "copy the file itself here")
+        return path
+
+    def _name(self, parent: Path, part: str, text: str) -> str:
+        """The name on the disk that ``part`` means, in whichever Unicode form it is stored."""
+        names = self._names(parent)
+        if part in names:
+            return part
+        alike = sorted(name for name in names if _folded(name) == _folded(part))
+        same = [name for name in alike if _composed(name) == _composed(part)]
+        if same:
+            return same[0]
+        if alike:
+            raise Misplaced(
+                f"{text!r}: on the disk, {part!r} is called {printable(alike[0])!r}",
+                "write upper and lower case as the file has them",
+            )
+        raise Misplaced(f"{text!r} is not there", "copy the file here or correct the path")
+
+    def _names(self, parent: Path) -> frozenset[str]:
+        if parent not in self._listings:
+            self._listings[parent] = frozenset(
+                entry.name for entry in (parent.iterdir() if parent.is_dir() else ())
+            )
+        return self._listings[parent]
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a relative path; raises Misplaced for one that leads out of the folder."""
+    path = text.replace("\\", "/")
+    if path.startswith("/") or _DRIVE.match(path):
+        raise Misplaced(f"{text!r} is an absolute path", "write the path below this folder")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Misplaced(f"{text!r} leads out of the folder", "write the path below this folder")
+    if _CONTROL.search(path) or any(len(part.encode()) > 255 for part in parts) or not parts:
+        raise Misplaced(f"{text[:80]!r} is no file name", "correct the path")
+    return parts
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return _composed(name).casefold()
+
+
+def printable(name: str) -> str:
+    """A name from the disk as text that can be shown, whatever its bytes."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def hidden(name: str) -> bool:
+    """Whether a name is litter of the system, not content."""
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def site_files(site: Path) -> Iterator[tuple[str, Path]]:
+    """Path within the site, and on the disk, of each of its files; raises Misplaced for links."""
+    inside = site.resolve()
+    for directory, folders, names in os.walk(site):
+        folders[:] = sorted(name for name in folders if not hidden(name))
+        for name in sorted(
+            names + [name for name in folders if Path(directory, name).is_symlink()]
+        ):
+            path = Path(directory, name)
+            if hidden(name):
+                continue
+            if not path.is_file() or not path.resolve().is_relative_to(inside):
+                where = printable(path.relative_to(site).as_posix())
+                raise Misplaced(
+                    f"{where!r} is no ordinary file of the site", "copy the file itself into it"
+                )
+            yield path.relative_to(site).as_posix(), path
+
+
+def sheet_files(folder: Path) -> tuple[list[Path], list[Fault]]:
+    """The sheets at the top of a folder in the order of their names, and notes on those left."""
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    names = [name for name in names if not name.startswith((".", "~"))]
+    sheets, notes = [], []
+    for name in names:
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - the name, not a path
+        original = stem.removesuffix(WITH_IDS)
+        if suffix.lower() in _OLD_SHEETS:
+            notes.append(Fault(name, "left aside: not CSV, XLSX or ODS", "save it as XLSX"))
+        elif suffix.lower() in SUFFIXES and original != stem and _has_original(original, names):
+            cure = f"put it in the place of {original}{suffix} if its ids are to stay"
+            notes.append(Fault(name, "left aside: a copy with ids", cure))
+        elif suffix.lower() in SUFFIXES:
+            sheets.append(folder / name)
+    return sheets, notes
+
+
+def _has_original(stem: str, names: list[str]) -> bool:
+    return any(name.lower() in {stem.lower() + suffix for suffix in SUFFIXES} for name in names)

@@ -1,0 +1,179 @@
+"""Looking at the files that a sheet names: where they are, what they are, their digests.
+
+Each file is opened once, several side by side; what is wrong with it is said at every row that
+names it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import media, values
+from catalog.check import Draft, Findings, Piece
+from catalog.folder import Folder, Misplaced, site_files
+from sync import site
+from sync.digest import Digest, sha256
+from sync.errors import FormatError
+from sync.progress import Progress
+
+SITE = "site"
+WORKERS = 4
+"""Files looked at side by side; ffprobe is another process, hashing leaves Python's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one file, or one site, turned out to be."""
+
+    format: str
+    digest: Digest
+    size: int
+    """Bytes; of a site, of all its files."""
+    duration: str = ""
+    problems: tuple[media.Problem, ...] = ()
+    listing: bytes = b""
+    members: tuple[tuple[Digest, int, Path], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The file of each row, by sheet and row, and what each file is."""
+
+    paths: dict[tuple[str, int], Path]
+    looks: dict[Path, Look]
+    subtitled: dict[tuple[str, int], Path]
+    """The file that a subtitle row belongs to."""
+
+    def look(self, draft: Draft, piece: Piece) -> Look:
+        """What the file of that row is; raises KeyError if it had a fault."""
+        return self.looks[self.paths[draft.sheet.name, piece.row]]
+
+    def subtitle_of(self, draft: Draft, piece: Piece) -> Digest | None:
+        """Digest of the file that the subtitles of that row belong to."""
+        path = self.subtitled.get((draft.sheet.name, piece.row))
+        return None if path is None else self.looks[path].digest
+
+
+class Looker:
+    """Finds and inspects the files that the rows name."""
+
+    def __init__(self, folder: Folder, prober: media.Prober, progress: Progress) -> None:
+        self._folder = folder
+        self._prober = prober
+        self._progress = progress
+
+    def look(self, drafts: Sequence[Draft], findings: Findings) -> Found:
+        """Look at every file once; what is wrong goes to ``findings``, row by row."""
+        paths = dict(self._find_all(drafts, findings))
+        found = Found(paths, self._look_at(dict.fromkeys(paths.values())), {})
+        for draft in drafts:
+            for piece in draft.pieces:
+                self._report(draft, piece, found, findings)
+        return found
+
+    def _find_all(
+        self, drafts: Iterable[Draft], findings: Findings
+    ) -> Iterator[tuple[tuple[str, int], Path]]:
+        for draft in drafts:
+            for piece in draft.pieces:
+                path = self._find(draft, piece, "file", piece.file, findings)
+                if path is None or piece.role is None:
+                    continue
+                problem = media.check_format(piece.role, _format(path))
+                if problem is None:
+                    yield (draft.sheet.name, piece.row), path
+                else:
+                    findings.fault(draft.sheet, piece.row, "file", problem.what, problem.cure)
+
+    def _find(
+        self, draft: Draft, piece: Piece, key: str, text: str, findings: Findings
+    ) -> Path | None:
+        try:
+            return self._folder.find(text) if text else None
+        except Misplaced as error:
+            findings.fault(draft.sheet, piece.row, key, error.what, error.cure)
+            return None
+
+    def _look_at(self, paths: Iterable[Path]) -> dict[Path, Look]:
+        looks: dict[Path, Look] = {}
+        unique = list(paths)
+        self._progress.step("looking at the files", total=len(unique), unit="files")
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for path, look in zip(unique, pool.map(self._look_at_one, unique), strict=True):
+                looks[path] = look
+                self._progress.advance(1)
+        return looks
+
+    def _look_at_one(self, path: Path) -> Look:
+        try:
+            return _look_at_site(path) if path.is_dir() else self._look_at_file(path)
+        except Misplaced as error:
+            return _faulty(path, error.what, error.cure)
+        except FormatError as error:
+            return _faulty(path, error.fact, error.hint or "rename its files")
+        except OSError as error:
+            return _faulty(path, f"cannot be read: {error.strerror}", "check the disk and the file")
+
+    def _look_at_file(self, path: Path) -> Look:
+        format_ = _format(path)
+        problems = tuple(media.check_file(path, format_))
+        duration = ""
+        if format_ in media.PROBED and not problems:
+            probed = self._prober(path)
+            problems = tuple(media.check_media(probed, format_))
+            duration = values.iso_duration(probed.seconds)
+        digest, size = _hash(path)
+        return Look(format_, digest, size, duration, problems)
+
+    def _report(self, draft: Draft, piece: Piece, found: Found, findings: Findings) -> None:
+        path = found.paths.get((draft.sheet.name, piece.row))
+        for problem in found.looks[path].problems if path else ():
+            what = f"{piece.file}: {problem.what}"
+            findings.fault(draft.sheet, piece.row, "file", what, problem.cure)
+        if not piece.subtitle_of:
+            return
+        target = self._find(draft, piece, "subtitle_of", piece.subtitle_of, findings)
+        if target in _playable(draft, found):
+            found.subtitled[draft.sheet.name, piece.row] = target
+        elif target is not None:
+            what = f"{piece.subtitle_of!r} is no video or audio of this lesson"
+            cure = "name the file of one of the lesson's video or audio rows"
+            findings.fault(draft.sheet, piece.row, "subtitle_of", what, cure)
+
+
+def _playable(draft: Draft, found: Found) -> set[Path]:
+    """The lesson's files that may have subtitles."""
+    rows = ((draft.sheet.name, piece.row) for piece in draft.pieces)
+    paths = {found.paths[row] for row in rows if row in found.paths}
+    return {path for path in paths if found.looks[path].format in media.PROBED}
+
+
+def _format(path: Path) -> str:
+    return SITE if path.is_dir() else media.format_of(path.name)
+
+
+def _faulty(path: Path, what: str, cure: str) -> Look:
+    return Look(_format(path), Digest(""), 0, problems=(media.Problem(what, cure),))
+
+
+def _look_at_site(folder: Path) -> Look:
+    hashed = [(name, path, *_hash(path)) for name, path in site_files(folder)]
+    listing = site.encode(site.SiteFile(name, digest, size) for name, _, digest, size in hashed)
+    return Look(
+        format=SITE,
+        digest=sha256(listing),
+        size=sum(size for *_, size in hashed),
+        listing=listing,
+        members=tuple(
+            (digest, size, path)
+            for _, path, digest, size in sorted(hashed, key=lambda file: file[0])
+        ),
+    )
+
+
+def _hash(path: Path) -> tuple[Digest, int]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Digest(digest), file.tell()
