@@ -8,7 +8,7 @@ the same block.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import media
@@ -42,7 +42,7 @@ class Compiled:
     paths: dict[Digest, Path]
     """Where each resource's bytes are, but for those in ``made``."""
     made: dict[Digest, bytes]
-    """The lists of sites, which are no files of the folder; see ``place_made``."""
+    """The lists of sites: resources that are no files of the folder."""
     copies: dict[str, bytes]
     """Sheets with the lesson ids that were made for them, by file name; see ``write_back``."""
     notes: tuple[Fault, ...]
@@ -107,14 +107,6 @@ def check_folder(
     lessons = assemble(collection, title, drafts, found)
     compiled = _compiled(lessons, drafts, found, findings)
     return Report(findings.faults(), findings.notes(), None if findings.faults() else compiled)
-
-
-def place_made(compiled: Compiled, folder: Path) -> Compiled:
-    """Write the lists of sites as files named by digest into ``folder``, so all have a path."""
-    paths = {digest: folder / digest for digest in compiled.made}
-    for digest, path in paths.items():
-        write_durably(path, compiled.made[digest])
-    return replace(compiled, paths=compiled.paths | paths, made={})
 
 
 def write_back(compiled: Compiled, folder: Path) -> tuple[Path, ...]:

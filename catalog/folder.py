@@ -34,7 +34,10 @@ class Folder:
     _listings: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def find(self, text: str) -> Path:
-        """The file, or the folder of a site, that ``text`` names; raises Misplaced."""
+        """The file, or the folder of a site, that ``text`` names; raises Misplaced.
+
+        A site may be named by its folder or by the ``index.html`` in it.
+        """
         path = self.root
         for part in _parts(text):
             path /= self._name(path, part, text)
@@ -42,11 +45,16 @@ class Folder:
             raise Misplaced(
                 f"{text!r} is a link to a place outside the folder", "copy the file itself here"
             )
-        if path.is_dir() and not (path / ENTRY).is_file():
-            raise Misplaced(f"{text!r} is a folder without {ENTRY}", "name one file, or a site")
-        if not path.is_dir() and not path.is_file():
-            raise Misplaced(f"{text!r} is no ordinary file", "copy the file itself here")
-        return path
+        return self._site(path, text) if path.is_dir() or path.name == ENTRY else _file(path, text)
+
+    def _site(self, path: Path, text: str) -> Path:
+        site = path.parent if path.name == ENTRY else path
+        if site == self.root:
+            raise Misplaced(
+                f"{text!r} would make the whole folder a site", "put the site into its own folder"
+            )
+        _file(site / ENTRY, f"{text} ({ENTRY})")
+        return site
 
     def _name(self, parent: Path, part: str, text: str) -> str:
         """The name on the disk that ``part`` means, in whichever Unicode form it is stored."""
@@ -70,6 +78,12 @@ class Folder:
                 entry.name for entry in (parent.iterdir() if parent.is_dir() else ())
             )
         return self._listings[parent]
+
+
+def _file(path: Path, text: str) -> Path:
+    if not path.is_file():
+        raise Misplaced(f"{text!r} is no file", "name one file, or a folder with an index.html")
+    return path
 
 
 def _parts(text: str) -> list[str]:

@@ -132,8 +132,15 @@ class Looker:
         for problem in found.looks[path].problems if path else ():
             what = f"{piece.file}: {problem.what}"
             findings.fault(draft.sheet, piece.row, "file", what, problem.cure)
-        if not piece.subtitle_of:
-            return
+        if piece.subtitle_of:
+            self._report_subtitled(draft, piece, found, findings)
+
+    def _report_subtitled(
+        self, draft: Draft, piece: Piece, found: Found, findings: Findings
+    ) -> None:
+        named = [other.row for other in draft.pieces if other.file == piece.subtitle_of]
+        if any((draft.sheet.name, row) not in found.paths for row in named):
+            return  # that file's own row has the fault
         target = self._find(draft, piece, "subtitle_of", piece.subtitle_of, findings)
         if target in _playable(draft, found):
             found.subtitled[draft.sheet.name, piece.row] = target
