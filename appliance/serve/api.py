@@ -15,7 +15,7 @@ from appliance.serve.state import State
 from appliance.serve.troubles import Trouble
 from appliance.version import VERSION
 from catalog.search import Results
-from catalog.shelves import Choice
+from catalog.shelves import DIMENSIONS, Choice
 from catalog.views import ChapterNode, LessonCard, LessonView, TextbookCard, TextbookView
 
 OPENAPI = Path(__file__).with_name("openapi.json")
@@ -61,7 +61,12 @@ class Api:
                 "generation": record.number,
                 **asdict(counts),
                 "publishers": [
-                    {"id": item.id, "code": item.code, "name": item.name, "signed_at": item.signed_at}
+                    {
+                        "id": item.id,
+                        "code": item.code,
+                        "name": item.name,
+                        "signed_at": item.signed_at,
+                    }
                     for item in record.publishers
                 ],
             },
@@ -93,11 +98,12 @@ class Api:
         """Lessons that fit a query and a selection, best first."""
         query = request.query.get("q", "")[:MAX_QUERY]
         selection = links.read_selection(request.query)
-        offset, limit = _count(request, "offset", 0, 100_000), _count(request, "limit", 20, MAX_LIMIT)
+        offset, limit = (
+            _count(request, "offset", 0, 100_000),
+            _count(request, "limit", 20, MAX_LIMIT),
+        )
         results = await self._state.snapshot.search.ask(
-            lambda searcher: searcher.search(
-                query, selection=selection, offset=offset, limit=limit
-            )
+            lambda searcher: searcher.search(query, selection=selection, offset=offset, limit=limit)
         )
         return _json(request, _results(request, results))
 
@@ -149,7 +155,7 @@ def _book(book: TextbookCard) -> Value:
         "id": book.id,
         "kind": book.kind,
         "title": book.title,
-        **{name: getattr(book, name) for name in links.DIMENSIONS},
+        **{name: getattr(book, name) for name in DIMENSIONS},
         "syllabus": book.syllabus,
         "collection": book.collection,
         "lessons": book.lessons,

@@ -1,4 +1,4 @@
-"""The style sheet and the script: read once, compressed once, named by their content, kept for ever."""
+"""Style sheet and script: read once, compressed once, named by their content, kept for ever."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From what somebody chose to the rows of the home page: each row within what stands above. Pure."""
+"""From what somebody chose to the rows to choose from, each within what stands above. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,9 +45,7 @@ def settle(wanted: Selection, offer: Offer) -> tuple[Selection, tuple[Row, ...]]
     return settled, tuple(row for row in rows if len(row.options) > 1 or row.code)
 
 
-def facets(
-    selection: Selection, counted: Mapping[str, Sequence[Choice]]
-) -> tuple[Row, ...]:
+def facets(selection: Selection, counted: Mapping[str, Sequence[Choice]]) -> tuple[Row, ...]:
     """Rows of a search: a chosen code taps away, others narrow down."""
     rows = [_row(name, counted.get(name, ()), selection) for name in DIMENSIONS]
     toggled = (

@@ -44,6 +44,8 @@ def with_port(host: str, port: int) -> str:
 
 
 def _is_label(label: str) -> bool:
-    return 0 < len(label) < 64 and label.replace("-", "a").replace("_", "a").isalnum() and (
-        label.isascii()
+    return (
+        0 < len(label) < 64
+        and label.replace("-", "a").replace("_", "a").isalnum()
+        and (label.isascii())
     )

@@ -1,4 +1,4 @@
-"""What a file is called on the wire: an allow-list of formats; what is not in it is a download. Pure."""
+"""What a file is called on the wire: an allow-list; all else is a download. Pure."""
 
 from urllib.parse import quote
 

@@ -1,7 +1,8 @@
 """What a teacher sees: home, textbook, lesson, search, reader, player; each from one snapshot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, Finished, answer, finish
 from appliance.serve.resources import digest_of
 from appliance.serve.state import Snapshot, State
-from catalog.shelves import Selection
+from catalog.shelves import DIMENSIONS, Selection
 from catalog.views import LessonView, ResourceView, TextbookView
 from sync import site
 from sync.digest import Digest
@@ -29,6 +30,14 @@ MAX_QUERY = 200
 _UNSET = Selection()
 _VERTICAL = "mn-mong"
 """Traditional Mongolian is written in columns; as a heading it is shown so."""
+
+
+class Chooser(Enum):
+    """How the home page shows what can be chosen."""
+
+    OPEN = "open"
+    FOLDED = "folded"
+    """For whoever comes back: the choice in one line, the textbooks right below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +66,18 @@ class Pages:
     async def home(self, request: web.Request) -> web.Response:
         """Choose, and the textbooks that fit; the last choice is remembered."""
         snapshot = self._state.snapshot
-        explicit = any(name in request.query for name in links.DIMENSIONS)
+        explicit = any(name in request.query for name in DIMENSIONS)
         wanted = (
             links.read_selection(request.query)
             if explicit
             else links.recall(request.cookies.get("choice", ""))
         )
-        opened = explicit or wanted == _UNSET
-        key = ("home", wanted, opened)
-        response = self._kept(request, snapshot, key, lambda: self._home(snapshot, wanted, opened))
+        chooser = Chooser.OPEN if explicit or wanted == _UNSET else Chooser.FOLDED
+        key = ("home", wanted, chooser)
+        response = self._kept(request, snapshot, key, lambda: _home(snapshot, wanted, chooser))
         if explicit:
             _remember(response, "choice", links.remember(wanted))
         return response
-
-    def _home(self, snapshot: Snapshot, wanted: Selection, opened: bool) -> dict[str, object]:
-        settled, rows = settle(wanted, snapshot.catalogue.choices)
-        books = snapshot.catalogue.textbooks(settled)
-        return {
-            "template": "home.html",
-            "opened": opened,
-            "chosen": settled.chosen(),
-            "rows": rows,
-            "books": books[:MAX_COVERS],
-            "total": len(books),
-        }
 
     async def textbook(self, request: web.Request) -> web.Response:
         """A textbook or series: its chapters and lessons."""
@@ -97,9 +94,7 @@ class Pages:
         """A lesson with its pieces."""
         snapshot = self._state.snapshot
         key = request.match_info["key"]
-        return self._kept(
-            request, snapshot, ("lesson", key), lambda: _lesson(snapshot, key)
-        )
+        return self._kept(request, snapshot, ("lesson", key), lambda: _lesson(snapshot, key))
 
     async def search(self, request: web.Request) -> web.Response:
         """What a search finds, to be narrowed down."""
@@ -134,24 +129,16 @@ class Pages:
         snapshot = self._state.snapshot
         view = _resource(snapshot, digest_of(request), "pdf")
         page = page_of(request)
-        trouble, sheets = "", (Sheet(1, 1),)
-        try:
-            sheets = await self._documents.sheets(view.digest)
-        except CannotDraw as error:
-            trouble = error.hint or error.fact
-        if page > len(sheets):
-            raise web.HTTPNotFound
         values: dict[str, object] = {
             "template": "read.html",
             **_opened(request, snapshot, view),
-            "trouble": trouble,
-            "digest": view.digest,
-            "page": page,
-            "pages": len(sheets),
-            "sheet": sheets[page - 1],
-            "widths": WIDTHS,
             "download": links.resource(view.digest, view.format),
         }
+        try:
+            sheets = await self._documents.sheets(view.digest)
+            values |= _sheet(view.digest, sheets, page)
+        except CannotDraw as error:
+            values["trouble"] = error.hint or error.fact
         return answer(request, self._finish(request, snapshot, values))
 
     async def play(self, request: web.Request) -> web.Response:
@@ -194,14 +181,38 @@ class Pages:
     ) -> Finished:
         template = str(values.pop("template"))
         words = speech_of(request)
-        page = self._renderer.page(
-            template, words, footer=_footer(snapshot, self._box), **values
-        )
+        page = self._renderer.page(template, words, footer=_footer(snapshot, self._box), **values)
         return finish(page, HTML)
 
 
+def _home(snapshot: Snapshot, wanted: Selection, chooser: Chooser) -> dict[str, object]:
+    settled, rows = settle(wanted, snapshot.catalogue.choices)
+    books = snapshot.catalogue.textbooks(settled)
+    return {
+        "template": "home.html",
+        "opened": chooser is Chooser.OPEN,
+        "chosen": settled.chosen(),
+        "rows": rows,
+        "books": books[:MAX_COVERS],
+        "total": len(books),
+    }
+
+
+def _sheet(digest: Digest, sheets: Sequence[Sheet], page: int) -> dict[str, object]:
+    if page > len(sheets):
+        raise web.HTTPNotFound
+    return {
+        "trouble": "",
+        "digest": digest,
+        "page": page,
+        "pages": len(sheets),
+        "sheet": sheets[page - 1],
+        "widths": WIDTHS,
+    }
+
+
 def _textbook(book: TextbookView) -> dict[str, object]:
-    codes = {name: getattr(book, name) for name in links.DIMENSIONS if getattr(book, name)}
+    codes = {name: getattr(book, name) for name in DIMENSIONS if getattr(book, name)}
     return {"template": "textbook.html", "book": book, "codes": codes}
 
 

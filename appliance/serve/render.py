@@ -97,9 +97,7 @@ class Renderer:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        self._environment.globals.update(
-            asset=assets.address, links=links, language_of=language_of, dimensions=links.DIMENSIONS
-        )
+        self._environment.globals.update(asset=assets.address, links=links, language_of=language_of)
         self._environment.filters.update(size=size, clock=clock)
 
     def page(self, template: str, speech: Speech, **values: object) -> str:
@@ -120,8 +118,8 @@ def language_of(language: str) -> Markup:
     if language in ("", "zh-Hans", "zh") or not _TAG.fullmatch(language):
         return Markup("")
     lower = language.lower()
-    turned = lower.split("-")[0] in _RIGHT_TO_LEFT and "-latn" not in lower and (
-        "-cyrl" not in lower
+    turned = (
+        lower.split("-")[0] in _RIGHT_TO_LEFT and "-latn" not in lower and ("-cyrl" not in lower)
     )
     direction = "rtl" if turned or lower in _RIGHT_TO_LEFT else "ltr"
     return Markup(' lang="{}" dir="{}"').format(language, direction)

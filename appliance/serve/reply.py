@@ -45,7 +45,7 @@ def answer(
     cache: str = ALWAYS_ASK,
     vary: str = VARY,
 ) -> web.Response:
-    """The response: gzip where accepted, strong ETag for exactly these bytes, 304 where it holds."""
+    """The response: gzip where accepted, a strong ETag for exactly these bytes, 304."""
     zipped = takes_gzip(request.headers.get("Accept-Encoding", ""))
     etag = f'"{finished.digest}-z"' if zipped else f'"{finished.digest}"'
     headers = {"ETag": etag, "Cache-Control": cache, "Vary": vary}
@@ -61,7 +61,7 @@ def answer(
 def takes_gzip(accept_encoding: str) -> bool:
     """True if an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3)."""
     match = _ZIPPED.search(accept_encoding)
-    return bool(match) and (match["q"] is None or match["q"].strip("0.") != "")
+    return match is not None and (match["q"] is None or match["q"].strip("0.") != "")
 
 
 class Shelf:

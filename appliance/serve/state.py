@@ -40,7 +40,9 @@ class NothingYet(KexiaError):
 class Snapshot:
     """One generation, open: all that a page and its API answer are made from."""
 
-    def __init__(self, generation: Generation, catalogue: Catalogue, search: "SearchThread") -> None:
+    def __init__(
+        self, generation: Generation, catalogue: Catalogue, search: "SearchThread"
+    ) -> None:
         self.generation = generation
         self.catalogue = catalogue
         self.search = search

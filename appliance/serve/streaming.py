@@ -71,7 +71,9 @@ class OpenFiles:
 
     def _close_idle(self, limit: int) -> None:
         surplus = len(self._open) - limit
-        for path in [path for path, item in self._open.items() if not item.users][: max(surplus, 0)]:
+        for path in [path for path, item in self._open.items() if not item.users][
+            : max(surplus, 0)
+        ]:
             self._open.pop(path).file.close()
 
 
@@ -107,9 +109,7 @@ async def send(
     return await _send_part(request, opened, wanted, 206, headers)
 
 
-def _precondition(
-    request: web.Request, etag: str, headers: dict[str, str]
-) -> web.Response | None:
+def _precondition(request: web.Request, etag: str, headers: dict[str, str]) -> web.Response | None:
     if_match = request.headers.get("If-Match")
     if if_match is not None and not names(if_match, etag):
         return web.Response(status=412, headers=headers)

@@ -1,4 +1,4 @@
-"""The interface's messages: found in code and templates, compiled: ``python -m tests.kit.messages``."""
+"""The interface's messages, found and compiled: ``python -m tests.kit.messages``."""
 
 import io
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from appliance import generation
 from appliance.config import BoxPaths
@@ -44,13 +45,13 @@ class ServedBox:
             self.store.library.put(digest, data)
         return digest
 
-    def resource(self, data: bytes, role: Role, format_: str, **more: object) -> LessonResource:
+    def resource(self, data: bytes, role: Role, format_: str, **more: Any) -> LessonResource:
         """A file with what the feed says about it."""
         plain = LessonResource(self.put(data), len(data), role, format_)
         fields = {"licence": "CC BY 4.0", "provider": "示范小学", "reviewed_by": "李审核", **more}
         return replace(plain, **fields)
 
-    def site(self, files: dict[str, bytes], **more: object) -> LessonResource:
+    def site(self, files: dict[str, bytes], **more: Any) -> LessonResource:
         """A site: its files and its list."""
         members = [SiteFile(path, self.put(data), len(data)) for path, data in files.items()]
         return self.resource(site.encode(members), Role.INTERACTIVE, "site", **more)
@@ -85,7 +86,8 @@ def pdf(pages: Iterable[str], *, width: int = 595, height: int = 842) -> bytes:
     for number, text in enumerate(texts):
         drawing = zlib.compress(f"BT /F 36 Tf 40 {height // 2} Td ({text}) Tj ET".encode())
         bodies += [
-            f"<</Type/Page/Parent 2 0 R/Resources<</Font<</F 3 0 R>>>>/Contents {5 + 2 * number} 0 R>>".encode(),
+            b"<</Type/Page/Parent 2 0 R/Resources<</Font<</F 3 0 R>>>>/Contents %d 0 R>>"
+            % (5 + 2 * number),
             b"<</Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream" % (len(drawing), drawing),
         ]
     out, offsets = b"%PDF-1.4\n", []
