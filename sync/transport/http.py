@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit
 
 import urllib3
@@ -86,14 +87,10 @@ class HttpTransport:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url = _checked_url(url)
-        waits = timeout or Timeouts()
-        self._pool = urllib3.PoolManager(
-            maxsize=8,
-            headers={"User-Agent": agent, "Accept-Encoding": "identity"},
-            timeout=urllib3.Timeout(connect=waits.connect, read=waits.read),
-            retries=False,
-            ssl_context=tls or _system_tls(dates),
-        )
+        self._headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
+        self._waits = timeout or Timeouts()
+        self._dates = dates
+        self._tls = tls
 
     @property
     def label(self) -> str:
@@ -133,6 +130,18 @@ class HttpTransport:
                 if dropped < len(block):
                     yield block[dropped:]
 
+    @cached_property
+    def _pool(self) -> urllib3.PoolManager:
+        waits = urllib3.Timeout(connect=self._waits.connect, read=self._waits.read)
+        return urllib3.PoolManager(maxsize=8, timeout=waits, retries=False)
+
+    @cached_property
+    def _secure_pool(self) -> urllib3.PoolManager:
+        """Made when an https address is met: reading the trust store takes its time."""
+        waits = urllib3.Timeout(connect=self._waits.connect, read=self._waits.read)
+        context = self._tls or _system_tls(self._dates)
+        return urllib3.PoolManager(maxsize=8, timeout=waits, retries=False, ssl_context=context)
+
     def _blocks(
         self, name: str, response: urllib3.BaseHTTPResponse, length: int
     ) -> Iterator[bytes]:
@@ -160,10 +169,11 @@ class HttpTransport:
     def _follow(self, name: str, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         """The first answer that is no redirect; https is never left for http."""
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._pool.request(
+            pool = self._secure_pool if urlsplit(url).scheme == "https" else self._pool
+            response = pool.request(
                 "GET",
                 url,
-                headers={**self._pool.headers, **headers},
+                headers={**self._headers, **headers},
                 preload_content=False,
                 redirect=False,
             )
