@@ -63,6 +63,11 @@ class Heard:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
+    @property
+    def newest(self) -> Trusted | None:
+        """The newest state heard, else what is served."""
+        return self.candidates[0].trusted if self.candidates else self.served
+
 
 class Ear:
     """Hears one publisher from source after source."""

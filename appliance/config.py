@@ -118,11 +118,29 @@ class BoxConfig:
     subscriptions: tuple[str, ...] = ()
     """Collection ids, sorted."""
     listen: Listen = Listen()
+    sync_every_hours: int = 24
+    """How often the update process asks by itself; 0: only on demand."""
 
     def subscribed(self, collections: Iterable[str]) -> "BoxConfig":
         """This configuration with more subscriptions; raises UsageError for a bad id."""
         wanted = {*self.subscriptions, *(_collection(item) for item in collections)}
         return replace(self, subscriptions=tuple(sorted(wanted)))
+
+    def unsubscribed(self, collections: Iterable[str]) -> "BoxConfig":
+        """This configuration without these subscriptions; raises UsageError for one it lacks."""
+        unwanted = set(collections)
+        if missing := unwanted - set(self.subscriptions):
+            raise UsageError(
+                f"not subscribed: {', '.join(sorted(missing))}",
+                hint="`kexia box status BOX` lists the subscriptions",
+            )
+        kept = tuple(item for item in self.subscriptions if item not in unwanted)
+        return replace(self, subscriptions=kept)
+
+    def following(self, publisher: Publisher) -> "BoxConfig":
+        """This configuration with one more publisher, or other URLs for one it has."""
+        others = (item for item in self.publishers if item.code != publisher.code)
+        return replace(self, publishers=(*others, publisher))
 
 
 def load(paths: BoxPaths) -> BoxConfig:
@@ -161,6 +179,7 @@ def parse(text: str) -> BoxConfig:
         publishers=tuple(_publisher(item) for item in fields.tables("publishers")),
         subscriptions=tuple(sorted({_collection(item) for item in fields.texts("subscriptions")})),
         listen=_listen(fields.table("listen")),
+        sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
     codes = [publisher.code for publisher in config.publishers]
@@ -175,6 +194,7 @@ def encode(config: BoxConfig) -> str:
         "name": config.name,
         "demo": config.demo,
         "clock_is_set": config.clock_is_set,
+        "sync_every_hours": config.sync_every_hours,
         "subscriptions": list(config.subscriptions),
         "listen": {
             "host": config.listen.host,
@@ -224,8 +244,8 @@ def _listen(fields: "_Fields") -> Listen:
     standard = Listen()
     listen = Listen(
         fields.text("host", standard.host),
-        fields.port("port", standard.port),
-        fields.port("site_port", standard.site_port),
+        fields.count("port", standard.port, most=65535),
+        fields.count("site_port", standard.site_port, most=65535),
     )
     fields.end()
     return listen
@@ -250,10 +270,10 @@ class _Fields:
             raise self._wrong(name, "must be true or false")
         return value
 
-    def port(self, name: str, default: int) -> int:
+    def count(self, name: str, default: int, *, most: int) -> int:
         value = self._left.pop(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 65536:
-            raise self._wrong(name, "must be a port from 0 to 65535")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self._wrong(name, f"must be a number from 0 to {most}")
         return value
 
     def texts(self, name: str) -> list[str]:

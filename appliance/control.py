@@ -10,12 +10,13 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from appliance.config import BoxPaths
-from sync.errors import KexiaError, NoSource, UsageError
+from sync.errors import Incomplete, KexiaError, NoSource, UsageError
 from sync.files import make_folder
 from sync.progress import Progress
 
@@ -25,6 +26,8 @@ MAX_ANSWER = 8 * 2**20
 MAX_CLIENTS = 16
 _REQUEST_SECONDS = 10.0
 """How long a client may take to say what it wants."""
+
+_TELL_SECONDS = 0.2
 
 Event = dict[str, object]
 Handler = Callable[[Mapping[str, object], Progress], Event]
@@ -46,7 +49,7 @@ class Refused(KexiaError):
 def request(paths: BoxPaths, message: Mapping[str, object]) -> Iterator[Event]:
     """Ask the update process; yields its progress events, then the ``done`` event, once.
 
-    Raises NotRunning when nobody listens, Refused with the other side's error, and NoSource when
+    Raises NotRunning when nobody listens, Refused with the other side's error, and Incomplete when
     the update process ends before it answered.
     """
     with _connect(paths) as connection, connection.makefile("rwb") as stream:
@@ -59,7 +62,7 @@ def request(paths: BoxPaths, message: Mapping[str, object]) -> Iterator[Event]:
             yield event
             if event.get("event") == "done":
                 return
-    raise NoSource(
+    raise Incomplete(
         "the update process ended before it had answered",
         hint="what was done is kept; run the same command again",
     )
@@ -126,10 +129,17 @@ class Server:
 class _Conversation:
     """One client: its request, our events; it is also the progress of the work it asked for."""
 
-    def __init__(self, connection: socket.socket, handler: Handler) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        handler: Handler,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = connection
         self._handler = handler
         self._gone = False
+        self._clock = clock
+        self._moved, self._said = 0, clock()
 
     def hold(self) -> None:
         with self._connection.makefile("rb") as stream:
@@ -147,15 +157,24 @@ class _Conversation:
                 }
             )
         else:
+            self._tell_moved()
             self._say({"event": "done", "result": result})
 
     def step(self, name: str, *, total: int = 0, unit: str = "B") -> None:
         """Tell the client that a step begins."""
+        self._tell_moved()
         self._say({"event": "progress", "step": name, "total": total, "unit": unit})
 
     def advance(self, count: int) -> None:
-        """Tell the client how far the step is."""
-        self._say({"event": "progress", "advance": count})
+        """Tell the client how far the step is, a few times a second."""
+        self._moved += count
+        if self._clock() - self._said >= _TELL_SECONDS:
+            self._tell_moved()
+
+    def _tell_moved(self) -> None:
+        if self._moved:
+            self._say({"event": "progress", "advance": self._moved})
+        self._moved, self._said = 0, self._clock()
 
     def _say(self, event: Event) -> None:
         if self._gone:

@@ -75,6 +75,14 @@ def plan(box: Box, carried: Sequence[str], progress: Progress) -> PlanReport:
         return together([*reports, PlanReport(notes=work.warnings, problems=work.own_problems())])
 
 
+def hear_all(
+    box: Box, carried: Sequence[str], progress: Progress
+) -> list[tuple[Trusted | None, tuple[Problem, ...]]]:
+    """The newest state of every publisher, and what went wrong with it; nothing is kept."""
+    with _Round(box, carried, progress).begun() as work:
+        return [*work.each(work.listen), (None, work.own_problems())]
+
+
 class _Round:
     """One sync of one box, step by step."""
 
@@ -113,8 +121,14 @@ class _Round:
     def plan(self, followed: Followed, others: Sequence[str]) -> tuple[PlanReport, Trusted | None]:
         """Trust → plan, for one publisher."""
         heard = self._hear(followed, others)
-        newest = heard.candidates[0].trusted if heard.candidates else heard.served
-        return plan_only(heard, self._desk), newest
+        return plan_only(heard, self._desk), heard.newest
+
+    def listen(
+        self, followed: Followed, others: Sequence[str]
+    ) -> tuple[tuple[Trusted | None, tuple[Problem, ...]], Trusted | None]:
+        """Trust, for one publisher."""
+        heard = self._hear(followed, others)
+        return (heard.newest, heard.problems), heard.newest
 
     def switch_to(self, content: Content, arrivals: Sequence[Arrival]) -> None:
         """Ingest → index → switch; then what nobody needs any more goes."""

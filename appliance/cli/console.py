@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, NoReturn, TextIO
 
@@ -63,6 +64,17 @@ def progress(*, as_json: bool) -> Progress:
     if as_json:
         return JsonProgress(sys.stderr)
     return TerminalProgress(sys.stderr) if sys.stderr.isatty() else Silent()
+
+
+@contextmanager
+def showing(*, as_json: bool) -> Iterator[Progress]:
+    """``progress`` for one piece of work; ends its line, however the work ends."""
+    shown = progress(as_json=as_json)
+    try:
+        yield shown
+    finally:
+        if isinstance(shown, TerminalProgress):
+            shown.close()
 
 
 @dataclass

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from appliance.cli import box
 from appliance.cli.console import EXIT_CODES, fail
 from appliance.cli.demo import demo_command
+from appliance.cli.publish import app as publish_app
 from appliance.version import VERSION
 from sync.errors import KexiaError
 
@@ -20,6 +22,8 @@ app = typer.Typer(
 )
 
 app.command(name="demo")(demo_command)
+app.add_typer(publish_app)
+app.add_typer(box.app)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,222 @@
+"""``kexia box …``: what a technician asks of a box. Words in, one object or a few lines out.
+
+Every command imports what it needs when it runs: ``serve`` must not carry the update's machinery.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from appliance.cli import lines
+from appliance.cli.console import EXIT_CODES, Json, result, showing
+from appliance.config import BoxPaths, Listen, load
+
+if TYPE_CHECKING:
+    from appliance.control import Event
+
+app = typer.Typer(
+    name="box",
+    help="A box: subscribe, sync, serve.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+
+Box = Annotated[Path, typer.Argument(metavar="BOX", help="The box's folder.")]
+From = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="FOLDER|URL", help="A copy of a repository; may be repeated."),
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; kexia.toml's if not given.")]
+Port = Annotated[int | None, typer.Option(help="Port of the pages.")]
+SitePort = Annotated[int | None, typer.Option(help="Port of sites, which are not ours.")]
+
+
+@app.command(epilog=EXIT_CODES)
+def init(
+    box: Box,
+    root: Annotated[Path, typer.Option(help="The publisher's 1.root.json.")],
+    url: Annotated[list[str] | None, typer.Option(help="Its repository; may be repeated.")] = None,
+    name: Annotated[str, typer.Option(help="The box's name.")] = "",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Accept demo keys: for trials only.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a box that follows a publisher; again with another root, let it follow that one too."""
+    from appliance.box import Invitation, init_box
+
+    invitation = Invitation(root, tuple(url or ()), name, demo)
+    made, publisher = init_box(BoxPaths(box), invitation)
+    result(
+        {
+            "name": made.name,
+            "publisher": publisher.publisher_id,
+            "code": publisher.code,
+            "publishers": [item.code for item in made.publishers],
+        },
+        as_json=as_json,
+        text=lambda: (
+            f"{box} follows {publisher.code} {publisher.name}\nnext: kexia box subscribe {box}"
+        ),
+    )
+
+
+@app.command(epilog=EXIT_CODES)
+def subscribe(
+    box: Box,
+    collection: Annotated[list[str] | None, typer.Argument(help="Ids; none: list them.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="End these subscriptions.")] = False,
+    source: From = None,
+    as_json: Json = False,
+) -> None:
+    """Subscribe to collections; without any, list what is offered, with sizes."""
+    if not collection:
+        offered = _ask(box, {"command": "offered", "from": _places(source)}, as_json=as_json)
+        result(offered, as_json=as_json, text=lambda: "\n".join(lines.offered_lines(offered)))
+        _leave(offered)
+        return
+    verb = "unsubscribe" if remove else "subscribe"
+    done = _ask(box, {"command": "set", verb: collection}, as_json=as_json)
+    result(
+        done,
+        as_json=as_json,
+        text=lambda: (
+            f"subscribed: {', '.join(lines.texts(done, 'subscriptions')) or 'nothing'}\n"
+            f"next: kexia box sync {box}"
+        ),
+    )
+
+
+@app.command(epilog=EXIT_CODES)
+def sync(
+    box: Box,
+    source: From = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring in what is new: from the network, and from copies that were carried here."""
+    command = "plan" if plan else "sync"
+    done = _ask(box, {"command": command, "from": _places(source)}, as_json=as_json)
+    told = lines.plan_lines if plan else lines.sync_lines
+    result(done, as_json=as_json, text=lambda: "\n".join(told(done)))
+    _leave(done)
+
+
+@app.command(epilog=EXIT_CODES)
+def status(box: Box, as_json: Json = False) -> None:
+    """What is on the box, how old it is, what is wrong."""
+    from appliance.works import look
+
+    value = look(BoxPaths(box))
+    result(value, as_json=as_json, text=lambda: "\n".join(lines.status_lines(value)))
+
+
+@app.command(epilog=EXIT_CODES)
+def rollback(
+    box: Box,
+    to: Annotated[int | None, typer.Option(help="Number of the generation to go back to.")] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="End the hold: take the newest again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve the previous editions again and hold them; withdrawn lessons stay withdrawn."""
+    message = {"command": "release"} if release else {"command": "rollback", "to": to}
+    done = _ask(box, message, as_json=as_json)
+    result(done, as_json=as_json, text=lambda: "\n".join(lines.rollback_lines(done)))
+
+
+@app.command(epilog=EXIT_CODES)
+def search(
+    box: Box,
+    query: Annotated[str, typer.Argument(help="As a teacher would type it.")],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many lessons.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Find lessons on the box."""
+    from appliance.find import find
+
+    value = find(BoxPaths(box), query, limit=limit)
+    result(value, as_json=as_json, text=lambda: "\n".join(lines.search_lines(value)))
+
+
+@app.command(epilog=EXIT_CODES)
+def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
+    """Serve the pages until ended; an update never takes them down."""
+    from appliance.cli.console import say
+    from appliance.serve.app import run
+
+    paths = BoxPaths(box)
+    run(paths, _listen(paths, host, port, site_port), on_ready=say)
+
+
+@app.command(epilog=EXIT_CODES)
+def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
+    """Run update and serve side by side until ended; each is restarted alone if it dies."""
+    from appliance.box import run_both
+
+    paths = BoxPaths(box)
+    run_both(paths, _listen(paths, host, port, site_port))
+
+
+@app.command(epilog=EXIT_CODES)
+def update(box: Box) -> None:
+    """Run the update process alone: it syncs in its rhythm and when asked."""
+    from appliance.box import run_update
+
+    run_update(BoxPaths(box))
+
+
+@app.command(epilog=EXIT_CODES)
+def pause(box: Box, as_json: Json = False) -> None:
+    """Let a running update wait, for instance during a class."""
+    _gate(box, "pause", as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def resume(box: Box, as_json: Json = False) -> None:
+    """Let a paused update go on."""
+    _gate(box, "resume", as_json=as_json)
+
+
+def _gate(box: Path, command: str, *, as_json: bool) -> None:
+    from appliance.control import ask
+    from sync.progress import Silent
+
+    state = ask(BoxPaths(box), {"command": command}, Silent())
+    result(state, as_json=as_json, text=lambda: f"{command}d")
+
+
+def _ask(box: Path, message: Mapping[str, object], *, as_json: bool) -> "Event":
+    from appliance.box import real_machine
+    from appliance.works import perform
+
+    paths = BoxPaths(box)
+    with showing(as_json=as_json) as shown:
+        return perform(paths, real_machine(paths), message, shown)
+
+
+def _listen(paths: BoxPaths, host: str | None, port: int | None, site_port: int | None) -> Listen:
+    """As given here, else as in kexia.toml; sites next to the pages if only those are given."""
+    known = load(paths).listen
+    if port is not None and site_port is None:
+        site_port = port + 1 if port else 0
+    return Listen(
+        host=known.host if host is None else host,
+        port=known.port if port is None else port,
+        site_port=known.site_port if site_port is None else site_port,
+    )
+
+
+def _places(source: list[str] | None) -> list[str]:
+    """Absolute: the update process works in another folder."""
+    return [item if "://" in item else str(Path(item).absolute()) for item in source or ()]
+
+
+def _leave(value: Mapping[str, object]) -> None:
+    """End with the exit code of the worst problem, if there was one."""
+    code = value.get("exit_code")
+    if isinstance(code, int) and code:
+        raise typer.Exit(code)

@@ -1,0 +1,194 @@
+"""The update process: the only writer of lessons, at idle priority, asked over its socket.
+
+It asks by itself in its rhythm, and at once when somebody asks it to. One work at a time: whoever
+comes second waits. It may be killed at any instant; the supervisor or systemd starts it again.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from appliance import config
+from appliance.config import BoxPaths
+from appliance.control import Event, Server
+from appliance.generation import recover
+from appliance.schedule import Rhythm, first_wait, next_wait, rhythm
+from appliance.update import Machine
+from appliance.works import Works
+from sync.errors import Incomplete, KexiaError
+from sync.lease import hold
+from sync.progress import Progress, Silent
+from sync.transport.base import Transport
+
+_LOG = logging.getLogger("kexia.update")
+_WRITING = frozenset({"sync", "plan", "rollback", "release", "offered"})
+"""Commands that use the library or the scratch folder, so only one at a time."""
+LOOK = 30.0
+"""Seconds between two looks at the clock."""
+
+
+class Gate:
+    """Where every transfer waits while somebody needs the line or the disk for the class."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self._open.set()
+        self._shut = False
+
+    @property
+    def is_open(self) -> bool:
+        """False while paused."""
+        return self._open.is_set()
+
+    def close(self) -> None:
+        """Pause."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Go on."""
+        self._open.set()
+
+    def shut(self) -> None:
+        """For good: whoever passes or waits is sent home with Incomplete."""
+        self._shut = True
+        self._open.set()
+
+    def passing(self) -> None:
+        """Wait until it is open; raises Incomplete once it is shut."""
+        self._open.wait()
+        if self._shut:
+            raise Incomplete("the update process ends", hint="what has arrived is kept; sync again")
+
+    def wrap(self, inner: Transport) -> Transport:
+        """``inner``, passing through this gate before each file and each block."""
+        return _Gated(inner, self)
+
+
+class _Gated:
+    def __init__(self, inner: Transport, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def read(self, name: str, *, limit: int) -> bytes:
+        self._gate.passing()
+        return self._inner.read(name, limit=limit)
+
+    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
+        self._gate.passing()
+        for block in self._inner.stream(name, offset=offset, length=length):
+            yield block
+            self._gate.passing()
+
+
+class UpdateProcess:
+    """Serves the socket and keeps the rhythm until ``stop`` is set."""
+
+    def __init__(
+        self,
+        paths: BoxPaths,
+        machine: Machine,
+        *,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._paths = paths
+        self._gate = Gate()
+        network = replace(machine.network, wrap=self._gate.wrap)
+        self._works = Works(paths, replace(machine, network=network))
+        self._stop = stop
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._writing_config = threading.Lock()
+        self._doing = ""
+
+    def run(self) -> None:
+        """Hold the lease, listen, sync in rhythm; raises LeaseHeld if somebody else holds it."""
+        with hold(self._paths.lease, holder="kexia box update"):
+            for warning in recover(self._paths):
+                _LOG.warning("%s", warning)
+            with Server(self._paths, self.handle).listening():
+                self._keep_rhythm()
+            # The lease is not given back before the work that needs it has ended.
+            self._gate.shut()
+            with self._turn:
+                _LOG.info("ended")
+
+    def handle(self, message: Mapping[str, object], progress: Progress) -> Event:
+        """One request from the socket."""
+        command = str(message.get("command"))
+        if command == "pause":
+            self._gate.close()
+            return self._state()
+        if command == "resume":
+            self._gate.open()
+            return self._state()
+        if command == "status":
+            return {**self._works(message, progress), "update": self._state()}
+        if command == "set":
+            with self._writing_config:
+                return self._works(message, progress)
+        if command not in _WRITING:
+            return self._works(message, progress)
+        with self._taking_turn(command, progress):
+            return self._works(message, progress)
+
+    def _state(self) -> Event:
+        return {"running": True, "doing": self._doing, "paused": not self._gate.is_open}
+
+    @contextmanager
+    def _taking_turn(self, command: str, progress: Progress) -> Iterator[None]:
+        if not self._turn.acquire(blocking=False):
+            progress.step(f"waiting for {self._doing or 'other work'}", unit="turns")
+            self._turn.acquire()
+        self._doing = command
+        try:
+            yield
+        finally:
+            self._doing = ""
+            self._turn.release()
+
+    def _keep_rhythm(self) -> None:
+        own = self._rhythm()
+        due = self._clock() + first_wait(own).total_seconds()
+        failures = 0
+        while not self._stop.wait(self._until(due, own)):
+            own = self._rhythm()
+            if own.is_on and self._clock() >= due:
+                code = self._sync_once()
+                failures = failures + 1 if code else 0
+                wait = next_wait(own, exit_code=code, failures=failures)
+                due = self._clock() + wait.total_seconds()
+
+    def _until(self, due: float, own: Rhythm) -> float:
+        return min(LOOK, max(0.0, due - self._clock())) if own.is_on else LOOK
+
+    def _rhythm(self) -> Rhythm:
+        box = config.load(self._paths)
+        return rhythm(box.name, every=timedelta(hours=box.sync_every_hours))
+
+    def _sync_once(self) -> int:
+        try:
+            report = self.handle({"command": "sync"}, Silent())
+        except KexiaError as error:
+            _LOG.error("sync: %s", error.fact)
+            return error.exit_code
+        code = report.get("exit_code")
+        _LOG.info("sync: generation %s, exit code %s", report.get("generation"), code)
+        return code if isinstance(code, int) else 0
+
+
+def lower_priority() -> None:
+    """Give way to the pages in everything: CPU at idle priority where the kernel allows it."""
+    with suppress(OSError):
+        os.nice(19)
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

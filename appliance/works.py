@@ -1,0 +1,120 @@
+"""What can be asked of the box's update side: one request in, one result out.
+
+The command line hands a request to the update process if one runs; if not, it takes the lease and
+does the same work itself. Either way it is done here.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from appliance import config, rollback, update
+from appliance.config import BoxPaths
+from appliance.control import Event, NotRunning, ask
+from appliance.generation import current
+from appliance.report import PlanReport, SyncReport, Usage
+from appliance.status import read_status
+from appliance.subscribe import offered, set_subscriptions
+from appliance.update import Box, Machine
+from sync.errors import UsageError
+from sync.lease import hold
+from sync.progress import Progress, Silent
+
+
+class Works:
+    """Does what is asked of one box; only who holds its lease may ask for more than status."""
+
+    def __init__(self, paths: BoxPaths, machine: Machine) -> None:
+        self._paths = paths
+        self._machine = machine
+        self._commands: dict[str, Callable[[Mapping[str, object], Progress], Event]] = {
+            "status": self._status,
+            "sync": self._sync,
+            "plan": self._plan,
+            "rollback": self._rollback,
+            "release": self._release,
+            "offered": self._offered,
+            "set": self._set,
+        }
+
+    def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
+        """Do it; raises UsageError for a request nobody knows, else what the work raises."""
+        command = self._commands.get(str(message.get("command")))
+        if command is None:
+            raise UsageError(
+                f"unknown command {str(message.get('command'))[:40]!r}",
+                hint=f"known are: {', '.join(sorted(self._commands))}",
+            )
+        return command(message, progress)
+
+    def _box(self) -> Box:
+        return Box(self._paths, config.load(self._paths), self._machine)
+
+    def _status(self, _message: Mapping[str, object], _progress: Progress) -> Event:
+        return read_status(self._paths, config.load(self._paths), current(self._paths)).value()
+
+    def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
+        return measured(lambda: update.sync(self._box(), texts(message, "from"), progress)).value()
+
+    def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
+        report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
+        return report.value()
+
+    def _rollback(self, message: Mapping[str, object], progress: Progress) -> Event:
+        to = message.get("to")
+        if not (to is None or isinstance(to, int)):
+            raise UsageError("rollback: `to` is the number of a generation")
+        return rollback.rollback(self._box(), to, progress).value()
+
+    def _release(self, _message: Mapping[str, object], progress: Progress) -> Event:
+        return rollback.release(self._box(), progress).value()
+
+    def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
+        return offered(self._box(), texts(message, "from"), progress).value()
+
+    def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
+        more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
+        return {"subscriptions": list(set_subscriptions(self._paths, more, fewer))}
+
+
+def perform(
+    paths: BoxPaths, machine: Machine, message: Mapping[str, object], progress: Progress
+) -> Event:
+    """Have the update process do it, or do it here with the lease; raises what the work raises."""
+    config.load(paths)
+    try:
+        return ask(paths, message, progress)
+    except NotRunning:
+        with hold(paths.lease, holder=f"kexia box {message.get('command')}"):
+            return Works(paths, machine)(message, progress)
+
+
+def look(paths: BoxPaths) -> Event:
+    """The box's status, with what the update process does if one runs; needs no lease."""
+    try:
+        return ask(paths, {"command": "status"}, Silent())
+    except NotRunning:
+        return read_status(paths, config.load(paths), current(paths)).value()
+
+
+def measured(work: Callable[[], SyncReport]) -> SyncReport:
+    """The report of ``work`` with what it cost this machine."""
+    began, cpu = time.monotonic(), time.process_time()
+    report = work()
+    usage = Usage(
+        seconds=time.monotonic() - began,
+        cpu_seconds=time.process_time() - cpu,
+        peak_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+    return replace(report, usage=usage)
+
+
+def texts(message: Mapping[str, object], name: str) -> list[str]:
+    """A list of texts in a request; raises UsageError."""
+    value = message.get(name, [])
+    if not isinstance(value, list) or len(value) > 10_000:
+        raise UsageError(f"{name}: a list is expected")
+    if not all(isinstance(item, str) for item in value):
+        raise UsageError(f"{name}: a list of texts is expected")
+    return value
