@@ -69,6 +69,8 @@ class KeyRing:
     def make(self, role: KeyRole, passphrase: bytes | None) -> Signer:
         """A new key of ``role``, durably stored; ``None`` leaves it unencrypted (demo only)."""
         signer = CryptoSigner.generate_ed25519()
+        make_folder(self.folder)
+        self.folder.chmod(FOLDER_MODE)
         write_key(self.path(role, signer.public_key.keyid), signer, passphrase)
         self._opened[signer.public_key.keyid] = signer
         return signer
@@ -99,6 +101,16 @@ class KeyRing:
             )
         return found
 
+    def only_brought(self) -> Signer:
+        """The one key that was brought, for a machine without a workspace; else UsageError."""
+        self._open_brought()
+        if len(self._opened) != 1:
+            raise UsageError(
+                f"{len(self._opened)} key files were given",
+                hint="away from the workspace, name the one to sign with: --key editor.pem",
+            )
+        return next(iter(self._opened.values()))
+
     def retire(self, role: KeyRole, *, in_force: Iterable[str]) -> None:
         """Remove the key files of ``role`` that the metadata no longer names."""
         kept = {self.path(role, keyid) for keyid in in_force}
@@ -118,10 +130,7 @@ class KeyRing:
 
 def write_key(path: Path, signer: Signer, passphrase: bytes | None) -> None:
     """Store a private key durably, readable by its owner only."""
-    make_folder(path.parent)
-    path.parent.chmod(FOLDER_MODE)
-    pem = encrypt(signer, passphrase)
-    write_durably(path, pem, mode=KEY_MODE)
+    write_durably(path, encrypt(signer, passphrase), mode=KEY_MODE)
 
 
 def read_key(path: Path, ask: AskPassphrase) -> Signer:

@@ -137,4 +137,3 @@ def _write_proved(
                 f"{source.label}: {name} is not what was signed",
                 hint="the source altered or damaged it; mirror from another source",
             )
-

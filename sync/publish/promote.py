@@ -89,7 +89,7 @@ def nightly(workspace: Workspace, ring: KeyRing, now: datetime, progress: Progre
         published=None if chosen is None else chosen.number,
         collections=_changed(before, after),
         timestamp_signed=needed,
-        waiting=tuple(_waits(each) for each in candidates(workspace, roles)),
+        waiting=tuple(waits(each) for each in candidates(workspace, roles)),
         expiring=expiring(roles, now),
     )
 
@@ -212,7 +212,8 @@ def _changed(before: Directory, after: Directory) -> tuple[CollectionEntry, ...]
     return tuple(entry for entry in after.collections if entry != before.entry(entry.id))
 
 
-def _waits(candidate: Candidate) -> Waiting:
+def waits(candidate: Candidate) -> Waiting:
+    """Whose signatures a candidate lacks."""
     signed = candidate.signed_by()
     return Waiting(candidate.number, tuple(role for role in SIGNERS if role not in signed))
 

@@ -5,9 +5,11 @@ before the first byte leaves. Cut off at any point, what is there is whole; run 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sync.errors import Fault, Incomplete, InputRefused, UsageError
 from sync.files import write_durably
@@ -29,6 +31,18 @@ _BROKEN_OFF = (10, 11, 12, 20, 23, 24, 30, 35, 255)
 
 
 @dataclass(frozen=True, slots=True)
+class PushPlan:
+    """What a push sends. Made under the lease; sent without it, while others may publish on."""
+
+    repository: Path
+    names: tuple[str, ...]
+    timestamps: Mapping[str, bytes]
+    """As they were when the plan was made: a newer one may lead to files that are not in it."""
+    ignored: tuple[str, ...]
+    """Files that have no place in a repository; they are not sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     """What a push did. ``files`` and ``bytes`` count what was sent, not what was there already."""
 
@@ -36,22 +50,38 @@ class Pushed:
     files: int
     bytes: int
     ignored: tuple[str, ...]
-    """Files that have no place in a repository; they were not sent."""
 
 
-def push(repository: Path, to: str, progress: Progress) -> Pushed:
+def make_plan(repository: Path) -> PushPlan:
+    """What there is to push; raises InputRefused, naming each, if the tree holds private keys."""
+    names = sorted(
+        path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()
+    )
+    check_no_keys(repository, names)
+    timestamps = [name for name in names if order.rank(name) is Rank.TIMESTAMP]
+    return PushPlan(
+        repository,
+        names=tuple(name for name in names if order.rank(name) is not None),
+        timestamps={name: (repository / name).read_bytes() for name in timestamps},
+        ignored=tuple(name for name in names if order.rank(name) is None),
+    )
+
+
+def push(plan: PushPlan, to: str, progress: Progress) -> Pushed:
     """Bring ``to`` (a folder, or ``[user@]host:path``) up to date.
 
-    Raises InputRefused if the tree holds a private key, Incomplete if the connection broke off.
+    Raises Incomplete if the connection broke off: what is there is whole, run again to go on.
     """
-    names = sorted(_files(repository))
-    check_no_keys(repository, names)
-    ignored = tuple(name for name in names if order.rank(name) is None)
-    if is_remote(to):
-        files, size = _push_remote(repository, to, names, progress)
-    else:
-        files, size = _push_folder(repository, Path(to), names, progress)
-    return Pushed(to, files, size, ignored)
+    files = size = 0
+    send = _send_remote if is_remote(to) else _send_folder
+    if not is_remote(to):
+        _refuse_inside(plan.repository, Path(to))
+    for rank, names in order.passes(plan.names):
+        total = sum((plan.repository / name).stat().st_size for name in names)
+        progress.step(f"push {rank.name.lower()}", total=total)
+        sent = send(plan, to, _Pass(rank, names), progress)
+        files, size = files + sent[0], size + sent[1]
+    return Pushed(to, files, size, plan.ignored)
 
 
 def is_remote(to: str) -> bool:
@@ -80,34 +110,36 @@ def _is_key(path: Path, name: str) -> bool:
         return holds_private_key(file.read(2**20 if order.rank(name) is None else SCANNED))
 
 
-def _files(repository: Path) -> Iterator[str]:
-    for path in repository.rglob("*"):
-        if path.is_file():
-            yield path.relative_to(repository).as_posix()
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    rank: Rank
+    names: list[str]
 
 
-def _push_folder(
-    repository: Path, to: Path, names: Iterable[str], progress: Progress
-) -> tuple[int, int]:
-    if to.resolve() == repository.resolve() or repository.resolve() in to.resolve().parents:
-        raise UsageError(f"{to} is the repository itself")
+def _refuse_inside(repository: Path, to: Path) -> None:
+    if to.resolve().is_relative_to(repository.resolve()):
+        raise UsageError(f"{to} lies in the repository itself", hint="push to another folder")
+
+
+def _send_folder(plan: PushPlan, to: str, step: _Pass, progress: Progress) -> tuple[int, int]:
     files = size = 0
-    for rank, members in order.passes(names):
-        missing = [name for name in members if _differs(repository / name, to / name, rank)]
-        sizes = {name: (repository / name).stat().st_size for name in missing}
-        progress.step(f"push {rank.name.lower()}", total=sum(sizes.values()))
-        for name in missing:
-            write_durably(to / name, _blocks(repository / name))
-            progress.advance(sizes[name])
-        files, size = files + len(missing), size + sum(sizes.values())
+    for name in step.names:
+        source, target = plan.repository / name, Path(to, name)
+        length = source.stat().st_size
+        if _differs(plan, name, target):
+            write_durably(target, plan.timestamps.get(name) or _blocks(source))
+            files, size = files + 1, size + length
+        progress.advance(length)
     return files, size
 
 
-def _differs(source: Path, target: Path, rank: Rank) -> bool:
+def _differs(plan: PushPlan, name: str, target: Path) -> bool:
     """A file is immutable under its name, except the timestamp; another size is a broken copy."""
-    if not target.is_file() or target.stat().st_size != source.stat().st_size:
+    if not target.is_file():
         return True
-    return rank is Rank.TIMESTAMP and target.read_bytes() != source.read_bytes()
+    if name in plan.timestamps:
+        return target.read_bytes() != plan.timestamps[name]
+    return target.stat().st_size != (plan.repository / name).stat().st_size
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -116,36 +148,36 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _push_remote(
-    repository: Path, to: str, names: Iterable[str], progress: Progress
-) -> tuple[int, int]:
-    files = size = 0
-    for rank, members in order.passes(names):
-        total = sum((repository / name).stat().st_size for name in members)
-        progress.step(f"push {rank.name.lower()}", total=total)
-        sent_files, sent_bytes = _rsync(repository, to, rank, members)
-        progress.advance(total)
-        files, size = files + sent_files, size + sent_bytes
-    return files, size
+def _send_remote(plan: PushPlan, to: str, step: _Pass, progress: Progress) -> tuple[int, int]:
+    with ExitStack() as stack:
+        source = plan.repository
+        if step.rank is Rank.TIMESTAMP:
+            source = Path(stack.enter_context(TemporaryDirectory(prefix="kexia-push-")))
+            for name in step.names:
+                write_durably(source / name, plan.timestamps[name])
+        sent = _rsync(source, to, step)
+    progress.advance(sum((plan.repository / name).stat().st_size for name in step.names))
+    return sent
 
 
-def _rsync(repository: Path, to: str, rank: Rank, names: list[str]) -> tuple[int, int]:
+def _rsync(source: Path, to: str, step: _Pass) -> tuple[int, int]:
     """One pass. rsync writes beside and renames, so each file is whole or not there."""
-    compare = "--checksum" if rank is Rank.TIMESTAMP else "--size-only"
+    compare = "--checksum" if step.rank is Rank.TIMESTAMP else "--size-only"
     done = run(
         [
             *("rsync", "--times", compare, "--stats", f"--timeout={STALLED}"),
             *("--chmod=D755,F644", "--partial-dir=.kexia-partial", "--files-from=-", "--from0"),
-            *("--", f"{repository}/", to if to.endswith("/") else f"{to}/"),
+            *("--", f"{source}/", to if to.endswith("/") else f"{to}/"),
         ],
         timeout=PASS_TIMEOUT,
-        stdin="\0".join(names).encode(),
+        stdin="\0".join(step.names).encode(),
         accept=(0, *_BROKEN_OFF),
     )
     if done.code != 0:
         words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
         raise Incomplete(
-            f"{to}: pushing {rank.name.lower()} broke off (rsync {done.code}: {words[0][:200]})",
+            f"{to}: pushing {step.rank.name.lower()} broke off "
+            f"(rsync {done.code}: {words[0][:200]})",
             hint="what is there is whole; run the same command again to send the rest",
         )
     return _statistics(done.stdout.decode(errors="replace"))

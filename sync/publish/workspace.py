@@ -13,7 +13,7 @@ from pathlib import Path
 import tomli_w
 
 from sync import directory
-from sync.digest import Digest, prove
+from sync.digest import Digest, prove, sha256
 from sync.directory import CollectionEntry, Directory, Stored
 from sync.errors import FormatError, ProofFailed, UsageError
 from sync.files import make_folder, sync_folder, write_durably
@@ -77,6 +77,21 @@ class Workspace:
         """The right to write this workspace."""
         return self.root / "publish.lease"
 
+    @property
+    def push_lease(self) -> Path:
+        """The right to push: an older push must not finish after a newer one."""
+        return self.root / "push.lease"
+
+    @property
+    def is_founded(self) -> bool:
+        """True if there is a workspace here."""
+        return (self.repository / TIMESTAMP).is_file()
+
+    @property
+    def publisher_id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the first root."""
+        return sha256((self.metadata / "1.root.json").read_bytes())[:16]
+
     def register(self, registration: Registration) -> None:
         """Make a folder the source of its collection; again replaces the earlier one."""
         value = {
@@ -99,7 +114,7 @@ class Workspace:
 def open_workspace(root: Path) -> Workspace:
     """The workspace at ``root``; raises UsageError if there is none."""
     workspace = Workspace(root)
-    if not (workspace.repository / TIMESTAMP).is_file():
+    if not workspace.is_founded:
         raise UsageError(
             f"{root} is no workspace", hint=f"make one: kexia publish init {root} --code … --name …"
         )

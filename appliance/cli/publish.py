@@ -1,0 +1,329 @@
+"""``kexia publish``: a province's week, from keys to a pushed repository."""
+
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from appliance import publisher
+from appliance.cli.console import EXIT_CODES, Json, progress, result, say, size
+from appliance.cli.passphrase import KeyFiles, PassphraseFile, keys, new_passphrase
+from appliance.cli.plain import plain, plain_object
+from appliance.cli.publish_keys import app as keys_app
+from appliance.publisher import Checked, Signed
+from appliance.publisher_status import Status
+from appliance.publisher_status import status as read_status
+from sync.errors import InputRefused, UsageError
+from sync.publish.keys import KeyRole
+from sync.publish.promote import Night, Waiting
+from sync.publish.push import Pushed
+from sync.publish.sign import Publisher
+from sync.publish.workspace import Registration, SourceKind, open_workspace
+from sync.transport.locate import open_transport
+from sync.transport.retry import Retry
+
+app = typer.Typer(
+    name="publish",
+    help="Publish lessons: keys, sources, editions, signatures, the repository.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+app.add_typer(keys_app)
+
+Workspace = Annotated[Path, typer.Argument(help="The publisher's workspace.")]
+Demo = Annotated[
+    bool, typer.Option("--demo", help="Keys without passphrase, which real boxes refuse.")
+]
+Push = Annotated[
+    list[str] | None,
+    typer.Option(help="Push there afterwards: a folder or [user@]host:path; may be repeated."),
+]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@app.command()
+def init(
+    workspace: Workspace,
+    code: Annotated[str, typer.Option(help="Division code (43, 430121) or a name (cn).")],
+    name: Annotated[str, typer.Option(help="The publisher's name: 湖南省.")],
+    demo: Demo = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Found a publisher: keys, root, and a repository that offers nothing yet."""
+    chosen = None if demo else new_passphrase(passphrase_file)()
+    made = publisher.init(workspace, Publisher(code, name, demo=demo), chosen, _now())
+    root = made.metadata / "1.root.json"
+    value: dict[str, object] = {
+        "workspace": str(workspace),
+        "publisher_id": made.publisher_id,
+        "root": str(root),
+    }
+    result(
+        value,
+        as_json=as_json,
+        text=lambda: (
+            f"{name} ({code}) is founded; publisher id {made.publisher_id}.\n"
+            f"Boxes need {root}.\n"
+            "Next: take the offline keys away (docs/keys.md), then `kexia publish add`."
+        ),
+    )
+
+
+@app.command()
+def add(
+    workspace: Workspace,
+    folder: Annotated[Path, typer.Argument(help="The folder with the lessons and their sheet.")],
+    collection: Annotated[str, typer.Option(help="Its id: 43/music-1a.")],
+    title: Annotated[str, typer.Option(help="Its title; else the textbook's.")] = "",
+    site: Annotated[
+        bool, typer.Option("--site", help="The folder is one interactive with an index.html.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Register a folder as the source of a collection; again replaces it. Nothing is copied."""
+    kind = SourceKind.SITE if site else SourceKind.SHEET
+    added = publisher.add(workspace, Registration(collection, folder.resolve(), title, kind))
+    result(
+        {"collection": collection, "folder": str(added.folder), "kind": str(kind)},
+        as_json=as_json,
+        text=lambda: f"{collection} comes from {added.folder}.",
+    )
+
+
+@app.command()
+def check(
+    place: Annotated[Path, typer.Argument(help="A workspace, or one folder with its sheet.")],
+    collection: Annotated[str, typer.Option(help="Only this collection.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List every fault of the sources at once, with file, row, column and cure (exit code 3)."""
+    found = publisher.check(place, collection=collection)
+    faults = tuple(fault for each in found for fault in each.faults)
+    if not as_json:
+        for note in (note for each in found for note in each.notes):
+            say(f"note: {note}")
+    if faults:
+        raise InputRefused(f"{len(faults)} fault(s) in {len(found)} folder(s)", faults=faults)
+    result({"checked": plain(found)}, as_json=as_json, text=lambda: _checked(found))
+
+
+def _checked(found: tuple[Checked, ...]) -> str:
+    return f"{len(found)} folder(s) without fault."
+
+
+@app.command()
+def release(
+    workspace: Workspace,
+    collection: Annotated[
+        list[str] | None, typer.Option(help="Only this collection; may be repeated.")
+    ] = None,
+    sign_all: Annotated[
+        bool, typer.Option("--sign-all", help="Demo keys only: sign as editor and reviewer too.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Stage the next edition of every collection that changed, for editor and reviewer to sign."""
+    if sign_all:
+        publisher.check_may_sign_all(workspace)
+    released = publisher.release(workspace, collection or (), _now(), progress(as_json=as_json))
+    signed = publisher.sign_all(workspace, keys(passphrase_file)) if sign_all else ()
+    staged = released.candidate
+    value = {
+        "staged": None if staged is None else staged.number,
+        "renewal": released.renewal,
+        "changes": [] if staged is None else staged.changes().get("changes", []),
+        "notes": plain(released.notes),
+        "signed": [str(each.role) for each in signed],
+    }
+    lines = [f"note: {note}" for note in released.notes]
+    if staged is None:
+        lines.append("Nothing changed; nothing was staged.")
+    else:
+        why = " (signatures to be renewed)" if released.renewal else ""
+        lines.append(f"Candidate {staged.number} is staged in {staged.folder}{why}.")
+    result(value, as_json=as_json, text=lambda: "\n".join(lines))
+
+
+@app.command()
+def sign(
+    place: Annotated[Path, typer.Argument(help="A workspace, or a copy of a staged folder.")],
+    as_role: Annotated[KeyRole, typer.Option("--as", help="editor or reviewer.")],
+    key: KeyFiles = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Sign the newest candidate, here or on another machine; says what is being signed."""
+    if as_role not in (KeyRole.EDITOR, KeyRole.REVIEWER):
+        raise UsageError(f"candidates are not signed by {as_role}", hint="--as editor|reviewer")
+    signed = publisher.sign_staged(place, as_role, keys(passphrase_file, key))
+    result(plain_object(signed), as_json=as_json, text=lambda: _signed(signed))
+
+
+def _signed(signed: Signed) -> str:
+    lines = [f"Signed candidate {signed.number} as {signed.role}; directory {signed.directory}."]
+    for each in signed.collections:
+        lines.append(f"  {each.id} edition {each.edition}: {each.title}")
+        lines += [f"    {lesson} {title}" for lesson, title in each.lessons]
+    lines += [f"  lifts withdrawal {number}" for number in signed.reinstated]
+    return "\n".join(lines)
+
+
+@app.command()
+def nightly(
+    workspace: Workspace,
+    push: Push = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Publish what both have signed, refresh the metadata, push; says what waits for whom."""
+    shown = progress(as_json=as_json)
+    night = publisher.nightly(workspace, keys(passphrase_file), _now(), shown)
+    pushed = publisher.push(workspace, push or (), shown)
+    value = {
+        "published": night.published,
+        "collections": [
+            {"id": each.id, "edition": each.edition, "lessons": each.lessons}
+            for each in night.collections
+        ],
+        "timestamp_signed": night.timestamp_signed,
+        "waiting": plain(night.waiting),
+        "expiring": plain(night.expiring),
+        "pushed": plain(pushed),
+    }
+    result(value, as_json=as_json, text=lambda: "\n".join([*_night(night), *_pushed(pushed)]))
+
+
+def _night(night: Night) -> list[str]:
+    lines = ["Nothing new to publish."]
+    if night.published is not None:
+        lines = [f"Published candidate {night.published}:"]
+        lines += [f"  {each.id} edition {each.edition}" for each in night.collections]
+    return lines + _waiting(night.waiting, night.expiring)
+
+
+def _waiting(waiting: tuple[Waiting, ...], expiring: tuple[KeyRole, ...]) -> list[str]:
+    lines = [
+        f"Candidate {each.number} waits for {' and '.join(each.missing) or 'the night'}."
+        for each in waiting
+    ]
+    return lines + [f"{role} must sign again before long: docs/keys.md." for role in expiring]
+
+
+def _pushed(pushed: tuple[Pushed, ...]) -> list[str]:
+    lines = [f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}." for each in pushed]
+    ignored = sorted({name for each in pushed for name in each.ignored})
+    return lines + [f"Not pushed, no file of a repository: {name}" for name in ignored]
+
+
+@app.command(name="push")
+def push_command(
+    workspace: Workspace,
+    to: Annotated[list[str], typer.Argument(help="A folder, or [user@]host:path over SSH.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the repository to where boxes fetch it, in the lawful order; deletes nothing."""
+    pushed = publisher.push(workspace, to, progress(as_json=as_json))
+    result({"pushed": plain(pushed)}, as_json=as_json, text=lambda: "\n".join(_pushed(pushed)))
+
+
+@app.command()
+def status(workspace: Workspace, as_json: Json = False) -> None:
+    """What is published, what waits for whom, which keys are here, what expires."""
+    found = read_status(workspace, _now())
+    result(plain_object(found), as_json=as_json, text=lambda: _status(found))
+
+
+def _status(found: Status) -> str:
+    lines = [
+        f"{found.publisher.name} ({found.publisher.code}), id {found.publisher_id}"
+        + (", demo keys" if found.publisher.demo else ""),
+        f"signed {found.signed_at:%Y-%m-%d %H:%M} UTC, first role expires {found.expires:%Y-%m-%d}",
+        f"keys here: {', '.join(found.keys_here) or 'none'}",
+    ]
+    lines += [
+        f"  {each.id} edition {each.edition}: {each.title}, {each.lessons} lessons, "
+        f"{size(each.size)}"
+        for each in found.collections
+    ]
+    lines += _waiting(found.waiting, found.expiring)
+    lines += [
+        f"withdrawal {each.number}: {each.collection}/{each.lesson} ({each.reason})"
+        for each in found.withdrawals
+    ]
+    lines += [
+        f"introduces {each.code} {each.name}: {' '.join(each.urls)}" for each in found.children
+    ]
+    lines += [f"mirrors {each}" for each in found.mirrors]
+    return "\n".join(lines)
+
+
+@app.command()
+def withdraw(
+    workspace: Workspace,
+    lesson: Annotated[str, typer.Argument(help="Key of the lesson: 43/music-1a/l3.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; boxes show it.")] = "",
+    undo: Annotated[
+        int | None, typer.Option(help="Number of a withdrawal to lift; both must sign that.")
+    ] = None,
+    key: KeyFiles = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Hide a lesson at once (push afterwards), or stage the undoing of a withdrawal."""
+    if undo is not None and not lesson:
+        staged = publisher.reinstate(workspace, undo, _now())
+        result(
+            {"staged": staged.number, "reinstated": undo},
+            as_json=as_json,
+            text=lambda: f"Candidate {staged.number} lifts withdrawal {undo}; both must sign it.",
+        )
+        return
+    if not lesson or not reason or undo is not None:
+        raise UsageError("give a lesson's key and --reason, or --undo NUMBER")
+    opened = keys(passphrase_file, key)
+    made = publisher.withdraw(workspace, lesson, reason, opened, _now())
+    result(
+        {"number": made.number, "lesson": lesson, "reason": made.reason, "at": made.at},
+        as_json=as_json,
+        text=lambda: f"Withdrawal {made.number}: {lesson}. Push now; boxes hide it as they sync.",
+    )
+
+
+@app.command()
+def mirror(
+    workspace: Workspace,
+    source: Annotated[str, typer.Argument(help="URL or folder of another repository.")],
+    as_json: Json = False,
+) -> None:
+    """Copy another publisher's repository, verified and byte for byte, into ours."""
+    transport = Retry(open_transport(source), rng=random.Random(), sleep=time.sleep)  # noqa: S311 - jitter
+    done = publisher.mirror(workspace, transport, _now(), progress(as_json=as_json))
+    result(
+        plain_object(done),
+        as_json=as_json,
+        text=lambda: (
+            f"{done.name} ({done.code}) as mirrors/{done.publisher_id}: "
+            f"{done.files} new file(s), {size(done.bytes)}."
+        ),
+    )
+
+
+@app.command()
+def serve(
+    workspace: Workspace,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - a public repository
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the repository without another web server, until Ctrl-C."""
+    from appliance.serve.repository import run_repository  # aiohttp: half a second for nobody else
+
+    repository = open_workspace(workspace).repository
+    run_repository(repository, host=host, port=port, on_ready=say)

@@ -1,0 +1,328 @@
+"""The publisher's programme: what each ``kexia publish`` command does, one function each.
+
+Meaning (``appliance.editions``) and bytes (``sync.publish``) meet here. The time and the keys are
+arguments; whoever writes holds the workspace's lease. Killed anywhere, the same command goes on.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from appliance import editions
+from appliance.version import BUILD_TIME
+from catalog.compile import check_folder
+from catalog.model import decode_lessons
+from sync import directory, feed, lease
+from sync.directory import CollectionEntry, check_collection_id
+from sync.errors import Fault, FormatError, InputRefused, UsageError
+from sync.progress import Progress
+from sync.publish import mirror as mirrors
+from sync.publish import promote, sign, stage
+from sync.publish import push as pushes
+from sync.publish import withdraw as withdrawals
+from sync.publish.cut import CutRequest
+from sync.publish.init import init_workspace
+from sync.publish.keys import AskPassphrase, KeyRing, KeyRole, Signer, no_passphrase
+from sync.publish.mirror import Mirrored
+from sync.publish.promote import Night
+from sync.publish.push import Pushed
+from sync.publish.sign import Publisher
+from sync.publish.stage import Candidate
+from sync.publish.workspace import (
+    Registration,
+    Shelf,
+    SourceKind,
+    Workspace,
+    open_workspace,
+)
+from sync.transport.base import Transport
+from sync.trust import DemoKeys, TrustClock, Withdrawal
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How this command gets at private keys: a passphrase when asked, key files brought along."""
+
+    ask: AskPassphrase = no_passphrase
+    brought: tuple[Path, ...] = ()
+
+    def ring(self, workspace: Workspace) -> KeyRing:
+        """The workspace's keys and the brought ones."""
+        return KeyRing(workspace.keys, ask=self.ask, brought=self.brought)
+
+
+def init(root: Path, publisher: Publisher, passphrase: bytes | None, now: datetime) -> Workspace:
+    """Found a publisher: keys, root, a repository that offers nothing yet."""
+    return init_workspace(root, publisher, passphrase, now)
+
+
+def add(root: Path, registration: Registration) -> Registration:
+    """Register a folder as the source of its collection; raises UsageError, FormatError."""
+    workspace = open_workspace(root)
+    code = sign.read_roles(workspace.metadata).publisher.code
+    try:
+        check_collection_id(registration.collection, code=code)
+    except FormatError as error:
+        raise UsageError(error.fact, hint=f"use {code}/<name>, as in {code}/music-1a") from error
+    if not registration.folder.is_dir():
+        raise UsageError(f"{registration.folder} is no folder")
+    if registration.kind is SourceKind.SITE and editions.check_site(registration.folder):
+        raise InputRefused(
+            f"{registration.folder} is no site", faults=editions.check_site(registration.folder)
+        )
+    with writing(workspace, "add"):
+        workspace.register(registration)
+    return registration
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of one folder found."""
+
+    collection: str
+    folder: Path
+    faults: tuple[Fault, ...]
+    notes: tuple[Fault, ...]
+
+
+def check(place: Path, *, collection: str = "") -> tuple[Checked, ...]:
+    """Check one folder, or every source of a workspace; faults are told, not raised."""
+    if not Workspace(place).is_founded:
+        folder = Registration(collection or "check/folder", place)
+        return (_check(folder),)
+    found = open_workspace(place).registrations()
+    return tuple(_check(each) for each in found if collection in ("", each.collection))
+
+
+def _check(registration: Registration) -> Checked:
+    if registration.kind is SourceKind.SITE:
+        faults = editions.check_site(registration.folder)
+        return Checked(registration.collection, registration.folder, faults, ())
+    report = check_folder(registration.folder, collection=registration.collection)
+    return Checked(registration.collection, registration.folder, report.faults, report.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release staged: nothing if nothing changed."""
+
+    candidate: Candidate | None
+    notes: tuple[Fault, ...]
+    renewal: bool
+    """True if nothing changed, but signatures must be renewed before they expire."""
+
+
+def release(root: Path, only: Sequence[str], now: datetime, progress: Progress) -> Released:
+    """Stage the next edition of each registered collection that changed (``only`` those named).
+
+    Raises InputRefused with the faults of all folders at once; nothing is staged then.
+    """
+    workspace = open_workspace(root)
+    with writing(workspace, "release"), _scratch(workspace) as made:
+        requests, notes = _requests(workspace, only, made, progress)
+        candidate = stage.stage_editions(workspace, requests, now, progress)
+        if candidate is not None:
+            return Released(candidate, notes, renewal=False)
+        candidate = _renew(workspace, now)
+        return Released(candidate, notes, renewal=candidate is not None)
+
+
+def _requests(
+    workspace: Workspace, only: Sequence[str], made: Path, progress: Progress
+) -> tuple[list[CutRequest], tuple[Fault, ...]]:
+    registered = {each.collection: each for each in workspace.registrations()}
+    unknown = [name for name in only if name not in registered]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]} has no registered folder", hint="`kexia publish add` registers one"
+        )
+    requests: list[CutRequest] = []
+    faults: list[Fault] = []
+    notes: list[Fault] = []
+    for collection in only or registered:
+        try:
+            request, found = editions.request(registered[collection], made, progress)
+        except InputRefused as refused:
+            faults += [_located(registered[collection], fault) for fault in refused.faults]
+        else:
+            requests.append(request)
+            notes += [_located(registered[collection], note) for note in found]
+    if faults:
+        raise InputRefused(f"{len(faults)} fault(s); nothing was staged", faults=tuple(faults))
+    return requests, tuple(notes)
+
+
+def _located(registration: Registration, fault: Fault) -> Fault:
+    return Fault(f"{registration.collection} {fault.where}", fault.what, fault.cure)
+
+
+def _renew(workspace: Workspace, now: datetime) -> Candidate | None:
+    """The published directory once more, if its signatures near their end and nothing waits."""
+    roles = sign.read_roles(workspace.metadata)
+    due = set(stage.SIGNERS) & set(promote.expiring(roles, now))
+    if not due or stage.candidates(workspace, roles):
+        return None
+    return stage.stage_directory(workspace, stage.base(workspace, roles).directory, now)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCollection:
+    """A collection that is new with a candidate; ``lessons`` are (id, title)."""
+
+    id: str
+    title: str
+    edition: int
+    lessons: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What somebody signed."""
+
+    number: int
+    role: KeyRole
+    directory: str
+    """SHA-256 of the directory: editor and reviewer can compare it on the telephone."""
+    collections: tuple[SignedCollection, ...]
+    reinstated: tuple[int, ...]
+
+
+def sign_staged(place: Path, role: KeyRole, keys: Keys) -> Signed:
+    """Sign the newest candidate of a workspace, or a copy of a staged folder, as ``role``."""
+    if not Workspace(place).is_founded:
+        signer = keys.ring(Workspace(place)).only_brought()
+        return _sign(stage.open_candidate(place), role, signer)
+    workspace = open_workspace(place)
+    with writing(workspace, "sign"):
+        roles = sign.read_roles(workspace.metadata)
+        waiting = stage.candidates(workspace, roles)
+        if not waiting:
+            raise UsageError("nothing is staged", hint="run `kexia publish release` first")
+        [signer] = keys.ring(workspace).signers(role, roles.keyids(role), threshold=1)
+        return _sign(waiting[-1], role, signer)
+
+
+def check_may_sign_all(root: Path) -> None:
+    """Raise UsageError unless these are demo keys: editor and reviewer are two people."""
+    if not sign.read_roles(open_workspace(root).metadata).publisher.demo:
+        raise UsageError(
+            "--sign-all is for demo keys: editor and reviewer are two people",
+            hint="let each of them run `kexia publish sign`",
+        )
+
+
+def sign_all(root: Path, keys: Keys) -> tuple[Signed, ...]:
+    """Demo keys only: sign the newest candidate as editor and as reviewer, if one waits."""
+    check_may_sign_all(root)
+    workspace = open_workspace(root)
+    if not stage.candidates(workspace, sign.read_roles(workspace.metadata)):
+        return ()
+    return tuple(sign_staged(root, role, keys) for role in stage.SIGNERS)
+
+
+def _sign(candidate: Candidate, role: KeyRole, signer: Signer) -> Signed:
+    signed = _describe(candidate, role)
+    stage.sign_candidate(candidate, role, signer)
+    return signed
+
+
+def _describe(candidate: Candidate, role: KeyRole) -> Signed:
+    listed = candidate.directory()
+    new = [
+        e for e in listed.collections if (candidate.folder / directory.feed_name(e.feed)).is_file()
+    ]
+    stored = sign.stored_target(sign.parse_role(candidate.metadata(role)))
+    return Signed(
+        number=candidate.number,
+        role=role,
+        directory=stored.digest,
+        collections=tuple(_signed_collection(candidate, entry) for entry in new),
+        reinstated=listed.reinstated,
+    )
+
+
+def _signed_collection(candidate: Candidate, entry: CollectionEntry) -> SignedCollection:
+    lessons = decode_lessons(_block(Shelf([candidate.folder]), entry)).lessons
+    titles = tuple((lesson.id, lesson.title) for lesson in lessons)
+    return SignedCollection(entry.id, entry.title, entry.edition, titles)
+
+
+def _block(shelf: Shelf, entry: CollectionEntry) -> bytes:
+    stored = shelf.read(directory.feed_name(entry.feed), entry.feed.stored)
+    return feed.decode(stored, entry.feed).lessons
+
+
+def nightly(root: Path, keys: Keys, now: datetime, progress: Progress) -> Night:
+    """Publish what both have signed, keep the metadata fresh, tell what waits for whom."""
+    workspace = open_workspace(root)
+    with writing(workspace, "nightly"):
+        return promote.nightly(workspace, keys.ring(workspace), now, progress)
+
+
+def push(root: Path, destinations: Sequence[str], progress: Progress) -> tuple[Pushed, ...]:
+    """Bring each destination up to date; the workspace stays free for others meanwhile."""
+    workspace = open_workspace(root)
+    with lease.hold(workspace.push_lease, holder="kexia publish push"):
+        with writing(workspace, "push"):
+            plan = pushes.make_plan(workspace.repository)
+        return tuple(pushes.push(plan, to, progress) for to in destinations)
+
+
+def withdraw(root: Path, lesson_key: str, reason: str, keys: Keys, now: datetime) -> Withdrawal:
+    """Hide a lesson at once, with the withdraw key alone; raises UsageError for an unknown one."""
+    workspace = open_workspace(root)
+    with writing(workspace, "withdraw"):
+        _check_lesson(workspace, lesson_key)
+        return withdrawals.withdraw(workspace, keys.ring(workspace), lesson_key, reason, now)
+
+
+def reinstate(root: Path, number: int, now: datetime) -> Candidate:
+    """Stage the undoing of a withdrawal, for editor and reviewer to sign."""
+    workspace = open_workspace(root)
+    with writing(workspace, "withdraw"):
+        return withdrawals.undo(workspace, number, now)
+
+
+def _check_lesson(workspace: Workspace, lesson_key: str) -> None:
+    collection, _, lesson = lesson_key.rpartition("/")
+    listed, _ = promote.published(workspace, sign.read_roles(workspace.metadata))
+    entry = listed.entry(collection)
+    if entry is None:
+        raise UsageError(
+            f"no collection {collection!r} is published",
+            hint="a lesson's key is collection/lesson, as in 43/music-1a/l3",
+        )
+    block = decode_lessons(_block(Shelf([workspace.repository]), entry))
+    if lesson not in {each.id for each in block.lessons}:
+        raise UsageError(f"{collection} has no lesson {lesson!r}")
+
+
+def mirror(root: Path, source: Transport, now: datetime, progress: Progress) -> Mirrored:
+    """Mirror another publisher's repository, verified, below ``repository/mirrors/``."""
+    workspace = open_workspace(root)
+    own = sign.read_roles(workspace.metadata).publisher
+    demo = DemoKeys.ACCEPT if own.demo else DemoKeys.REFUSE
+    clock = TrustClock(now, wall_is_set=True, floor=BUILD_TIME)
+    with writing(workspace, "mirror"):
+        return mirrors.mirror(workspace, source, clock, demo, progress)
+
+
+@contextmanager
+def writing(workspace: Workspace, command: str) -> Iterator[None]:
+    """Hold the workspace's lease for one command; raises LeaseHeld."""
+    with lease.hold(workspace.lease, holder=f"kexia publish {command}"):
+        yield
+
+
+@contextmanager
+def _scratch(workspace: Workspace) -> Iterator[Path]:
+    """A folder for files that exist only while an edition is made."""
+    folder = workspace.root / "made.partial"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
