@@ -1,12 +1,11 @@
 """The interface's messages, found and compiled: ``python -m tests.kit.messages``."""
 
-import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from appliance.language import DOMAIN, LOCALE, Language
@@ -40,10 +39,30 @@ def catalogue(language: Language) -> Catalog:
 
 
 def compiled(language: Language) -> bytes:
-    """Bytes of the .mo file that belongs to the .po file."""
-    buffer = io.BytesIO()
-    write_mo(buffer, catalogue(language))
-    return buffer.getvalue()
+    """Bytes of the .mo file that belongs to the .po file.
+
+    Written here and not by Babel, which puts the hour and its own version into the file.
+    """
+    source = catalogue(language)
+    head = f"Content-Type: text/plain; charset=utf-8\nPlural-Forms: {source.plural_forms}\n"
+    pairs = [("", head), *((_joined(item.id), _joined(item.string)) for item in source if item.id)]
+    return _mo_file(sorted((key.encode(), text.encode()) for key, text in pairs))
+
+
+def _joined(texts: object) -> str:
+    return "\0".join(texts) if isinstance(texts, tuple | list) else str(texts)
+
+
+def _mo_file(pairs: list[tuple[bytes, bytes]]) -> bytes:
+    """GNU MO format: header, table of ids, table of texts, then all of them, each ended by NUL."""
+    count, start = len(pairs), 28 + 16 * len(pairs)
+    tables, data = [], b""
+    for column in (0, 1):
+        for pair in pairs:
+            tables.append(struct.pack("<II", len(pair[column]), start + len(data)))
+            data += pair[column] + b"\0"
+    header = struct.pack("<IIIIIII", 0x950412DE, 0, count, 28, 28 + 8 * count, 0, start)
+    return header + b"".join(tables) + data
 
 
 def missing(language: Language) -> Iterator[Message]:

@@ -1,0 +1,68 @@
+"""The interface speaks two languages, completely, Chinese when nobody says otherwise."""
+
+import re
+
+import pytest
+
+from appliance.language import Language, choose, speech
+from tests.kit import messages
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_message_is_translated(language: Language) -> None:
+    assert list(messages.missing(language)) == []
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_no_translation_is_left_over(language: Language) -> None:
+    known = {message.id for message in messages.catalogue(language) if message.id}
+    assert known == set(messages.used())
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_compiled_catalogue_is_that_of_the_source(language: Language) -> None:
+    compiled = messages.po_file(language).with_suffix(".mo").read_bytes()
+    assert compiled == messages.compiled(language), "run: python -m tests.kit.messages"
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_translations_fill_in_what_the_message_does(language: Language) -> None:
+    holes = re.compile(r"%\(\w+\)[ds]")
+    for message in messages.catalogue(language):
+        ids = message.id if isinstance(message.id, tuple) else (message.id,)
+        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        if message.id:
+            for text in texts:
+                assert set(holes.findall(text)) == set(holes.findall(ids[-1])), message.id
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("", Language.CHINESE),
+        ("zh-CN,zh;q=0.9,en;q=0.8", Language.CHINESE),
+        ("en-US,en;q=0.9", Language.ENGLISH),
+        ("en-US,en;q=0.9,zh;q=0.8", Language.ENGLISH),
+        ("ug-CN,en;q=0.5,zh;q=0.7", Language.CHINESE),
+        ("fr, de;q=0.5", Language.CHINESE),
+        ("en;q=nonsense", Language.CHINESE),
+        ("en;q=0", Language.CHINESE),
+        ("*", Language.CHINESE),
+        (";;,,=;q", Language.CHINESE),
+    ],
+)
+def test_the_browser_proposes(accept: str, language: Language) -> None:
+    assert choose({}, accept) is language
+
+
+def test_the_reader_disposes() -> None:
+    assert choose({"language": "en"}, "zh") is Language.ENGLISH
+    assert choose({"language": "zh-Hans"}, "en") is Language.CHINESE
+    assert choose({"language": "klingon"}, "") is Language.CHINESE
+
+
+def test_numbers_and_values_are_filled_in() -> None:
+    assert speech(Language.ENGLISH).count("%(n)d lesson", "%(n)d lessons", 1) == "1 lesson"
+    assert speech(Language.ENGLISH).count("%(n)d lesson", "%(n)d lessons", 2) == "2 lessons"
+    assert speech(Language.CHINESE).count("%(n)d lesson", "%(n)d lessons", 2) == "2 课"
+    assert speech(Language.CHINESE).say("As of %(date)s", date="2026-11-23") == "更新于 2026-11-23"

@@ -1,0 +1,5 @@
+"""What every browser test asks for."""
+
+from tests.kit.browser import browser
+
+__all__ = ["browser"]
