@@ -209,23 +209,25 @@ def _pages(path: Path) -> int:
 
 
 def _check_index(file: BinaryIO, format_: str) -> Iterator[Problem]:
-    """The boxes in their order: ``moov`` before ``mdat``, or a tablet must load all to begin."""
-    names = []
-    for name in boxes(file):
-        names.append(name)
-        if name in ("moov", "mdat"):
-            break
+    """``moov`` stands before ``mdat``, or a tablet must load all to begin; nothing is cut off."""
+    found = list(boxes(file))
+    names = [name for name, _ in found if name in ("ftyp", "moov", "mdat")]
     if names[:1] != ["ftyp"]:
         yield Problem("it is no MP4 file", _VIDEO_CURE if format_ == "mp4" else _AUDIO_CURE)
-    elif names[-1] == "mdat":
+    elif (missing := found[-1][1] - file.seek(0, 2)) > 0:
+        yield Problem(f"its last {missing} bytes are missing", "copy it again")
+    elif "moov" not in names:
+        yield Problem("its index (moov) is missing", "export or copy it again")
+    elif "mdat" in names[: names.index("moov")]:
         cure = "ffmpeg -i IN -c copy -movflags +faststart OUT.mp4"
         yield Problem("its index stands at the end, so that it cannot be played at once", cure)
-    elif names[-1] != "moov":
-        yield Problem("its index (moov) is missing", "export or copy it again")
 
 
-def boxes(file: BinaryIO) -> Iterator[str]:
-    """Names of an MP4's top-level boxes (ISO/IEC 14496-12, 4.2), at most ``MAX_BOXES``."""
+def boxes(file: BinaryIO) -> Iterator[tuple[str, int]]:
+    """Name and end of an MP4's top-level boxes (ISO/IEC 14496-12, 4.2), at most ``MAX_BOXES``.
+
+    The end, in bytes from the file's beginning, may lie behind the end of a file cut off.
+    """
     size = file.seek(0, 2)
     at = 0
     for _ in range(MAX_BOXES):
@@ -233,13 +235,14 @@ def boxes(file: BinaryIO) -> Iterator[str]:
         head = file.read(16)
         if len(head) < 8:
             return
-        yield head[4:8].decode("latin-1")
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
-        if length < 8 or at + length > size:
+        end = at + length if length else size
+        yield head[4:8].decode("latin-1"), end
+        if end < at + 8 or end >= size:
             return
-        at += length
+        at = end
 
 
 def check_media(media: Media, format_: str) -> Iterator[Problem]:

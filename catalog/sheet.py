@@ -360,9 +360,15 @@ def _write_workbook(grids: Iterable[tuple[str, list[list[str]]]]) -> bytes:
     data = io.BytesIO()
     with xlsxwriter.Workbook(data, {"in_memory": True}) as workbook:
         workbook.set_properties({"created": datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)})
-        for worksheet, grid in grids:
-            page = workbook.add_worksheet(worksheet or None)
+        for number, (worksheet, grid) in enumerate(grids, start=1):
+            page = workbook.add_worksheet(_lawful_name(worksheet, number))
             for row, cells in enumerate(grid):
                 for column, cell in enumerate(cells):
                     page.write_string(row, column, cell)
     return data.getvalue()
+
+
+def _lawful_name(worksheet: str, number: int) -> str:
+    """A worksheet's name as Excel allows it; its number where it does not."""
+    lawful = 0 < len(worksheet) <= 31 and not re.search(r"[\[\]:*?/\\]|^'|'$", worksheet)
+    return worksheet if lawful and worksheet.lower() != "history" else f"sheet {number}"

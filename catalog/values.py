@@ -36,6 +36,12 @@ _SCOPE_NAMES = {"全部": "all", "全国": "all", "省": "province", "市": "cit
 _SCOPE_NAMES |= {"区": "county", "学校": "school", "校": "school"}
 _CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,2}):(\d{2})", re.ASCII)
 _HOUR = re.compile(r"第?\s*(\d{1,2}|[一二三四五六七八九十]{1,3})\s*(?:课时)?", re.ASCII)
+_DIGITS = ("", *"一二三四五六七八九")
+_NUMERALS = {
+    (("", "十")[tens] if tens < 2 else _DIGITS[tens] + "十") + _DIGITS[ones]: 10 * tens + ones
+    for tens in range(10)
+    for ones in range(10)
+}
 
 
 def plain(text: str) -> str:
@@ -79,15 +85,7 @@ def iso_duration(seconds: float) -> str:
 
 
 def _numeral(text: str) -> int:
-    if text.isdigit():
-        return int(text)
-    tens, ten, ones = text.rpartition("十")
-    digits = "一二三四五六七八九"
-    try:
-        value = digits.index(ones) + 1 if ones else 0
-        return value + (10 * (digits.index(tens) + 1 if tens else 1) if ten else 0)
-    except ValueError:
-        return 0
+    return int(text) if text.isdigit() else _NUMERALS.get(text, 0)
 
 
 def language(text: str) -> str:
