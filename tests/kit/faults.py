@@ -18,6 +18,8 @@ class Answer:
     """Close the connection instead of answering."""
     pause: float = 0.0
     """Seconds of silence before the answer."""
+    pace: float = 0.0
+    """Seconds of silence after every 64 KiB of the body."""
 
 
 class Fault:
@@ -113,12 +115,15 @@ class Headers(Fault):
 
 @dataclass
 class Replace(Fault):
-    """Another body under the same status."""
+    """Another body, also for a file that is not there."""
 
     body: bytes
 
     def spoil(self, answer: Answer) -> None:
         answer.body = self.body
+        if answer.status == 404:
+            answer.status = 200
+            answer.headers = {}
 
 
 @dataclass
@@ -138,3 +143,13 @@ class Chunked(Fault):
 
     def spoil(self, answer: Answer) -> None:
         answer.headers["Transfer-Encoding"] = "chunked"
+
+
+@dataclass
+class Slow(Fault):
+    """A line of so many bytes a second."""
+
+    rate: float
+
+    def spoil(self, answer: Answer) -> None:
+        answer.pace = 64 * 1024 / self.rate

@@ -194,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         for block in _blocks(answer) if self.command == "GET" else ():
             self.server.owner.sent(len(block))  # first: the client may look once it has it
             self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
+            time.sleep(answer.pace)
         if answer.cut_after is not None:
             self._hang_up()
         elif chunked:
