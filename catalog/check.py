@@ -75,32 +75,41 @@ class Findings:
     """Faults and notes as they are found, given back in the order of the sheets."""
 
     def __init__(self) -> None:
-        self._faults: list[tuple[tuple[str, int], Fault]] = []
-        self._notes: list[tuple[tuple[str, int], Fault]] = []
+        self._faults: list[tuple[_Place, Fault]] = []
+        self._notes: list[tuple[_Place, Fault]] = []
 
     def fault(self, sheet: Sheet, row: int, key: str, what: str, cure: str) -> None:
         """Something that must be mended; ``key`` is the column's, "" for the whole row."""
-        self._faults.append(((sheet.name, row), Fault(sheet.where(row, key), what, cure)))
+        self._faults.append((_place(sheet, row, key), Fault(sheet.where(row, key), what, cure)))
 
     def note(self, sheet: Sheet, row: int, key: str, what: str, cure: str) -> None:
         """Something its owner should know."""
-        self._notes.append(((sheet.name, row), Fault(sheet.where(row, key), what, cure)))
+        self._notes.append((_place(sheet, row, key), Fault(sheet.where(row, key), what, cure)))
 
     def faults_of_file(self, faults: Iterable[Fault]) -> None:
         """Faults of a whole file or folder; they come first."""
-        self._faults += [(("", 0), fault) for fault in faults]
+        self._faults += [(_WHOLE, fault) for fault in faults]
 
     def notes_of_file(self, notes: Iterable[Fault]) -> None:
         """Notes about a whole file; they come first."""
-        self._notes += [(("", 0), note) for note in notes]
+        self._notes += [(_WHOLE, note) for note in notes]
 
     def faults(self) -> tuple[Fault, ...]:
-        """All faults, by sheet and row."""
+        """All faults, by sheet, row and column."""
         return tuple(fault for _, fault in sorted(self._faults, key=lambda found: found[0]))
 
     def notes(self) -> tuple[Fault, ...]:
-        """All notes, by sheet and row."""
+        """All notes, by sheet, row and column."""
         return tuple(note for _, note in sorted(self._notes, key=lambda found: found[0]))
+
+
+_Place = tuple[str, int, int]
+_WHOLE: _Place = ("", 0, 0)
+
+
+def _place(sheet: Sheet, row: int, key: str) -> _Place:
+    keys = list(sheet.headings)
+    return sheet.name, row, keys.index(key) if key in keys else len(keys)
 
 
 def check_sheets(sheets: Sequence[Sheet], findings: Findings) -> tuple[Draft, ...]:
@@ -147,7 +156,7 @@ _MUST_AGREE = (*_WHICH_LESSON, "stage", "grade", "subject", "press", "book", "sy
 def _draft(sheet: Sheet, rows: Sequence[Row], findings: Findings) -> Draft:
     cells = _Cells(sheet, rows[0], findings)
     _check_agreement(sheet, rows, findings)
-    language = cells.language() or DEFAULT_LANGUAGE
+    language = values.language(cells.text("language")) or DEFAULT_LANGUAGE
     draft = Draft(
         sheet=sheet,
         row=rows[0].number,
@@ -288,7 +297,8 @@ class _Cells:
         found = tuple(tag.code for tag in codes.resolve_all(key, text)) if text else ()
         if text and not found:
             near = codes.suggest(key, text)
-            cure = f"did you mean {' / '.join(near)}?" if near else "docs/metadata.md lists them"
+            cure = f"did you mean {' / '.join(near)}? " if near else ""
+            cure += "docs/metadata.md lists all"
             self.fault(key, f"{text[:80]!r} is no {BY_KEY[key].heading} we know", cure)
         return found
 
