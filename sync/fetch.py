@@ -3,7 +3,7 @@
 from sync import feed as feeds
 from sync.digest import prove
 from sync.directory import CollectionEntry, PackRef, Stored, feed_name, table_name
-from sync.errors import FormatError, ProofFailed
+from sync.errors import FormatError, MediumFailing, ProofFailed
 from sync.feed import Feed
 from sync.library import ContentFolder, Store
 from sync.pack import MAX_TABLE, Table, decode_table
@@ -53,7 +53,7 @@ def _obtain(stored: Stored, name: str, folder: ContentFolder, transport: Transpo
     if folder.has(stored.digest, size=stored.size):
         try:
             return folder.read(stored.digest, limit=stored.size)
-        except ProofFailed:
+        except (ProofFailed, MediumFailing):
             folder.remove(stored.digest)
     data = transport.read(name, limit=stored.size)
     prove(data, stored.digest, what=f"{transport.label}: {name}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sync.errors import ProofFailed
+from sync.errors import FormatError, MediumFailing, ProofFailed
 from sync.library import Store
 from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Have
@@ -17,11 +17,17 @@ def survey(store: Store, tables: Iterable[Table]) -> Have:
 
 
 def kept_tables(store: Store) -> tuple[Table, ...]:
-    """Every table the box keeps; a damaged one is removed, it will be fetched again if needed."""
+    """Every table the box keeps and can read.
+
+    A damaged one is removed, as it is fetched again if needed; one of a format we do not know,
+    left by a newer system before a rollback, stays for when that comes back.
+    """
     tables: list[Table] = []
     for digest in sorted(store.tables.digests()):
         try:
             tables.append(decode_table(store.tables.read(digest, limit=MAX_TABLE)))
-        except ProofFailed:
+        except (ProofFailed, MediumFailing):
             store.tables.remove(digest)
+        except FormatError:
+            continue
     return tuple(tables)

@@ -1,10 +1,14 @@
 """A small unsigned repository: packs, tables and feeds of made-up resources, cut for real."""
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from typing import Any
+
+import pytest
 
 from sync import feed as feeds
 from sync.apply import Applied, apply
@@ -103,6 +107,18 @@ def plan_for(entries: Iterable[CollectionEntry], transport: Transport, store: St
 def bring(entry: CollectionEntry, transport: Transport, store: Store) -> Applied:
     """Everything a box does with bytes: feed, tables, plan, apply."""
     return apply(plan_for([entry], transport, store), transport, store, Silent())
+
+
+def fail_to_read(monkeypatch: pytest.MonkeyPatch, broken: Path) -> None:
+    """Let the kernel's answer to opening ``broken`` be a read error, as on a worn card."""
+    real = Path.open
+
+    def failing(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == broken:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", failing)
 
 
 def holds(store: Store, contents: Iterable[bytes]) -> bool:

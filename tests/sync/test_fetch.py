@@ -12,7 +12,7 @@ from sync.library import Store
 from sync.pack import MAX_TABLE
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
-from tests.kit.packed import Packed, noise
+from tests.kit.packed import Packed, fail_to_read, noise
 
 
 @pytest.fixture
@@ -71,6 +71,15 @@ def test_a_damaged_copy_of_the_box_is_replaced(
     fetch_feed(entry, source, store)
     assert store.feeds.proves(entry.feed.stored.digest)
     assert source.requests == 3
+
+
+def test_a_copy_the_disk_cannot_read_is_replaced(
+    entry: CollectionEntry, source: Meter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_feed(entry, source, store)
+    fail_to_read(monkeypatch, store.feeds.path(entry.feed.stored.digest))
+    fetch_feed(entry, source, store)
+    assert source.requests == 2
 
 
 @pytest.mark.parametrize("kind", ["feed", "table"])

@@ -6,7 +6,7 @@ from sync.digest import sha256
 from sync.library import Store
 from sync.seed import kept_tables, survey
 from sync.transport.volume import VolumeTransport
-from tests.kit.packed import Packed, bring, noise
+from tests.kit.packed import Packed, bring, fail_to_read, noise
 
 
 @pytest.fixture
@@ -44,3 +44,21 @@ def test_a_damaged_table_is_removed_and_the_others_serve(tmp_path: Path, store: 
     store.tables.path(digest).write_bytes(b"rotten")
     assert [table.pack for table in kept_tables(store)] == [packed.packs[1].pack]
     assert not store.tables.has(digest)
+
+
+def test_a_table_the_disk_cannot_read_is_removed(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = Packed(tmp_path / "repository")
+    bring(packed.release([noise(1, 600_000)]), VolumeTransport(packed.root), store)
+    digest = packed.packs[0].table.digest
+    fail_to_read(monkeypatch, store.tables.path(digest))
+    assert kept_tables(store) == ()
+    assert not store.tables.has(digest)
+
+
+def test_a_table_of_a_newer_system_is_passed_over_and_kept(store: Store) -> None:
+    newer = b"KXTABL\n\x02" + bytes(100)
+    store.tables.put(sha256(newer), newer)
+    assert kept_tables(store) == ()
+    assert store.tables.has(sha256(newer))
