@@ -34,13 +34,35 @@ class Stop:
     chapter: str | None
 
 
-def chapters_in_order(lessons: Lessons, textbook: str) -> tuple[Node, ...]:
-    """The chapters of a textbook depth first, brothers by their order; none is left out."""
-    below: dict[str | None, list[Chapter]] = {}
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A textbook in the order it is read."""
+
+    nodes: tuple[Node, ...]
+    """Chapters depth first, brothers by their order; none is left out."""
+    stops: tuple[Stop, ...]
+    """Lessons of the chapters, in each as the collection has them."""
+
+
+def readings(lessons: Lessons) -> dict[str, Reading]:
+    """Every textbook of a collection, by id."""
+    chapters: dict[str, list[Chapter]] = {textbook.id: [] for textbook in lessons.textbooks}
     for chapter in lessons.chapters:
-        if chapter.textbook == textbook:
-            below.setdefault(chapter.parent, []).append(chapter)
-    return tuple(_walk(below))
+        chapters[chapter.textbook].append(chapter)
+    inside: dict[str, list[str]] = {chapter.id: [] for chapter in lessons.chapters}
+    for lesson in lessons.lessons:
+        for number in dict.fromkeys(lesson.chapters):
+            inside[number].append(lesson.id)
+    return {textbook: _reading(found, inside) for textbook, found in chapters.items()}
+
+
+def _reading(chapters: Sequence[Chapter], inside: Mapping[str, Sequence[str]]) -> Reading:
+    below: dict[str | None, list[Chapter]] = {}
+    for chapter in chapters:
+        below.setdefault(chapter.parent, []).append(chapter)
+    nodes = tuple(_walk(below))
+    stops = (Stop(lesson, node.chapter.id) for node in nodes for lesson in inside[node.chapter.id])
+    return Reading(nodes, tuple(stops))
 
 
 def _walk(below: Mapping[str | None, Sequence[Chapter]]) -> Iterator[Node]:
@@ -57,16 +79,6 @@ def _brothers(
 ) -> list[Node]:
     first_to_last = sorted(below.get(parent, ()), key=lambda chapter: chapter.order)
     return [Node(chapter, depth) for chapter in reversed(first_to_last)]
-
-
-def stops(lessons: Lessons, nodes: Sequence[Node]) -> tuple[Stop, ...]:
-    """Lessons of the chapters in the order of reading; in a chapter as the collection has them."""
-    inside: dict[str, list[str]] = {node.chapter.id: [] for node in nodes}
-    for lesson in lessons.lessons:
-        for chapter in dict.fromkeys(lesson.chapters):
-            if chapter in inside:
-                inside[chapter].append(lesson.id)
-    return tuple(Stop(lesson, chapter) for chapter, ids in inside.items() for lesson in ids)
 
 
 def loose(lessons: Lessons) -> tuple[Stop, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from catalog import arrange
 from catalog.database import building
-from catalog.model import LessonResource, Lessons, Textbook
+from catalog.model import LessonResource, Lessons
 from catalog.rows import (
     Placing,
     Row,
@@ -162,8 +162,10 @@ class _Ingest:
             },
         )
         numbers = self._add_lessons(collection, lessons)
+        readings = arrange.readings(lessons)
         for textbook in lessons.textbooks:
-            self._add_textbook(collection, lessons, textbook, numbers)
+            row = numbered(textbook_row(lessons.collection, textbook), collection=collection)
+            self._add_textbook(row, readings[textbook.id], numbers)
         self._add_series(collection, lessons, title, numbers)
 
     def _without_withdrawn(self, lessons: Lessons) -> Lessons:
@@ -220,14 +222,10 @@ class _Ingest:
             )
         return self._shelves[key]
 
-    def _add_textbook(
-        self, collection: int, lessons: Lessons, textbook: Textbook, numbers: Mapping[str, int]
-    ) -> None:
-        row = textbook_row(lessons.collection, textbook)
-        number = self._insert("textbook", numbered(row, collection=collection, lessons=0))
-        nodes = arrange.chapters_in_order(lessons, textbook.id)
+    def _add_textbook(self, row: Row, reading: arrange.Reading, numbers: Mapping[str, int]) -> None:
+        number = self._insert("textbook", numbered(row, lessons=0))
         chapters: dict[str | None, int | None] = {None: None}
-        for position, node in enumerate(nodes):
+        for position, node in enumerate(reading.nodes):
             chapters[node.chapter.id] = self._insert(
                 "chapter",
                 {
@@ -239,7 +237,7 @@ class _Ingest:
                     "position": position,
                 },
             )
-        self._add_stops(number, arrange.stops(lessons, nodes), numbers, chapters)
+        self._add_stops(number, reading.stops, numbers, chapters)
 
     def _add_series(
         self, collection: int, lessons: Lessons, title: str, numbers: Mapping[str, int]

@@ -52,8 +52,12 @@ def _phrases() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _longest_phrase() -> int:
-    return max(map(len, _phrases()))
+def _longest_phrase() -> dict[str, int]:
+    """By first character, the length of the longest phrase that begins with it."""
+    longest: dict[str, int] = {}
+    for phrase in _phrases():
+        longest[phrase[0]] = max(longest.get(phrase[0], 0), len(phrase))
+    return longest
 
 
 @cache
@@ -90,7 +94,8 @@ def _by_phrase(characters: str) -> Iterator[str]:
 
 
 def _phrase_at(characters: str, at: int) -> str:
-    for end in range(min(len(characters), at + _longest_phrase()), at + 1, -1):
+    longest = _longest_phrase().get(characters[at], 0)
+    for end in range(min(len(characters), at + longest), at + 1, -1):
         if characters[at:end] in _phrases():
             return characters[at:end]
     return ""

@@ -15,12 +15,12 @@ from catalog.errors import IndexDamaged
 from catalog.index import Index
 from catalog.matching import LENGTH_MATTERS, Matcher, Term, Unit, norms
 from catalog.pinyin import INITIALS, split_pinyin, syllable_units, syllables
-from catalog.query import MAX_QUERY, Asked, Understood, Vocabulary, ask
+from catalog.query import Asked, Understood, Vocabulary
 from catalog.ranking import closeness
 from catalog.shelves import Choice, Selection
 from catalog.snippet import Snippet, snippet
 from catalog.suggest import typed_key
-from catalog.text import fold, han
+from catalog.text import han
 from catalog.texts import measures, numbers_with_title, texts, titles_starting
 from catalog.views import LessonCard
 
@@ -234,6 +234,7 @@ class FallbackSearcher:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._vocabulary = Vocabulary(catalogue.shelves.codes())
 
     def close(self) -> None:
         """Nothing: the catalogue stays open."""
@@ -242,20 +243,32 @@ class FallbackSearcher:
         self, query: str, *, selection: Selection, offset: int = 0, limit: int = 20
     ) -> Results:
         """Lessons whose titles have all the words, shortest first."""
-        asked = ask(fold(query[:MAX_QUERY]))
-        shelves = self._catalogue.shelves
-        found: list[tuple[int, int]] = []
-        if asked.chunks or (selection.chosen() and not asked.folded.strip()):
-            found = numbers_with_title(self._catalogue, asked.chunks)
-        matching = shelves.matching(selection)
-        numbers = [number for number, shelf in found if shelf in matching]
+        understood = self._vocabulary.understand(query)
+        applied, asked = understood.selection, understood.topic
+        found = self._found(asked, selection.joined(applied))
+        numbers = self._in(found, selection.joined(applied))
+        if not numbers:
+            applied, asked = Selection(), understood.whole
+            found = self._found(asked, selection)
+            numbers = self._in(found, selection)
+        chosen = selection.joined(applied)
+        counts = Counter(shelf for _, shelf in found)
         return Results(
             total=len(numbers),
             hits=_hits(self._catalogue, numbers[offset : offset + limit], asked),
-            facets=shelves.choices(selection, Counter(shelf for _, shelf in found)),
-            understood=Selection(),
+            facets=self._catalogue.shelves.choices(chosen, counts),
+            understood=applied,
             fallback=True,
         )
+
+    def _found(self, asked: Asked, chosen: Selection) -> list[tuple[int, int]]:
+        if asked.chunks or (chosen.chosen() and not asked.folded.strip()):
+            return numbers_with_title(self._catalogue, asked.chunks)
+        return []
+
+    def _in(self, found: Sequence[tuple[int, int]], chosen: Selection) -> list[int]:
+        matching = self._catalogue.shelves.matching(chosen)
+        return [number for number, shelf in found if shelf in matching]
 
     def suggest(self, prefix: str, *, limit: int = 8) -> tuple[str, ...]:
         """As the searcher does: suggestions come from the catalogue."""
