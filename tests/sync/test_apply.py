@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,21 @@ def test_staging_stays_small(packed: Packed, source: Meter, store: Store) -> Non
     assert plan.requests == 1
     apply(plan, Watched(source, lambda: most.append(staged(store))), store, Silent())
     assert max(most) <= 1_500_000 + 2 * MAX_GROUP
+
+
+def test_memory_does_not_grow_with_the_resource(
+    packed: Packed, source: Meter, store: Store
+) -> None:
+    data = noise(1, 24_000_000)
+    plan = plan_for([packed.release([data])], source, store)
+    tracemalloc.start()
+    try:
+        apply(plan, source, store, Silent())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert store.library.proves(sha256(data))
+    assert peak < 10 * MAX_GROUP
 
 
 # --- no room ---------------------------------------------------------------------------------
