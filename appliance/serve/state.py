@@ -11,13 +11,15 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from appliance.config import BoxPaths
 from appliance.generation import Generation, current
 from appliance.serve.reply import Shelf
 from catalog.browse import Catalogue, open_catalogue
-from catalog.search import Searcher, open_searcher
+from catalog.errors import IndexDamaged
+from catalog.search import FallbackSearcher, Searcher, open_searcher
 from catalog.views import ResourceView
 from sync.digest import Digest
 from sync.errors import KexiaError
@@ -31,6 +33,7 @@ AFTER_FAILURE = 10.0
 _LOG = logging.getLogger("kexia.serve")
 _KNOWN = 4096
 T = TypeVar("T")
+AnySearcher = Searcher | FallbackSearcher
 
 
 class NothingYet(KexiaError):
@@ -64,28 +67,41 @@ class Snapshot:
         self.catalogue.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """A searcher and the catalogue it reads."""
+
+    searcher: AnySearcher
+    catalogue: Catalogue
+
+    def close(self) -> None:
+        """Close both."""
+        self.searcher.close()
+        self.catalogue.close()
+
+
 class SearchThread:
     """A searcher with the only thread that may touch it."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")
-        self._searcher: Searcher | None = None
+        self._finder: Finder | None = None
 
     def open(self, generation: Generation) -> None:
         """Open the index of ``generation``; blocks, raises what opening raises."""
-        self._searcher = self._thread.submit(_open_searcher, generation).result()
+        self._finder = self._thread.submit(_open_finder, generation).result()
 
-    async def ask(self, question: Callable[[Searcher], T]) -> T:
+    async def ask(self, question: Callable[[AnySearcher], T]) -> T:
         """Put ``question`` to the searcher on its thread."""
-        if self._searcher is None:
+        if self._finder is None:
             raise NothingYet("the index is not open")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, question, self._searcher)
+        return await loop.run_in_executor(self._thread, question, self._finder.searcher)
 
     async def close(self) -> None:
         """Close the searcher and end the thread."""
-        if self._searcher is not None:
-            await self.ask(Searcher.close)
+        if self._finder is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._finder.close)
         self._thread.shutdown(wait=False)
 
 
@@ -168,5 +184,11 @@ async def _open(generation: Generation) -> Snapshot:
     return Snapshot(generation, open_catalogue(generation.catalog), search)
 
 
-def _open_searcher(generation: Generation) -> Searcher:
-    return open_searcher(generation.index, open_catalogue(generation.catalog))
+def _open_finder(generation: Generation) -> "Finder":
+    """The searcher, with a catalogue connection of its own; titles only if the index is damaged."""
+    catalogue = open_catalogue(generation.catalog)
+    try:
+        return Finder(open_searcher(generation.index, catalogue), catalogue)
+    except IndexDamaged as error:
+        _LOG.warning("%s; %s", error.fact, error.hint)
+        return Finder(FallbackSearcher(catalogue), catalogue)

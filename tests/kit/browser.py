@@ -15,7 +15,8 @@ PHONE = (412, 732)
 def start(profile: Path, *, size: tuple[int, int] = TABLET, language: str = "zh-CN") -> Chrome:
     """A browser with an empty profile; fails where Chromium is missing."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium and driver, "apt install chromium chromium-driver"
+    assert chromium, "apt install chromium"
+    assert driver, "apt install chromium-driver"
     options = ChromeOptions()
     options.binary_location = chromium
     for argument in (
@@ -46,4 +47,5 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
 
 def complaints(chrome: Chrome) -> list[str]:
     """What the browser's console says is wrong with the pages seen since the last call."""
-    return [entry["message"] for entry in chrome.get_log("browser") if entry["level"] != "INFO"]
+    entries = chrome.get_log("browser")  # type: ignore[no-untyped-call]  # selenium has no type
+    return [entry["message"] for entry in entries if entry["level"] != "INFO"]

@@ -45,11 +45,12 @@ def compiled(language: Language) -> bytes:
     """
     source = catalogue(language)
     head = f"Content-Type: text/plain; charset=utf-8\nPlural-Forms: {source.plural_forms}\n"
-    pairs = [("", head), *((_joined(item.id), _joined(item.string)) for item in source if item.id)]
+    pairs = [("", head), *((joined(item.id), joined(item.string)) for item in source if item.id)]
     return _mo_file(sorted((key.encode(), text.encode()) for key, text in pairs))
 
 
-def _joined(texts: object) -> str:
+def joined(texts: object) -> str:
+    """One text, or the forms of a plural with NUL between them, as gettext keeps them."""
     return "\0".join(texts) if isinstance(texts, tuple | list) else str(texts)
 
 

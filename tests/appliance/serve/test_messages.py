@@ -29,11 +29,10 @@ def test_the_compiled_catalogue_is_that_of_the_source(language: Language) -> Non
 def test_translations_fill_in_what_the_message_does(language: Language) -> None:
     holes = re.compile(r"%\(\w+\)[ds]")
     for message in messages.catalogue(language):
-        ids = message.id if isinstance(message.id, tuple) else (message.id,)
-        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        wanted = set(holes.findall(messages.joined(message.id)))
         if message.id:
-            for text in texts:
-                assert set(holes.findall(text)) == set(holes.findall(ids[-1])), message.id
+            for text in messages.joined(message.string).split("\0"):
+                assert set(holes.findall(text)) == wanted, message.id
 
 
 @pytest.mark.parametrize(
