@@ -1,11 +1,15 @@
 """Code lists: what people type finds its code, and no two entries claim one name."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import codes
 from catalog.model import NODE_ID, Role
+from catalog.sheet import COLUMNS
+from catalog.values import LICENCES
 
 LISTS = (*codes.DIMENSIONS, "program", "package_type", "role")
 
@@ -102,3 +106,19 @@ def test_a_code_of_a_newer_publisher_stands_for_itself() -> None:
 def test_any_text_resolves_or_does_not(dim: str, text: str) -> None:
     for found in codes.resolve_all(dim, text):
         assert found in codes.tags(dim)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "metadata.md"
+
+
+def test_the_documentation_lists_every_column_and_every_code() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for column in COLUMNS:
+        assert f"| {column.key} | {column.heading} |" in text
+        assert all(alias in text for alias in column.aliases)
+    for dim in LISTS:
+        for entry in codes.tags(dim):
+            assert f"| {entry.code} | {entry.name_zh} | {entry.name_en} |" in text
+            assert entry.platform in text
+    for licence in LICENCES:
+        assert f"`{licence}`" in text
