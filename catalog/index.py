@@ -178,11 +178,16 @@ class Index:
         return found
 
     def like(self, field: str, word: str) -> tuple[str, ...]:
-        """Words of a field that differ from ``word`` in one letter, its first one excepted."""
+        """Words of a field one slip away: a letter more, less or other (but the first), or two
+        neighbours exchanged."""
         found = {
             near for leaf, _ in self._leaves for near in leaf.terms_within(field, word, 1, prefix=1)
         }
-        return tuple(sorted(found))
+        exchanged = (
+            f"{word[:at]}{word[at + 1]}{word[at]}{word[at + 2 :]}" for at in range(len(word) - 1)
+        )
+        found.update(near for near in exchanged if self.frequency(field, near))
+        return tuple(sorted(found - {word}))
 
     def _lessons(self) -> "array[int]":
         """The catalogue's row number of every document; 0 where the document is deleted."""

@@ -36,7 +36,9 @@ def _written(asked: Asked, text: LessonText, found: Sequence[str]) -> float:
     if not asked.chunks:
         return 0.0
     title = found[0]
-    rest = compact(fold(f"{text.about}\n{text.body}"))
+    rest = ""
+    if not all(chunk in title for chunk in asked.chunks):
+        rest = compact(fold(f"{text.about}\n{text.body}"))
     chunks = sum(_chunk(chunk, title, rest) for chunk in asked.chunks) / len(asked.chunks)
     return CHUNKS * chunks + _name(asked.compact, found) + _share(asked.compact, title)
 

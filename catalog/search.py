@@ -187,9 +187,12 @@ class Searcher:
         return _joined(scores, self._matcher.cover([(Term("initials", initials),)], 1))
 
     def _inexact(self, asked: Asked) -> Scores:
-        """Documents with half the units, or nearly all sounds or characters of the title."""
+        """Documents that begin so, have half the units, or nearly all sounds or characters."""
         units = [self._unit(token) for token in asked.units]
-        passes = [self._matcher.cover(units, max(1, len(units) // 2))] if len(units) > 1 else []
+        start = (Term("start", asked.compact[:_LONGEST_START]),)
+        passes = [self._matcher.cover([start], 1)]
+        if len(units) > 1:
+            passes.append(self._matcher.cover(units, max(1, len(units) // 2)))
         characters = tuple(dict.fromkeys(han(asked.folded)))
         if len(characters) > 1:
             sounds = [(Term("pinyin", pair),) for pair in syllable_units(syllables(asked.folded))]

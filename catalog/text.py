@@ -24,7 +24,7 @@ _TSHEG = "\u0f0b"
 _RUN = re.compile(
     f"(?P<han>[{HAN}]+)"
     f"|(?P<tibetan>[{_TIBETAN}]+(?:{_TSHEG}[{_TIBETAN}]+)*)"
-    rf"|(?P<word>[^\W_{HAN}{_TIBETAN}]+(?:[+#]{{1,2}}(?!\w))?)"  # c++, c#
+    rf"|(?P<word>[^\W_{HAN}{_TIBETAN}]+(?:[+#]{{1,2}}(?![+#]|[^\W_{HAN}]))?)"  # c++, c#
 )
 
 _IGNORED = (
