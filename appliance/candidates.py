@@ -174,7 +174,10 @@ def _check_least(known: Known, trusted: Trusted, source: Source) -> None:
         return
     for role, least in known.least.items():
         if trusted.versions.get(role, 0) < least:
-            raise RolledBack(f"{source.label}: {role} is older than what this box has ({least})")
+            raise RolledBack(
+                f"{source.label}: {role} is older than what this box has ({least})",
+                hint="nothing was changed; if this is the publisher's own address, ask there",
+            )
 
 
 def _newest_first(heard: Iterable[Candidate]) -> list[Candidate]:

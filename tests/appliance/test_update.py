@@ -28,11 +28,18 @@ FIRST: Files = {"l1.mp4": noise(1, 400_000), "l1.pdf": b"%PDF one", "l2.vtt": b"
 SECOND: Files = {**FIRST, "l1.mp4": FIRST["l1.mp4"][:300_000] + noise(2, 50_000), "l3.pdf": b"new"}
 
 
-@pytest.fixture
-def province(tmp_path: Path) -> Province:
-    province = Province.create(tmp_path / "province")
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Province:
+    """Made once, copied for each test: keys and signatures take time."""
+    province = Province.create(tmp_path_factory.mktemp("founded"))
     province.publish({"43/a": FIRST, "43/b": {"b1.pdf": b"%PDF b"}})
     return province
+
+
+@pytest.fixture
+def province(tmp_path: Path, founded: Province) -> Province:
+    shutil.copytree(founded.folder, tmp_path / "province")
+    return Province.open(tmp_path / "province", now=founded.now)
 
 
 @pytest.fixture
@@ -227,15 +234,13 @@ def test_a_broken_line_is_incomplete_and_goes_on(box: BoxUnderTest, server: Fold
     assert box.editions() == {"43/a": 1, "43/b": 1}
 
 
-def test_no_source_is_4_and_serving_goes_on(
-    box: BoxUnderTest, province: Province, tmp_path: Path
-) -> None:
+def test_no_source_is_4_and_serving_goes_on(box: BoxUnderTest, server: FolderServer) -> None:
     box.sync()
     served = box.served()
-    away = BoxUnderTest.create(tmp_path / "away", province.root, urls={0: "http://127.0.0.1:9"})
-    assert away.subscribe("43/a").sync().exit_code == 4
-    config = box.paths.config_file
-    config.write_text(config.read_text().replace(":" + config.read_text().split(":")[2][:5], ":9"))
+    text = box.paths.config_file.read_text()
+    box.paths.config_file.write_text(text.replace(server.url, "http://127.0.0.1:9"))
+    report = box.sync()
+    assert (report.exit_code, report.is_new, report.generation) == (4, False, 1)
     assert box.served() == served
 
 

@@ -6,6 +6,7 @@ report = box.sync()                 # box.sync(stick): the same from what was ca
 box.served()                        # every byte a visitor can get; must not change on refusal
 """
 
+import copy
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from appliance.generation import Generation, current
 from appliance.report import PlanReport, SyncReport
 from appliance.rollback import RolledReport
 from appliance.sources import Network
+from appliance.status import Status, read_status
 from appliance.subscribe import set_subscriptions
 from appliance.update import Box, Machine
 from appliance.version import BUILD_TIME
@@ -29,6 +31,7 @@ from sync.directory import CollectionEntry, Directory
 from sync.library import Store
 from sync.progress import Silent
 from sync.publish.cut import cut
+from sync.publish.workspace import Workspace
 from sync.trust import TrustClock
 from tests.kit.province import Province
 from tests.kit.tufrepo import TufRepo
@@ -62,6 +65,15 @@ class BoxUnderTest:
         """The same box again, elsewhere."""
         shutil.copytree(self.paths.root, folder, symlinks=True)
         return BoxUnderTest(BoxPaths(folder), self.wall, self.wall_is_set)
+
+    def follow(self, root: bytes, *urls: str) -> None:
+        """Replace a publisher's URLs."""
+        path = self.paths.root.with_name("followed.root.json")
+        path.write_bytes(root)
+        init_box(self.paths, Invitation(path, urls, demo=True))
+
+    def status(self) -> Status:
+        return read_status(self.paths, config.load(self.paths), current(self.paths))
 
     @property
     def machine(self) -> Machine:
@@ -142,7 +154,17 @@ class Forger(TufRepo):
 
     def __init__(self, folder: Path, *, code: str = "43") -> None:
         super().__init__(folder / "repository", code=code)
-        self._scratch = Province(folder, None, self.now)  # type: ignore[arg-type]  # cuts only
+        self._scratch = Province(folder, Workspace(folder), self.now)
+
+    def moved(self, folder: Path) -> "Forger":
+        """The same publisher with a copy of its repository in another folder."""
+        shutil.copytree(self.folder, folder / "repository")
+        other = copy.copy(self)
+        other.folder = folder / "repository"
+        other.keys = {role: list(keys) for role, keys in self.keys.items()}
+        other.signers = {role: list(keys) for role, keys in self.signers.items()}
+        other._scratch = Province(folder, Workspace(folder), self.now)
+        return other
 
     def cut(self, collections: Mapping[str, Mapping[str, bytes]]) -> tuple[CollectionEntry, ...]:
         """Write the bytes of first editions into the repository; sign nothing."""
