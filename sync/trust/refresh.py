@@ -63,9 +63,9 @@ def refresh(
     client.refresh()
     for path in PATHS.values():
         client.find(path)
+    offer = read_offer(client.trusted)
     if floor is not None:
         check_floor(floor, client.trusted, label=transport.label)
-    offer = read_offer(client.trusted)
     _keep_targets(client, folder, offer)
     seen = floor.withdrawals if floor is not None else ()
     new = _floor(folder, root, client.trusted, offer, seen=seen)

@@ -136,13 +136,15 @@ class TufRepo:
         snapshot.meta = {f"{role}.json": MetaFile(version) for role, version in versions.items()}
         self.write(f"{self.version}.snapshot.json", snapshot, self.signers["snapshot"])
 
-    def write_timestamp(self, **fields: object) -> None:
-        signed_at = {"x-kexia-signed-at": self.now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    def write_timestamp(self, *, version: int = 0, snapshot: int = 0, signed_at: str = "") -> None:
+        """The timestamp of this version; what is given replaces what it would say."""
         timestamp = Timestamp(
-            self.version,
+            version or self.version,
             expires=self._expiry("timestamp"),
-            snapshot_meta=MetaFile(self.version),
-            unrecognized_fields={**signed_at, **fields},
+            snapshot_meta=MetaFile(snapshot or self.version),
+            unrecognized_fields={
+                "x-kexia-signed-at": signed_at or self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+            },
         )
         self.write("timestamp.json", timestamp, self.signers["timestamp"])
 
