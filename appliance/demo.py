@@ -26,6 +26,7 @@ CODE, NAME = "43", "湖南省（演示）"
 PHRASE = "节奏"
 """A Chinese phrase that the sample library's music lessons speak of."""
 TIMEOUT = 300.0
+EXIT_CODES = tuple(range(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,11 @@ class DemoBox:
 
     def _kexia(self, *words: object) -> dict[str, object]:
         self._say("$ kexia " + shlex.join(self._shown(word) for word in words))
-        done = run([*self._command(*words), "--json"], timeout=TIMEOUT)
+        done = run([*self._command(*words), "--json"], timeout=TIMEOUT, accept=EXIT_CODES)
         value: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+        if done.code:
+            faults = json.dumps(value.get("faults", []), ensure_ascii=False)
+            raise DemoFailed(f"{value.get('error')} {faults}", hint=str(value.get("hint", "")))
         return value
 
     def _start(self, *words: object) -> None:
