@@ -74,9 +74,7 @@ def rotate(
         _change_root(workspace, roles, ring, role, replaced, now)
     else:
         restaged = _change_delegated(workspace, roles, ring, role, replaced, now)
-    roles = sign.read_roles(workspace.metadata)
-    sign.check_keys(roles)
-    ring.retire(role, in_force=roles.keyids(role))
+    ring.retire(role, in_force=sign.read_roles(workspace.metadata).keyids(role))
     keys = {keyid: signer.public_key.keyid for keyid, signer in replaced.items()}
     return Rotated(role, keys, restaged)
 

@@ -188,11 +188,15 @@ def next_root(
     signers: Sequence[Signer],
     now: datetime,
 ) -> bytes:
-    """The root that follows, a new key for each old keyid; ``signers`` are root's, old and new."""
+    """The root that follows, a new key for each old keyid; ``signers`` are root's, old and new.
+
+    Raises TrustRefused for keys that a box would refuse.
+    """
     root = deepcopy(roles.root.signed)
     for keyid, signer in replaced.items():
         root.revoke_key(keyid, role)
         root.add_key(signer.public_key, role)
+    check_root(root)
     return _signed(root, root.version + 1, _expiry(now, ROOT_LIFETIME), signers)
 
 
@@ -222,7 +226,7 @@ class TargetsChange:
 def next_targets(
     roles: Roles, change: TargetsChange, version: int, signers: Sequence[Signer], now: datetime
 ) -> bytes:
-    """The top-level targets that follow."""
+    """The top-level targets that follow; raises TrustRefused for keys a box would refuse."""
     targets = deepcopy(roles.targets)
     for code, child in change.children.items():
         targets.targets.pop(_child_path(code), None)
@@ -232,6 +236,7 @@ def next_targets(
         for keyid in roles.keyids(role):
             targets.revoke_key(keyid, role)
         targets.add_key(signer.public_key, role)
+    check_targets(targets)
     return _signed(targets, version, _expiry(now, ROLE_LIFETIME), signers)
 
 
