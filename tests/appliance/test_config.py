@@ -1,0 +1,149 @@
+"""kexia.toml: read strictly, written so that it reads back the same."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.config import (
+    BoxConfig,
+    BoxPaths,
+    Listen,
+    Publisher,
+    check_url,
+    encode,
+    load,
+    parse,
+    save,
+)
+from sync.errors import UsageError
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "box" / "kexia.toml"
+FULL = BoxConfig(
+    name="青山教学点",
+    demo=True,
+    clock_is_set=True,
+    publishers=(
+        Publisher("cn", "roots/cn.root.json", ()),
+        Publisher("43", "roots/43.root.json", ("https://a.example/r", "http://10.0.0.1:8080")),
+    ),
+    subscriptions=("43/math-1a", "cn/music"),
+    listen=Listen("0.0.0.0", 80, 8081),
+    sync_every_hours=6,
+)
+
+text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+codes = st.sampled_from(["43", "4301", "cn", "demo"])
+publishers = st.builds(
+    Publisher,
+    codes,
+    st.sampled_from(["roots/43.root.json", "r.json"]),
+    st.lists(st.sampled_from(["https://a.example", "http://b.example:81/x"])).map(tuple),
+)
+
+
+def test_the_golden_file_is_read_and_written_byte_for_byte() -> None:
+    data = GOLDEN.read_text(encoding="utf-8")
+    assert parse(data) == FULL
+    assert encode(parse(data)) == data
+
+
+def test_an_empty_file_is_a_box_of_standard_values() -> None:
+    assert parse("") == BoxConfig()
+
+
+@given(
+    st.builds(
+        BoxConfig,
+        name=text,
+        demo=st.booleans(),
+        clock_is_set=st.booleans(),
+        publishers=st.lists(publishers, unique_by=lambda item: item.code).map(tuple),
+        subscriptions=st.sets(st.sampled_from(["43/a", "43/b.c-1", "cn/x"])).map(
+            lambda items: tuple(sorted(items))
+        ),
+        listen=st.builds(Listen, text, st.integers(0, 65535), st.integers(0, 65535)),
+        sync_every_hours=st.integers(0, 168),
+    )
+)
+def test_what_is_written_reads_back(config: BoxConfig) -> None:
+    assert parse(encode(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("name = 3", "name must be text"),
+        ("name = ' '", "name must be text"),
+        ("demo = 'yes'", "demo must be true or false"),
+        ("subscriptions = '43/a'", "subscriptions must be a list of texts"),
+        ("subscriptions = ['music']", "'music' is no collection id"),
+        ("colour = 'red'", "colour is no field of this file"),
+        ("listen = 80", "listen must be a table"),
+        ("[listen]\nport = 70000", "listen.port must be a number from 0 to 65535"),
+        ("[listen]\nport = true", "listen.port must be a number"),
+        ("[listen]\nhots = 'x'", "listen.hots is no field"),
+        ("sync_every_hours = 1000", "sync_every_hours must be a number from 0 to 168"),
+        ("publishers = 3", "publishers must be a list of tables"),
+        ("[[publishers]]\ncode = '43'", "publishers[0].root must be text"),
+        ("[[publishers]]\ncode = 'X'\nroot = 'r'", "'X' is no publisher's code"),
+        ("[[publishers]]\ncode = '43'\nroot = '../r'", "lies outside the box's folder"),
+        ("[[publishers]]\ncode = '43'\nroot = '/r'", "lies outside the box's folder"),
+        ("[[publishers]]\ncode = '43'\nroot = 'r'\nurls = ['ftp://x']", "'ftp://x' is no http"),
+        (
+            "[[publishers]]\ncode = '43'\nroot = 'r'\n[[publishers]]\ncode = '43'\nroot = 'r'",
+            "code stands twice",
+        ),
+        ("name = ", "no TOML"),
+    ],
+)
+def test_every_slip_is_named(toml: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(toml)
+    assert words in caught.value.fact
+    assert caught.value.hint
+
+
+def test_a_folder_without_configuration_is_no_box(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no box") as caught:
+        load(BoxPaths(tmp_path))
+    assert "kexia box init" in caught.value.hint
+
+
+def test_load_names_the_file(tmp_path: Path) -> None:
+    paths = BoxPaths(tmp_path)
+    paths.config_file.write_text("demo = 1")
+    with pytest.raises(UsageError, match=r"kexia\.toml: demo"):
+        load(paths)
+    paths.config_file.write_bytes("name = '湖南'".encode("gbk"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        load(paths)
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    paths = BoxPaths(tmp_path / "box")
+    save(paths, FULL)
+    assert load(paths) == FULL
+
+
+def test_subscriptions_are_a_sorted_set() -> None:
+    config = BoxConfig().subscribed(["43/b", "43/a", "43/b"])
+    assert config.subscriptions == ("43/a", "43/b")
+    assert config.unsubscribed(["43/a"]).subscriptions == ("43/b",)
+    with pytest.raises(UsageError, match="not subscribed: 43/z"):
+        config.unsubscribed(["43/z"])
+    with pytest.raises(UsageError, match="no collection id"):
+        config.subscribed(["a"])
+
+
+def test_following_again_replaces_the_urls() -> None:
+    one = Publisher("43", "roots/43.root.json", ())
+    two = Publisher("43", "roots/43.root.json", ("http://x",))
+    assert BoxConfig().following(one).following(two).publishers == (two,)
+
+
+@pytest.mark.parametrize("url", ["", "x", "ftp://x", "http://", "http:// x", "https:///path"])
+def test_bad_urls(url: str) -> None:
+    with pytest.raises(UsageError):
+        check_url(url)
