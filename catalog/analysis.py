@@ -270,6 +270,7 @@ class BatchPool(PostingPool):  # type: ignore[misc]  # Whoosh has no types
 
 def writer(index: Any, *, memory: int) -> SegmentWriter:
     """A writer that sorts ``memory`` MiB of postings at once, with our codec."""
-    made = SegmentWriter(index, codec=FlatCodec(), limitmb=memory)
+    # Whoosh would copy a compound segment into memory to read it; single files it reads in place.
+    made = SegmentWriter(index, codec=FlatCodec(), limitmb=memory, compound=False)
     made.pool = BatchPool(made.temp_storage(), made.newsegment, limitmb=memory)
     return made

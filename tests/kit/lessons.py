@@ -1,6 +1,7 @@
 """Lessons for the tests of meaning: a small library with everything the catalogue must hold."""
 
 from dataclasses import replace
+from typing import Any
 
 from catalog.model import Chapter, Lesson, LessonResource, Lessons, Role, Textbook
 from sync.digest import Digest, sha256
@@ -15,13 +16,13 @@ def digest(name: str) -> Digest:
 
 
 def resource(
-    name: str, role: Role = Role.VIDEO, format_: str = "mp4", **more: object
+    name: str, role: Role = Role.VIDEO, format_: str = "mp4", **more: Any
 ) -> LessonResource:
     base = LessonResource(digest(name), 1000 + len(name), role, format_, title=name)
     return replace(base, licence="CC BY 4.0", provider="示范学校", **more)
 
 
-def lesson(id_: str, title: str, *chapters: str, **more: object) -> Lesson:
+def lesson(id_: str, title: str, *chapters: str, **more: Any) -> Lesson:
     base = Lesson(id_, title, tuple(chapters), resources=(resource(f"{id_}.mp4", duration="PT3M"),))
     return replace(base, **more)
 
