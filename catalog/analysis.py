@@ -140,7 +140,7 @@ class FlatCodec(W3Codec):  # type: ignore[misc]  # Whoosh has no types
         offset, length = terminfo.extent()
         if isinstance(length, tuple):  # Whoosh 2.7.4 forgets to unpack it
             (length,) = length
-        postings = _unpack(dbfile.get(offset, length), terminfo.doc_frequency())
+        postings = unpack(dbfile.get(offset, length), terminfo.doc_frequency())
         return FlatMatcher(postings, format_, term, scorer)
 
 
@@ -177,7 +177,7 @@ class FlatPostingsWriter(PostingsWriter):  # type: ignore[misc]  # Whoosh has no
     def finish_postings(self) -> Any:
         """Write the token's postings; its info says where they are."""
         start = self._file.tell()
-        packed = _pack(self._documents, bytes(self._counts))
+        packed = pack(self._documents, bytes(self._counts))
         self._file.write(packed)
         self._info.add_block(self)
         self._info.set_extent(start, len(packed))
@@ -229,15 +229,16 @@ class FlatMatcher(ListMatcher):  # type: ignore[misc]  # Whoosh has no types
         return b""
 
 
-def _pack(documents: "array[int]", counts: bytes) -> bytes:
+def pack(documents: "array[int]", counts: bytes) -> bytes:
+    """One token's postings as they stand in the file, little-endian; ``documents`` going up."""
     numbers = documents if documents[-1] > 0xFFFF else array("H", documents)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tobytes() + (b"" if counts.count(1) == len(counts) else counts)
 
 
-def _unpack(packed: bytes, count: int) -> Postings:
-    """``len(packed)`` is 2, 3, 4 or 5 times ``count``: two or four bytes, with counts or not."""
+def unpack(packed: bytes, count: int) -> Postings:
+    """The postings of ``count`` documents, which take 2, 3, 4 or 5 bytes each."""
     numbers, counted = divmod(len(packed) // count, 2)
     documents = array("H" if numbers == 1 else "I")
     end = documents.itemsize * count

@@ -146,10 +146,12 @@ class Index:
         self.collections = check_seal(folder, FORMAT).collections
         self._index = whoosh_index.open_dir(str(folder), readonly=True)
         self._reader = self._index.reader()
-        self._leaves: list[tuple[Any, int]] = self._reader.leaf_readers()
+        leaves: list[tuple[Any, int]] = self._reader.leaf_readers()
+        self._leaves = [(leaf, base) for leaf, base in leaves if leaf.doc_count_all()]
         self.lessons = self._lessons()
         self._cache: OrderedDict[tuple[str, str], Postings] = OrderedDict()
-        self._cached = 0
+        self.cached = 0
+        """Decoded postings in memory."""
 
     @property
     def size(self) -> int:
@@ -216,10 +218,10 @@ class Index:
 
     def _keep(self, key: tuple[str, str], postings: Postings) -> None:
         self._cache[key] = postings
-        self._cached += len(postings.documents)
-        while self._cached > CACHED_POSTINGS and len(self._cache) > 1:
+        self.cached += len(postings.documents)
+        while self.cached > CACHED_POSTINGS and len(self._cache) > 1:
             _, oldest = self._cache.popitem(last=False)
-            self._cached -= len(oldest.documents)
+            self.cached -= len(oldest.documents)
 
 
 def _flat(matcher: Any) -> Postings:
