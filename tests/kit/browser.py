@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,16 @@ TABLET = (1024, 768)
 PHONE = (412, 732)
 
 
-def start(profile: Path, *, size: tuple[int, int] = TABLET, language: str = "zh-CN") -> Chrome:
+class Scripts(Enum):
+    """Whether pages may run scripts."""
+
+    ON = 1
+    OFF = 2
+
+
+def start(
+    profile: Path, *, size: tuple[int, int] = TABLET, scripts: Scripts = Scripts.ON
+) -> Chrome:
     """A browser with an empty profile; fails where Chromium is missing."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium, "apt install chromium"
@@ -26,11 +36,13 @@ def start(profile: Path, *, size: tuple[int, int] = TABLET, language: str = "zh-
         "--disable-gpu",
         "--no-proxy-server",
         "--autoplay-policy=no-user-gesture-required",
-        f"--accept-lang={language}",
+        "--accept-lang=zh-CN",
         f"--window-size={size[0]},{size[1]}",
         f"--user-data-dir={profile}",
     ):
         options.add_argument(argument)
+    setting = "profile.managed_default_content_settings.javascript"
+    options.add_experimental_option("prefs", {setting: scripts.value})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return Chrome(options=options, service=Service(driver))
 

@@ -38,7 +38,7 @@
     video.addEventListener("loadedmetadata", function () {
       var at = 0;
       try { at = Number(localStorage.getItem(key)) || 0; } catch (error) { at = 0; }
-      if (at > 20 && at < video.duration - 20 && video.currentTime === 0) { video.currentTime = at; }
+      if (at > 5 && at < video.duration * 0.95 && video.currentTime === 0) { video.currentTime = at; }
     });
     video.addEventListener("timeupdate", function () {
       if (Math.abs(video.currentTime - last) > 5) { last = video.currentTime; store(Math.floor(last)); }

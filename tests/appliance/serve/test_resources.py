@@ -27,6 +27,7 @@ async def test_a_file_is_whole_and_immutable(visit: Visit) -> None:
     assert answer.headers["Content-Security-Policy"] == "sandbox allow-scripts"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Disposition"].startswith("inline; ")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.mark.parametrize(
