@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from catalog.compile import Compiled, compile_folder
+from catalog.compile import Compiled, compile_folder, write_back
 from catalog.folder import Misplaced, site_files
 from catalog.model import Lesson, LessonResource, Lessons, Role, encode_lessons
 from sync import site
@@ -36,6 +36,7 @@ def request(
         title=registration.title,
         progress=progress,
     )
+    write_back(compiled, registration.folder)  # lesson ids that were made must stay
     return _from_compiled(compiled, made), compiled.notes
 
 

@@ -278,7 +278,7 @@ def test_an_incomplete_staged_folder_is_told(province: Province, name: str) -> N
 def test_release_json_only_informs(province: Province) -> None:
     candidate = province.release(ONE)
     assert candidate is not None
-    [change] = candidate.changes()["changes"]  # type: ignore[misc, attr-defined]  # JSON
+    [change] = candidate.changes()["changes"]  # type: ignore[misc]  # JSON
     assert (change["collection"], change["edition"], change["lessons"]) == ("43/a", 1, 1)
     for broken in (b"{", b"[]"):
         (candidate.folder / "release.json").write_bytes(broken)
