@@ -105,10 +105,16 @@ def _content(served: Record, target: Record, collections: tuple[Kept, ...]) -> C
         collections=collections,
         publishers=served.publishers,
         withdrawn=frozenset(pair for pair in hidden if pair[0] in ids),
-        holds={**served.holds, **left},
+        holds=_still_out({**served.holds, **left}, collections),
         replaced=tuple(kept for kept in collections if not _same(kept, served)),
         removed=tuple(sorted(known - ids)),
     )
+
+
+def _still_out(holds: Mapping[str, int], collections: tuple[Kept, ...]) -> dict[str, int]:
+    """A hold on an edition older than the one served holds nothing back."""
+    editions = {kept.entry.id: kept.entry.edition for kept in collections}
+    return {name: held for name, held in holds.items() if editions.get(name, 0) <= held}
 
 
 def _same(kept: Kept, record: Record) -> bool:
