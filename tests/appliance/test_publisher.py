@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ class Office:
         self.folder, self.patch, self.capture = folder, patch, capture
         self.workspace = folder / "workspace"
 
-    def run(self, *words: object, expect: int = 0) -> dict[str, object]:
+    def run(self, *words: object, expect: int = 0) -> dict[str, Any]:
         """``kexia publish … --json``; the object at its end."""
         text = self.tell(*words, "--json", expect=expect)
         value = json.loads(text.splitlines()[-1])
@@ -112,10 +113,10 @@ def test_a_real_province_with_two_people_and_a_stick(office: Office) -> None:
     stick = office.folder / "stick"
     for role in ("editor", "reviewer"):
         exported = office.run("keys", office.workspace, "export", role, "--to", stick)
-        [file] = exported["files"]  # type: ignore[misc]  # JSON
+        [file] = exported["files"]
         away = shutil.copytree(office.workspace / "staged" / "2", office.folder / f"at-{role}")
         signed = office.run("sign", away, "--as", role, "--key", file)
-        [collection] = signed["collections"]  # type: ignore[misc]  # JSON
+        [collection] = signed["collections"]
         assert (collection["id"], collection["edition"]) == ("43/music-1a", 1)
         assert collection["lessons"] == [["l1", "国歌"]]
         shutil.copy(away / f"2.{role}.json", office.workspace / "staged" / "2")
@@ -205,7 +206,7 @@ def test_a_folder_may_be_registered_again_under_its_own_code_only(office: Office
     other = fill(office.folder / "other", {"l1": "a", "l2": "b"})
     office.run("add", office.workspace, other, "--collection", "43/music-1a", "--title", "歌")
     status = office.run("status", office.workspace)
-    [source] = status["sources"]  # type: ignore[misc]  # JSON
+    [source] = status["sources"]
     assert source == {
         "collection": "43/music-1a", "folder": str(other), "title": "歌", "kind": "sheet"
     }  # fmt: skip
@@ -259,7 +260,7 @@ def test_a_key_its_holder_made_is_brought(office: Office) -> None:
         *("keys", office.workspace, "export", "editor", "--to", stick, "--keep"),
         *("--new-passphrase-file", passphrase),
     )
-    [file] = exported["files"]  # type: ignore[misc]  # JSON
+    [file] = exported["files"]
     assert (office.workspace / "keys" / Path(file).name).exists()
     office.add()
     office.run("release", office.workspace)
@@ -275,7 +276,7 @@ def test_a_push_after_the_night(office: Office) -> None:
     office.run("release", office.workspace, "--sign-all")
     server = office.folder / "server"
     night = office.run("nightly", office.workspace, "--push", server)
-    [pushed] = night["pushed"]  # type: ignore[misc]  # JSON
+    [pushed] = night["pushed"]
     assert pushed["files"] == len([path for path in server.rglob("*") if path.is_file()])
     assert "Pushed 0 file(s)" in office.tell("push", office.workspace, server)
     (office.workspace / "repository" / "editor.pem").write_text("x")
@@ -351,3 +352,17 @@ def test_people_are_told_in_words(office: Office) -> None:
     (folder / "l1.svg").unlink()
     told = office.tell("check", office.workspace, expect=3)
     assert "lessons.csv row 2" in told
+
+
+@pytest.mark.parametrize("name", ["kexia-nightly.service", "kexia-nightly.cron"])
+def test_what_runs_at_night_is_a_command_there_is(office: Office, name: str) -> None:
+    units = Path(publisher.__file__).parent / "units"
+    [line] = [
+        line
+        for line in (units / name).read_text().splitlines()
+        if "kexia publish nightly" in line and not line.startswith("#")
+    ]
+    told = office.tell("nightly", "--help")
+    used = [word for word in line.split() if word.startswith("--")]
+    assert used
+    assert all(option in told for option in used)

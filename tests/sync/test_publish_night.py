@@ -278,7 +278,9 @@ def test_an_incomplete_staged_folder_is_told(province: Province, name: str) -> N
 def test_release_json_only_informs(province: Province) -> None:
     candidate = province.release(ONE)
     assert candidate is not None
-    [change] = candidate.changes()["changes"]  # type: ignore[misc]  # JSON
+    changes = candidate.changes()["changes"]
+    assert isinstance(changes, list)
+    [change] = changes
     assert (change["collection"], change["edition"], change["lessons"]) == ("43/a", 1, 1)
     for broken in (b"{", b"[]"):
         (candidate.folder / "release.json").write_bytes(broken)

@@ -1,0 +1,135 @@
+"""The roles' metadata as boxes out there will read it: byte for byte, from keys that never change.
+
+When a format changes on purpose, delete the golden folder and run this once: it writes the files,
+and fails until they were read.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256 as hash_of
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # documented, no __all__
+
+from sync import directory
+from sync.digest import sha256
+from sync.directory import CollectionEntry, Directory, FeedRef, PackRef, Stored
+from sync.publish import sign
+from sync.publish.keys import ROOT_KEYS, KeyRole, Signer
+from sync.publish.sign import LISTED, PATHS, ROOT_ROLES, Child, Publisher, TargetsChange
+from sync.publish.workspace import target_name
+from sync.transport.volume import VolumeTransport
+from sync.trust import DemoKeys, TrustClock, parse_root, refresh
+from sync.trust.notices import Withdrawal, encode_held, encode_withdrawals
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "publish-1"
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+MADE_UP = Stored(sha256(b"made up"), 7)
+
+
+def key(name: str) -> Signer:
+    """The same key for the same name, on every machine and for ever."""
+    return Signer(Ed25519PrivateKey.from_private_bytes(hash_of(name.encode()).digest()))
+
+
+def stored(data: bytes) -> Stored:
+    return Stored(sha256(data), len(data))
+
+
+def golden_repository() -> dict[str, bytes]:
+    """Metadata and targets of a publisher with one collection, one withdrawal and one child."""
+    keys = {role: [key(role)] for role in KeyRole}
+    keys[KeyRole.ROOT] = [key(f"root {number}") for number in range(ROOT_KEYS)]
+    entry = CollectionEntry(
+        id="43/music-1a",
+        title="音乐 一年级上册",
+        dimensions={"grade": ("g1",), "subject": ("music",)},
+        edition=3,
+        lessons=2,
+        size=700,
+        feed=FeedRef(MADE_UP, MADE_UP),
+        packs=(PackRef(MADE_UP, MADE_UP),),
+    )
+    publisher = Publisher("43", "湖南省", demo=True)
+    child = child_root()
+    targets = {
+        KeyRole.EDITOR: directory.encode(Directory("43", "湖南省", (entry,), reinstated=(1,))),
+        KeyRole.ROLLOUT: encode_held(["43/music-1a"]),
+        KeyRole.WITHDRAW: encode_withdrawals(
+            [Withdrawal(2, "43/music-1a", "l3", "版权", "2026-11-23T06:00:00Z")]
+        ),
+    }
+    files = {target_name(stored(data), PATHS[role]): data for role, data in targets.items()}
+    targets[KeyRole.REVIEWER] = targets[KeyRole.EDITOR]
+    of_root = {role: keys[role] for role in ROOT_ROLES}
+    files["metadata/1.root.json"] = sign.make_root(publisher, of_root, NOW)
+    for role, data in targets.items():
+        files[f"metadata/4.{role}.json"] = sign.make_role(role, 4, stored(data), keys[role], NOW)
+    files |= targets_with_child(keys, child)
+    listed = dict.fromkeys(LISTED, 4) | {KeyRole.TARGETS: 2}
+    snapshot = sign.make_snapshot(5, listed, keys[KeyRole.SNAPSHOT], NOW)
+    files["metadata/5.snapshot.json"] = snapshot
+    files["metadata/timestamp.json"] = sign.make_timestamp(6, 5, keys[KeyRole.TIMESTAMP], NOW)
+    return files
+
+
+def child_root() -> bytes:
+    keys = {role: [key(f"child {role}")] for role in ROOT_ROLES}
+    keys[KeyRole.ROOT] = [key(f"child root {number}") for number in range(ROOT_KEYS)]
+    return sign.make_root(Publisher("4301", "长沙市", demo=True), keys, NOW)
+
+
+def targets_with_child(keys: Mapping[KeyRole, list[Signer]], child: bytes) -> dict[str, bytes]:
+    signer = keys[KeyRole.TARGETS][0]
+    first = sign.make_targets({role: keys[role][0] for role in PATHS}, signer, NOW)
+    introduced = Child("4301", "长沙市", ("https://cs.example.cn/",), stored(child))
+    roles = sign.Roles(
+        root=Metadata[Root].from_bytes(
+            sign.make_root(
+                Publisher("43", "湖南省", demo=True), {r: keys[r] for r in ROOT_ROLES}, NOW
+            )
+        ),
+        listed={KeyRole.TARGETS: sign.parse_role(first)},
+        snapshot=None,  # type: ignore[arg-type]  # not looked at
+        timestamp=None,  # type: ignore[arg-type]  # not looked at
+    )
+    change = TargetsChange(children={"4301": introduced})
+    second = sign.next_targets(roles, change, 2, [signer], NOW)
+    return {"metadata/2.targets.json": second, target_name(introduced.root, introduced.path): child}
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, bytes]:
+    return golden_repository()
+
+
+def test_the_golden_repository_is_reproduced(made: dict[str, bytes]) -> None:
+    if not GOLDEN.exists():
+        for name, data in made.items():
+            (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
+            (GOLDEN / name).write_bytes(data)
+        pytest.fail("golden files written; read them, then run again")
+    found = {
+        path.relative_to(GOLDEN).as_posix(): path.read_bytes()
+        for path in GOLDEN.rglob("*")
+        if path.is_file()
+    }
+    assert found == made
+
+
+def test_a_box_reads_the_golden_repository(tmp_path: Path) -> None:
+    trusted = refresh(
+        VolumeTransport(GOLDEN),
+        tmp_path / "trust",
+        root=parse_root((GOLDEN / "metadata" / "1.root.json").read_bytes()),
+        clock=TrustClock(NOW, wall_is_set=True, floor=NOW),
+        demo=DemoKeys.ACCEPT,
+    )
+    assert trusted.versions["timestamp"] == 6
+    assert trusted.signed_at == NOW
+    assert [entry.id for entry in trusted.directory.collections] == ["43/music-1a"]
+    assert trusted.held == {"43/music-1a"}
+    assert [each.number for each in trusted.withdrawals] == [2]
+    assert [each.code for each in trusted.children] == ["4301"]
