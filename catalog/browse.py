@@ -176,10 +176,7 @@ class Catalogue:
     def _neighbours(
         self, number: int, textbook_id: str
     ) -> tuple[LessonCard | None, LessonCard | None]:
-        stands = self.query(_STANDS, number, textbook_id)
-        if not stands:
-            return None, None
-        textbook, position = stands[0]
+        ((textbook, position),) = self.query(_STANDS, number, textbook_id)
         found = [
             [row[0] for row in self.query(statement, textbook, position, number)]
             for statement in (_BEFORE, _AFTER)

@@ -26,15 +26,13 @@ _SHORTEST_NEAR = 3
 
 
 def closeness(asked: Asked, text: LessonText) -> float:
-    """From 0 up; comparable only within one query."""
+    """From 0 up; comparable only within one query, which must have a chunk."""
     found = names(text.folded) or (compact(text.folded),)
     spelt = _spelt(asked.letters, found) if asked.letters else 0.0
     return max(_written(asked, text, found), spelt)
 
 
 def _written(asked: Asked, text: LessonText, found: Sequence[str]) -> float:
-    if not asked.chunks:
-        return 0.0
     title = found[0]
     rest = ""
     if not all(chunk in title for chunk in asked.chunks):

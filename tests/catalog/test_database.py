@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.database import building, open_read_only
+from catalog.database import building, open_read_only, sqlite_errors
 from catalog.errors import CatalogueError
-from sync.errors import NoRoom
+from sync.errors import MediumFailing, NoRoom
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "catalogue-1.sql"
 
@@ -70,3 +70,15 @@ def write_too_much(path: Path) -> None:
 def test_a_full_disk_is_no_room(tmp_path: Path) -> None:
     with pytest.raises(NoRoom):
         write_too_much(tmp_path / "catalog.db")
+
+
+def fail_reading(path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    with sqlite_errors(path):
+        raise error
+
+
+def test_a_failing_card_is_a_failing_medium(tmp_path: Path) -> None:
+    with pytest.raises(MediumFailing, match="disk I/O error"):
+        fail_reading(tmp_path / "catalog.db")

@@ -17,6 +17,7 @@ from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import Lessons
 from catalog.seal import SEAL, check_seal, write_seal
 from catalog.search import Results, open_searcher
+from sync.errors import NoRoom
 from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music, without
 
 GOLDEN_SEAL = Path(__file__).parents[1] / "golden" / "index-seal-1.json"
@@ -131,13 +132,60 @@ def test_nothing_changed_is_only_links(box: Box) -> None:
     assert hashes(first) == hashes(box.index)
 
 
+def one(number: int) -> EditionContent:
+    found = (lesson("a", f"分数第{number}课"), lesson("b", f"名字第{number}课"))
+    return edition(Lessons(f"43/one-{number}", "", (), (), found), number)
+
+
 def test_many_small_segments_become_one(box: Box) -> None:
+    most = segments = 0
     for number in range(2, MANY_SEGMENTS + 4):
-        box.next(edition(math(), number))
-        assert len(list(box.index.glob("*.pst"))) <= MANY_SEGMENTS + 1
+        box.next(one(number), edition(math(), number))
+        segments = len(list(box.index.glob("*.pst")))
+        assert segments <= MANY_SEGMENTS
         assert box.answers() == from_nothing(box)
+        most = max(most, segments)
+    assert most > segments
     with closing(Index(box.index)) as opened:
-        assert sum(1 for number in opened.lessons if number) == 12
+        numbers = [number for number in opened.lessons if number]
+    assert len(numbers) == len(set(numbers)) == 12 + 2 * (MANY_SEGMENTS + 2)
+
+
+def test_an_emptied_segment_goes(box: Box) -> None:
+    box.next(edition(math(), 2))
+    segments = {path.name for path in box.index.glob("*.pst")}
+    box.next(edition(math(), 3))
+    assert len(segments) == len(list(box.index.glob("*.pst"))) == 2
+
+
+def test_postings_are_sorted_through_files_where_memory_is_short(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = box.answers()
+    monkeypatch.setattr("catalog.index.WRITER_MEMORY", 0.005)
+    assert from_nothing(box) == expected
+
+
+def test_a_failed_building_leaves_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(folder: Path) -> None:
+        raise NoRoom(f"{folder}: no room left")
+
+    monkeypatch.setattr("catalog.index.sync_tree", no_room)
+    with pytest.raises(NoRoom):
+        build_index(box.folder(1) / "catalog.db", box.index, box.root / "index", [])
+    assert not (box.root / "index").exists()
+    Index(box.index).close()
+
+
+def test_a_file_system_without_links_gets_copies(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(f"{target}: links are not supported")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    first = box.index
+    box.next()
+    assert hashes(first) == hashes(box.index)
+    assert not any((first / path.name).samefile(path) for path in box.index.iterdir())
 
 
 def test_a_collection_nobody_named_is_noticed(box: Box, tmp_path: Path) -> None:

@@ -229,6 +229,13 @@ def test_documents_found_are_those_that_have_enough(
     assert all(score > 0 for score in found.values())
 
 
+def test_few_documents_are_looked_up_in_many_postings() -> None:
+    documents = ["ab" if number % 50 == 7 else "a" for number in range(300)]
+    units = [(Term("title", "a"),), (Term("title", "b"),)]
+    scores = Matcher(Small(documents), {}).cover(units, 2)
+    assert sorted(scores) == [7, 57, 107, 157, 207, 257]
+
+
 def test_more_rarer_and_shorter_is_better() -> None:
     lengths = array("f", [1, 1, 1, 9, 1, 1])
     documents = ["ab", "a", "aa", "a", "a", "ab"]
