@@ -1,10 +1,9 @@
 """Search from the command line: the same catalogue and index the pages use, read only."""
 
-from catalog.search import Results, Selection, open_searcher
-
 from appliance.config import BoxPaths, load
 from appliance.generation import current
-from catalog.browse import open_catalogue
+from catalog.browse import Selection, open_catalogue
+from catalog.search import Results, open_searcher
 from sync.errors import UsageError
 
 
