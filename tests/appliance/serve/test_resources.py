@@ -126,6 +126,21 @@ async def test_a_file_lost_from_the_library_is_a_404(fresh: ServedBox) -> None:
         assert (await visit.get(f"/r/{digest}")).status == 404
 
 
+async def test_a_fault_nobody_foresaw_is_logged_and_told(
+    fresh: ServedBox, caplog: pytest.LogCaptureFixture
+) -> None:
+    lessons = served.math(fresh)
+    fresh.publish(lessons)
+    path = fresh.store.library.path(lessons.lessons[0].resources[0].digest)
+    path.unlink()
+    path.mkdir()  # a folder where a file belongs: nothing we write does that
+    async with visiting(fresh.paths.root) as visit:
+        answer = await visit.get(f"/r/{path.name}")
+    assert answer.status == 500
+    assert "课匣出了点问题" in answer.text
+    assert "IsADirectoryError" in caplog.text
+
+
 async def test_cut_streams_end_quietly(
     fresh: ServedBox, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
