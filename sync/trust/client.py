@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tuf.api import exceptions
-from tuf.api.metadata import Metadata, Snapshot, TargetFile, Timestamp  # type: ignore[attr-defined]  # documented, no __all__
+from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Timestamp  # type: ignore[attr-defined]  # documented, no __all__
 from tuf.ngclient import Updater  # type: ignore[attr-defined]  # documented, no __all__
 from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 from tuf.ngclient.fetcher import FetcherInterface
@@ -115,32 +115,60 @@ class Client:
             raise _unfetched(error, self._transport.label) from error
         except exceptions.RepositoryError as error:
             where = f"{self._transport.label}: {self._fetcher.name}"
-            if isinstance(error, exceptions.BadVersionNumberError) and self._goes_back():
+            if self._is_older(error):
                 raise RolledBack(
                     f"{where} is older than what this box has ({error})",
                     hint="nothing was changed; if this is the publisher's own address, ask there",
                 ) from error
             raise refusal(error, where) from error
 
-    def _goes_back(self) -> bool:
-        """Whether the file just refused lists anything older than the box has.
+    def _is_older(self, error: exceptions.RepositoryError) -> bool:
+        """Whether the file just refused is well signed and only older than what the box has.
 
-        It is well signed, for python-tuf looks at versions after signatures; only the words of
-        the refusal depend on this.
+        Only the class of the refusal depends on this: nothing older is ever accepted.
         """
-        data = self._fetcher.data
-        if self._fetcher.name.endswith("timestamp.json"):
-            held = self.trusted.timestamp
-            given = Metadata[Timestamp].from_bytes(data).signed
-            return (given.version, given.snapshot_meta.version) != (
-                max(given.version, held.version),
-                max(given.snapshot_meta.version, held.snapshot_meta.version),
-            )
-        if self._fetcher.name.endswith("snapshot.json") and Snapshot.type in self.trusted:
-            meta = Metadata[Snapshot].from_bytes(data).signed.meta
-            known = self.trusted.snapshot.meta
-            return any(meta[name].version < known[name].version for name in known if name in meta)
-        return False
+        timestamp = self._fetcher.name.endswith("timestamp.json")
+        if isinstance(error, exceptions.UnsignedMetadataError):
+            return timestamp and self._is_of_earlier_root()
+        if not isinstance(error, exceptions.BadVersionNumberError):
+            return False
+        if timestamp:
+            return self._points_back()
+        return self._fetcher.name.endswith("snapshot.json") and self._lists_older()
+
+    def _points_back(self) -> bool:
+        given, held = (
+            Metadata[Timestamp].from_bytes(self._fetcher.data).signed,
+            self.trusted.timestamp,
+        )
+        return (
+            given.version < held.version or given.snapshot_meta.version < held.snapshot_meta.version
+        )
+
+    def _lists_older(self) -> bool:
+        if Snapshot.type not in self.trusted:
+            return False
+        given = Metadata[Snapshot].from_bytes(self._fetcher.data).signed.meta
+        held = self.trusted.snapshot.meta
+        return any(given[name].version < held[name].version for name in held if name in given)
+
+    def _is_of_earlier_root(self) -> bool:
+        """Whether a timestamp is older than ours and was signed before its key was replaced.
+
+        So a stick from before a rotation is an old stick and no forgery.
+        """
+        given = Metadata[Timestamp].from_bytes(self._fetcher.data)
+        if Timestamp.type not in self.trusted:
+            return False
+        if given.signed.version >= self.trusted.timestamp.version:
+            return False
+        return any(_signs(root, given) for root in self._earlier_roots())
+
+    def _earlier_roots(self) -> Iterator[Root]:
+        for version in range(1, self.trusted.root.version):
+            path = self._folder / "root_history" / f"{version}.root.json"
+            if path.exists():
+                yield Metadata[Root].from_bytes(path.read_bytes()).signed
 
 
 class _Fetcher(FetcherInterface):
@@ -171,6 +199,12 @@ class _Fetcher(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         return iter([self.download_bytes(url, MAX_METADATA)])
+
+
+def _signs(root: Root, timestamp: Metadata[Timestamp]) -> bool:
+    return bool(
+        root.get_verification_result(Timestamp.type, timestamp.signed_bytes, timestamp.signatures)
+    )
 
 
 def trusted_set(updater: Updater) -> TrustedMetadataSet:

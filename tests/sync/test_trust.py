@@ -511,6 +511,28 @@ def test_rolled_back(repo: TufRepo, box: TrustBox) -> None:
     assert box.files() == before
 
 
+def test_a_stick_from_before_a_new_key_is_only_old(repo: TufRepo, box: TrustBox) -> None:
+    box.refresh(repo.folder)
+    old = copy(repo, "old")
+    revoked = repo.replace_key("timestamp")
+    repo.write_root()
+    repo.publish()
+    box.refresh(repo.folder)
+    with pytest.raises(RolledBack, match="older than what this box has"):
+        box.refresh(old)
+    repo.signers["timestamp"] = [revoked]  # the thief goes on signing
+    repo.publish()
+    with pytest.raises(TrustRefused, match="not signed by enough") as caught:
+        box.refresh(repo.folder)
+    assert not isinstance(caught.value, RolledBack)
+    repo.signers["timestamp"] = [new_key()]
+    repo.version = 0
+    repo.publish()
+    with pytest.raises(TrustRefused, match="not signed by enough") as caught:
+        box.refresh(repo.folder)
+    assert not isinstance(caught.value, RolledBack)
+
+
 def test_a_snapshot_rolled_back_under_a_new_timestamp(repo: TufRepo, box: TrustBox) -> None:
     repo.publish()
     box.refresh(repo.folder)
