@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from catalog.pinyin import readings
 from catalog.query import Asked
 from catalog.text import compact, fold, names
-from catalog.texts import LessonText
+from catalog.views import LessonText
 
 IN_TITLE = 1.0
 IN_TEXT = 0.8

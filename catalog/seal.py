@@ -51,7 +51,11 @@ def check_seal(folder: Path, format_: str) -> Seal:
     if {path.name for path in _files(folder)} != set(seal.files):
         raise _damaged(folder, "files are missing or there are more than were sealed")
     for name, measured in seal.files.items():
-        if measure(folder / name) != measured:
+        try:
+            whole = measure(folder / name) == measured
+        except OSError as error:
+            raise _damaged(folder, f"{name} cannot be read ({error.strerror})") from error
+        if not whole:
             raise _damaged(folder, f"{name} is not as it was sealed")
     return seal
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from catalog.pinyin import split_pinyin, syllables
 from catalog.query import Asked
 from catalog.text import compact, fold
-from catalog.texts import LessonText
+from catalog.views import LessonText
 
 WIDTH = 64
 """Characters shown of a longer text."""

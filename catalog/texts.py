@@ -6,41 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.browse import Catalogue
+from catalog.views import LessonText
 
 _BATCH = 500
 """Lessons read at once when a collection is indexed."""
-
-
-@dataclass(frozen=True, slots=True)
-class LessonText:
-    """What is written about a lesson, as it was written."""
-
-    number: int
-    """Row number in the catalogue."""
-    collection: str
-    title: str
-    folded: str
-    """The title, folded."""
-    teacher: str
-    school: str
-    program: str
-    keywords: str
-    path: str
-    """Titles of its textbooks and chapters."""
-    pieces: str
-    """Titles of its pieces."""
-    summary: str
-
-    @property
-    def about(self) -> str:
-        """All but title, pieces and summary, each apart from the next."""
-        parts = (self.keywords, self.teacher, self.school, self.program, self.path)
-        return "\n".join(part for part in parts if part)
-
-    @property
-    def body(self) -> str:
-        """The longer texts."""
-        return "\n".join(part for part in (self.summary, self.pieces) if part)
 
 
 def texts(catalogue: Catalogue, numbers: Sequence[int]) -> dict[int, LessonText]:

@@ -1,4 +1,4 @@
-"""What the catalogue tells the pages: cards, views and pieces. Pure."""
+"""What the catalogue tells pages and search: cards, views, pieces, texts. Pure."""
 
 from dataclasses import dataclass
 
@@ -158,3 +158,35 @@ class Counts:
     lessons: int
     resources: int
     """Different ones, by digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class LessonText:
+    """What is written about a lesson, as it was written."""
+
+    number: int
+    """Row number in the catalogue."""
+    collection: str
+    title: str
+    folded: str
+    """The title, folded."""
+    teacher: str
+    school: str
+    program: str
+    keywords: str
+    path: str
+    """Titles of its textbooks and chapters."""
+    pieces: str
+    """Titles of its pieces."""
+    summary: str
+
+    @property
+    def about(self) -> str:
+        """All but title, pieces and summary, each apart from the next."""
+        parts = (self.keywords, self.teacher, self.school, self.program, self.path)
+        return "\n".join(part for part in parts if part)
+
+    @property
+    def body(self) -> str:
+        """The longer texts."""
+        return "\n".join(part for part in (self.summary, self.pieces) if part)

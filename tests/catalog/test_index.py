@@ -244,6 +244,14 @@ def test_damage_is_noticed_at_every_file(box: Box, harm: str) -> None:
     Index(box.index).close()
 
 
+def test_a_file_that_cannot_be_read_is_damage(box: Box) -> None:
+    victim = next(box.index.glob("*.trm"))
+    victim.unlink()
+    victim.mkdir()
+    with pytest.raises(IndexDamaged, match="cannot be read"):
+        Index(box.index)
+
+
 def test_an_index_of_another_format_is_refused(box: Box) -> None:
     write_seal(box.index, {}, "kexia-index-0")
     with pytest.raises(IndexDamaged, match="kexia-index-0"):

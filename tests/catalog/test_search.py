@@ -18,7 +18,7 @@ from catalog.ranking import nearly_in
 from catalog.search import FallbackSearcher, Results, Searcher, open_searcher
 from catalog.snippet import WIDTH, snippet
 from catalog.text import fold
-from catalog.texts import LessonText
+from catalog.views import LessonText
 from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music
 
 POEMS = "43/poems"
