@@ -25,10 +25,11 @@ from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
 from sync.publish.cut import CutRequest
 from sync.publish.init import init_workspace
-from sync.publish.keys import AskPassphrase, KeyRing, KeyRole, Signer, no_passphrase
+from sync.publish.keys import AskPassphrase, KeyRing, Signer, no_passphrase
 from sync.publish.mirror import Mirrored
 from sync.publish.promote import Night
 from sync.publish.push import Pushed
+from sync.publish.roles import KeyRole
 from sync.publish.sign import Publisher
 from sync.publish.stage import Candidate
 from sync.publish.workspace import (

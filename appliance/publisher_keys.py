@@ -9,7 +9,8 @@ from appliance.publisher import Keys, writing
 from sync.errors import UsageError
 from sync.files import write_durably
 from sync.publish import children, rotate, sign
-from sync.publish.keys import KEY_MODE, KeyRole, read_key, write_key
+from sync.publish.keys import KEY_MODE, read_key, write_key
+from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, Rotated
 from sync.publish.sign import Child
 from sync.publish.workspace import open_workspace

@@ -5,8 +5,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sync.publish import promote, sign, stage
-from sync.publish.keys import KeyRing, KeyRole
+from sync.publish.keys import KeyRing
 from sync.publish.promote import Waiting
+from sync.publish.roles import KeyRole
 from sync.publish.sign import Child, Publisher
 from sync.publish.withdraw import in_force
 from sync.publish.workspace import Registration, open_workspace

@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.publisher import Keys
 from sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from appliance.publisher import Keys
 
 VARIABLE = "KEXIA_PASSPHRASE"
 
@@ -26,8 +28,10 @@ KeyFiles = Annotated[
 ]
 
 
-def keys(passphrase_file: Path | None, brought: list[Path] | None = None) -> Keys:
+def keys(passphrase_file: Path | None, brought: list[Path] | None = None) -> "Keys":
     """How this command opens private keys."""
+    from appliance.publisher import Keys
+
     given = _given(passphrase_file)
 
     def ask(path: Path) -> bytes:

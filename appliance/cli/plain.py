@@ -1,12 +1,10 @@
 """Results as plain JSON values, the same way for every command."""
 
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from sync.publish.sign import format_time
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -30,7 +28,7 @@ def plain(value: object) -> object:
 
 def _text(value: object) -> object:
     if isinstance(value, datetime):
-        return format_time(value)
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, Enum):
         return value.value
     return str(value) if isinstance(value, Path) else value

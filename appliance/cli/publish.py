@@ -1,29 +1,24 @@
-"""``kexia publish``: a province's week, from keys to a pushed repository."""
+"""``kexia publish``: a province's week, from keys to a pushed repository.
 
-import random
+Every command imports what it needs when it runs, so that a box's processes never carry it.
+"""
+
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import typer
 
-from appliance import publisher
-from appliance.cli.console import EXIT_CODES, Json, progress, result, say, size
+from appliance.cli import publish_words as words
+from appliance.cli.command import command
+from appliance.cli.console import EXIT_CODES, Json, result, say, showing, size
 from appliance.cli.passphrase import KeyFiles, PassphraseFile, keys, new_passphrase
 from appliance.cli.plain import plain, plain_object
 from appliance.cli.publish_keys import app as keys_app
-from appliance.publisher import Checked, Signed
-from appliance.publisher_status import Status
-from appliance.publisher_status import status as read_status
 from sync.errors import InputRefused, UsageError
-from sync.publish.keys import KeyRole
-from sync.publish.promote import Night, Waiting
-from sync.publish.push import Pushed
-from sync.publish.sign import Publisher
-from sync.publish.workspace import Registration, SourceKind, open_workspace
-from sync.transport.locate import open_transport
-from sync.transport.retry import Retry
+from sync.publish.roles import KeyRole
 
 app = typer.Typer(
     name="publish",
@@ -47,7 +42,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@app.command()
+@command(app)
 def init(
     workspace: Workspace,
     code: Annotated[str, typer.Option(help="Division code (43, 430121) or a name (cn).")],
@@ -57,6 +52,9 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Found a publisher: keys, root, and a repository that offers nothing yet."""
+    from appliance import publisher
+    from sync.publish.sign import Publisher
+
     chosen = None if demo else new_passphrase(passphrase_file)()
     made = publisher.init(workspace, Publisher(code, name, demo=demo), chosen, _now())
     root = made.metadata / "1.root.json"
@@ -76,7 +74,7 @@ def init(
     )
 
 
-@app.command()
+@command(app)
 def add(
     workspace: Workspace,
     folder: Annotated[Path, typer.Argument(help="The folder with the lessons and their sheet.")],
@@ -88,6 +86,9 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register a folder as the source of a collection; again replaces it. Nothing is copied."""
+    from appliance import publisher
+    from sync.publish.workspace import Registration, SourceKind
+
     kind = SourceKind.SITE if site else SourceKind.SHEET
     added = publisher.add(workspace, Registration(collection, folder.resolve(), title, kind))
     result(
@@ -97,28 +98,25 @@ def add(
     )
 
 
-@app.command()
+@command(app)
 def check(
     place: Annotated[Path, typer.Argument(help="A workspace, or one folder with its sheet.")],
     collection: Annotated[str, typer.Option(help="Only this collection.")] = "",
     as_json: Json = False,
 ) -> None:
     """List every fault of the sources at once, with file, row, column and cure (exit code 3)."""
+    from appliance import publisher
+
     found = publisher.check(place, collection=collection)
     faults = tuple(fault for each in found for fault in each.faults)
-    if not as_json:
-        for note in (note for each in found for note in each.notes):
-            say(f"note: {note}")
     if faults:
+        for note in words.notes(found) if not as_json else ():
+            say(note)
         raise InputRefused(f"{len(faults)} fault(s) in {len(found)} folder(s)", faults=faults)
-    result({"checked": plain(found)}, as_json=as_json, text=lambda: _checked(found))
+    result({"checked": plain(found)}, as_json=as_json, text=lambda: words.checked(found))
 
 
-def _checked(found: tuple[Checked, ...]) -> str:
-    return f"{len(found)} folder(s) without fault."
-
-
-@app.command()
+@command(app)
 def release(
     workspace: Workspace,
     collection: Annotated[
@@ -131,9 +129,12 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Stage the next edition of every collection that changed, for editor and reviewer to sign."""
+    from appliance import publisher
+
     if sign_all:
         publisher.check_may_sign_all(workspace)
-    released = publisher.release(workspace, collection or (), _now(), progress(as_json=as_json))
+    with showing(as_json=as_json) as shown:
+        released = publisher.release(workspace, collection or (), _now(), shown)
     signed = publisher.sign_all(workspace, keys(passphrase_file)) if sign_all else ()
     staged = released.candidate
     value = {
@@ -152,7 +153,7 @@ def release(
     result(value, as_json=as_json, text=lambda: "\n".join(lines))
 
 
-@app.command()
+@command(app)
 def sign(
     place: Annotated[Path, typer.Argument(help="A workspace, or a copy of a staged folder.")],
     as_role: Annotated[KeyRole, typer.Option("--as", help="editor or reviewer.")],
@@ -161,22 +162,15 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign the newest candidate, here or on another machine; says what is being signed."""
+    from appliance import publisher
+
     if as_role not in (KeyRole.EDITOR, KeyRole.REVIEWER):
         raise UsageError(f"candidates are not signed by {as_role}", hint="--as editor|reviewer")
     signed = publisher.sign_staged(place, as_role, keys(passphrase_file, key))
-    result(plain_object(signed), as_json=as_json, text=lambda: _signed(signed))
+    result(plain_object(signed), as_json=as_json, text=lambda: words.signed(signed))
 
 
-def _signed(signed: Signed) -> str:
-    lines = [f"Signed candidate {signed.number} as {signed.role}; directory {signed.directory}."]
-    for each in signed.collections:
-        lines.append(f"  {each.id} edition {each.edition}: {each.title}")
-        lines += [f"    {lesson} {title}" for lesson, title in each.lessons]
-    lines += [f"  lifts withdrawal {number}" for number in signed.reinstated]
-    return "\n".join(lines)
-
-
-@app.command()
+@command(app)
 def nightly(
     workspace: Workspace,
     push: Push = None,
@@ -184,9 +178,11 @@ def nightly(
     as_json: Json = False,
 ) -> None:
     """Publish what both have signed, refresh the metadata, push; says what waits for whom."""
-    shown = progress(as_json=as_json)
-    night = publisher.nightly(workspace, keys(passphrase_file), _now(), shown)
-    pushed = publisher.push(workspace, push or (), shown)
+    from appliance import publisher
+
+    with showing(as_json=as_json) as shown:
+        night = publisher.nightly(workspace, keys(passphrase_file), _now(), shown)
+        pushed = publisher.push(workspace, push or (), shown)
     value = {
         "published": night.published,
         "collections": [
@@ -198,74 +194,33 @@ def nightly(
         "expiring": plain(night.expiring),
         "pushed": plain(pushed),
     }
-    result(value, as_json=as_json, text=lambda: "\n".join([*_night(night), *_pushed(pushed)]))
+    result(value, as_json=as_json, text=lambda: words.night(night, pushed))
 
 
-def _night(night: Night) -> list[str]:
-    lines = ["Nothing new to publish."]
-    if night.published is not None:
-        lines = [f"Published candidate {night.published}:"]
-        lines += [f"  {each.id} edition {each.edition}" for each in night.collections]
-    return lines + _waiting(night.waiting, night.expiring)
-
-
-def _waiting(waiting: tuple[Waiting, ...], expiring: tuple[KeyRole, ...]) -> list[str]:
-    lines = [
-        f"Candidate {each.number} waits for {' and '.join(each.missing) or 'the night'}."
-        for each in waiting
-    ]
-    return lines + [f"{role} must sign again before long: docs/keys.md." for role in expiring]
-
-
-def _pushed(pushed: tuple[Pushed, ...]) -> list[str]:
-    lines = [f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}." for each in pushed]
-    ignored = sorted({name for each in pushed for name in each.ignored})
-    return lines + [f"Not pushed, no file of a repository: {name}" for name in ignored]
-
-
-@app.command(name="push")
+@command(app, "push")
 def push_command(
     workspace: Workspace,
     to: Annotated[list[str], typer.Argument(help="A folder, or [user@]host:path over SSH.")],
     as_json: Json = False,
 ) -> None:
     """Copy the repository to where boxes fetch it, in the lawful order; deletes nothing."""
-    pushed = publisher.push(workspace, to, progress(as_json=as_json))
-    result({"pushed": plain(pushed)}, as_json=as_json, text=lambda: "\n".join(_pushed(pushed)))
+    from appliance import publisher
+
+    with showing(as_json=as_json) as shown:
+        pushed = publisher.push(workspace, to, shown)
+    result({"pushed": plain(pushed)}, as_json=as_json, text=lambda: words.pushed(pushed))
 
 
-@app.command()
+@command(app)
 def status(workspace: Workspace, as_json: Json = False) -> None:
     """What is published, what waits for whom, which keys are here, what expires."""
+    from appliance.publisher_status import status as read_status
+
     found = read_status(workspace, _now())
-    result(plain_object(found), as_json=as_json, text=lambda: _status(found))
+    result(plain_object(found), as_json=as_json, text=lambda: words.status(found))
 
 
-def _status(found: Status) -> str:
-    lines = [
-        f"{found.publisher.name} ({found.publisher.code}), id {found.publisher_id}"
-        + (", demo keys" if found.publisher.demo else ""),
-        f"signed {found.signed_at:%Y-%m-%d %H:%M} UTC, first role expires {found.expires:%Y-%m-%d}",
-        f"keys here: {', '.join(found.keys_here) or 'none'}",
-    ]
-    lines += [
-        f"  {each.id} edition {each.edition}: {each.title}, {each.lessons} lessons, "
-        f"{size(each.size)}"
-        for each in found.collections
-    ]
-    lines += _waiting(found.waiting, found.expiring)
-    lines += [
-        f"withdrawal {each.number}: {each.collection}/{each.lesson} ({each.reason})"
-        for each in found.withdrawals
-    ]
-    lines += [
-        f"introduces {each.code} {each.name}: {' '.join(each.urls)}" for each in found.children
-    ]
-    lines += [f"mirrors {each}" for each in found.mirrors]
-    return "\n".join(lines)
-
-
-@app.command()
+@command(app)
 def withdraw(
     workspace: Workspace,
     lesson: Annotated[str, typer.Argument(help="Key of the lesson: 43/music-1a/l3.")] = "",
@@ -278,6 +233,9 @@ def withdraw(
     as_json: Json = False,
 ) -> None:
     """Hide a lesson at once (push afterwards), or stage the undoing of a withdrawal."""
+
+    from appliance import publisher
+
     if undo is not None and not lesson:
         staged = publisher.reinstate(workspace, undo, _now())
         result(
@@ -297,15 +255,20 @@ def withdraw(
     )
 
 
-@app.command()
+@command(app)
 def mirror(
     workspace: Workspace,
     source: Annotated[str, typer.Argument(help="URL or folder of another repository.")],
     as_json: Json = False,
 ) -> None:
     """Copy another publisher's repository, verified and byte for byte, into ours."""
-    transport = Retry(open_transport(source), rng=random.Random(), sleep=time.sleep)  # noqa: S311 - jitter
-    done = publisher.mirror(workspace, transport, _now(), progress(as_json=as_json))
+    from appliance import publisher
+    from sync.transport.locate import open_transport
+    from sync.transport.retry import Retry
+
+    transport = Retry(open_transport(source), rng=Random(), sleep=time.sleep)  # noqa: S311 - jitter
+    with showing(as_json=as_json) as shown:
+        done = publisher.mirror(workspace, transport, _now(), shown)
     result(
         plain_object(done),
         as_json=as_json,
@@ -316,14 +279,15 @@ def mirror(
     )
 
 
-@app.command()
+@command(app)
 def serve(
     workspace: Workspace,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - a public repository
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve the repository without another web server, until Ctrl-C."""
-    from appliance.serve.repository import run_repository  # aiohttp: half a second for nobody else
+    from appliance.serve.repository import run_repository
+    from sync.publish.workspace import open_workspace
 
     repository = open_workspace(workspace).repository
     run_repository(repository, host=host, port=port, on_ready=say)

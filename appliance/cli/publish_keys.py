@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from appliance import publisher_keys
+from appliance.cli.command import command
 from appliance.cli.console import Json, result
 from appliance.cli.passphrase import KeyFiles, PassphraseFile, keys, new_passphrase
 from appliance.cli.plain import plain
-from appliance.publisher_keys import Rotation
-from sync.publish.keys import KeyRole
+from sync.publish.roles import KeyRole
 
 app = typer.Typer(name="keys", no_args_is_help=True, subcommand_metavar="COMMAND [ARGS]...")
 NewPassphraseFile = Annotated[
@@ -32,9 +31,11 @@ def _keys(
     context.obj = workspace
 
 
-@app.command(name="list")
+@command(app, "list")
 def list_command(context: typer.Context, as_json: Json = False) -> None:
     """Every key in force: role, id, whether its private half is here, when to sign again."""
+    from appliance import publisher_keys
+
     found = publisher_keys.list_keys(context.obj)
     result(
         {"keys": plain(found)},
@@ -47,7 +48,7 @@ def list_command(context: typer.Context, as_json: Json = False) -> None:
     )
 
 
-@app.command()
+@command(app)
 def rotate(
     context: typer.Context,
     role: Annotated[KeyRole, typer.Argument(help="Whose key is replaced.")],
@@ -61,9 +62,11 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Replace a role's key; the old one is worth nothing once boxes have synced (push now)."""
+    from appliance import publisher_keys
+
     done = publisher_keys.rotate_key(
         context.obj,
-        Rotation(role, only, new),
+        publisher_keys.Rotation(role, only, new),
         keys(passphrase_file, key),
         new_passphrase(new_passphrase_file or passphrase_file),
         _now(),
@@ -79,7 +82,7 @@ def rotate(
     )
 
 
-@app.command()
+@command(app)
 def introduce(
     context: typer.Context,
     code: Annotated[str, typer.Argument(help="Code of the publisher below: 4301.")],
@@ -90,6 +93,8 @@ def introduce(
     as_json: Json = False,
 ) -> None:
     """Introduce a publisher below, so that boxes that trust us can follow it."""
+    from appliance import publisher_keys
+
     opened = keys(passphrase_file, key)
     child = publisher_keys.introduce(context.obj, code, root, tuple(url), opened, _now())
     result(
@@ -99,7 +104,7 @@ def introduce(
     )
 
 
-@app.command()
+@command(app)
 def revoke(
     context: typer.Context,
     code: Annotated[str, typer.Argument(help="Code of a publisher introduced before.")],
@@ -108,6 +113,8 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Take an introduction back."""
+    from appliance import publisher_keys
+
     child = publisher_keys.revoke(context.obj, code, keys(passphrase_file, key), _now())
     result(
         {"code": child.code, "revoked": True},
@@ -116,7 +123,7 @@ def revoke(
     )
 
 
-@app.command()
+@command(app)
 def export(
     context: typer.Context,
     role: Annotated[KeyRole, typer.Argument(help="Whose private keys.")],
@@ -129,6 +136,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Hand private keys to their holder: write them to a stick and take them out of here."""
+    from appliance import publisher_keys
+
     again = None if new_passphrase_file is None else new_passphrase(new_passphrase_file)
     written = publisher_keys.export(context.obj, role, to, keys(passphrase_file), again, keep=keep)
     result(

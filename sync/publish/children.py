@@ -7,8 +7,9 @@ from sync.digest import sha256
 from sync.directory import Stored
 from sync.errors import TrustRefused, UsageError
 from sync.publish import sign
-from sync.publish.keys import KeyRing, KeyRole
+from sync.publish.keys import KeyRing
 from sync.publish.promote import Change, commit, next_version
+from sync.publish.roles import KeyRole
 from sync.publish.sign import Child, Roles, TargetsChange
 from sync.publish.workspace import Workspace, target_name
 from sync.trust import lies_below, parse_root

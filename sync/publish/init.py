@@ -10,7 +10,8 @@ from sync.directory import CODE, Directory, Stored
 from sync.errors import UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
 from sync.publish import sign
-from sync.publish.keys import ROOT_KEYS, KeyRing, KeyRole, Signer
+from sync.publish.keys import ROOT_KEYS, KeyRing, Signer
+from sync.publish.roles import KeyRole
 from sync.publish.sign import PATHS, ROOT_ROLES, Publisher
 from sync.publish.workspace import TIMESTAMP, Workspace, target_name
 from sync.trust.notices import encode_held, encode_withdrawals

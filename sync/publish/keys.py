@@ -5,7 +5,6 @@ force is said by the metadata alone, so a kill between a new key and its metadat
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -16,6 +15,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # documente
 
 from sync.errors import UsageError
 from sync.files import make_folder, write_durably
+from sync.publish.roles import KeyRole
 
 KEY_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -25,19 +25,6 @@ PRIVATE_MARKS = (
     b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70",  # Ed25519, PKCS 8 as DER
 )
 """What no file outside ``keys/`` may hold; ``push`` looks for them."""
-
-
-class KeyRole(StrEnum):
-    """Who signs what (the design's roles, nothing else)."""
-
-    ROOT = "root"
-    TARGETS = "targets"
-    EDITOR = "editor"
-    REVIEWER = "reviewer"
-    ROLLOUT = "rollout"
-    WITHDRAW = "withdraw"
-    SNAPSHOT = "snapshot"
-    TIMESTAMP = "timestamp"
 
 
 ROOT_KEYS = 3

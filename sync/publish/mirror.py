@@ -15,8 +15,8 @@ from sync.errors import ProofFailed
 from sync.files import PARTIAL, durable_file, write_durably
 from sync.progress import Progress
 from sync.publish import sign
-from sync.publish.keys import KeyRole
 from sync.publish.order import Rank, passes
+from sync.publish.roles import KeyRole
 from sync.publish.workspace import TIMESTAMP, Workspace, content, target_name
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh

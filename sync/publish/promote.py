@@ -14,7 +14,8 @@ from sync.errors import TrustRefused, UsageError
 from sync.files import write_durably
 from sync.progress import Progress
 from sync.publish import sign
-from sync.publish.keys import KeyRing, KeyRole, Signer
+from sync.publish.keys import KeyRing, Signer
+from sync.publish.roles import KeyRole
 from sync.publish.sign import Roles
 from sync.publish.stage import DIRECTORY, SIGNERS, Candidate, candidates, remove_up_to
 from sync.publish.workspace import (

@@ -12,8 +12,9 @@ from datetime import datetime
 from sync.errors import UsageError
 from sync.files import write_durably
 from sync.publish import sign
-from sync.publish.keys import KeyRing, KeyRole, Signer
+from sync.publish.keys import KeyRing, Signer
 from sync.publish.promote import Change, commit, next_version
+from sync.publish.roles import KeyRole
 from sync.publish.sign import ROOT_ROLES, Roles, TargetsChange
 from sync.publish.stage import (
     SIGNERS,

@@ -28,7 +28,8 @@ from tuf.api.serialization.json import JSONSerializer
 from sync.digest import parse_digest
 from sync.directory import Stored
 from sync.errors import FormatError, TrustRefused
-from sync.publish.keys import ROOT_THRESHOLD, KeyRole, Signer
+from sync.publish.keys import ROOT_THRESHOLD, Signer
+from sync.publish.roles import KeyRole
 from sync.trust.policy import check_root, check_targets
 
 ROOT_LIFETIME = timedelta(days=3650)

@@ -19,7 +19,8 @@ from sync.errors import FormatError, UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
 from sync.progress import Progress
 from sync.publish.cut import CutRequest, Previous, cut
-from sync.publish.keys import KeyRole, Signer
+from sync.publish.keys import Signer
+from sync.publish.roles import KeyRole
 from sync.publish.sign import (
     Roles,
     format_time,

@@ -11,8 +11,9 @@ from sync.digest import sha256
 from sync.directory import Stored
 from sync.errors import UsageError
 from sync.publish import sign
-from sync.publish.keys import KeyRing, KeyRole
+from sync.publish.keys import KeyRing
 from sync.publish.promote import Change, commit, next_version, published
+from sync.publish.roles import KeyRole
 from sync.publish.sign import Roles
 from sync.publish.stage import Candidate, base, stage_directory
 from sync.publish.workspace import Shelf, Workspace, target_name

@@ -15,7 +15,7 @@ from appliance.cli.main import main
 from sync import lease
 from sync.progress import Silent
 from sync.publish import sign
-from sync.publish.keys import KeyRole
+from sync.publish.roles import KeyRole
 from sync.publish.workspace import open_workspace
 from tests.kit.whole import published
 

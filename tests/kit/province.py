@@ -21,8 +21,9 @@ from sync.progress import Silent
 from sync.publish import promote, sign, stage
 from sync.publish.cut import CutRequest, Source
 from sync.publish.init import init_workspace
-from sync.publish.keys import KeyRing, KeyRole
+from sync.publish.keys import KeyRing
 from sync.publish.promote import Night
+from sync.publish.roles import KeyRole
 from sync.publish.stage import Candidate
 from sync.publish.withdraw import withdraw
 from sync.publish.workspace import Workspace, open_workspace

@@ -17,7 +17,8 @@ from sync import directory
 from sync.digest import sha256
 from sync.directory import CollectionEntry, Directory, FeedRef, PackRef, Stored
 from sync.publish import sign
-from sync.publish.keys import ROOT_KEYS, KeyRole, Signer
+from sync.publish.keys import ROOT_KEYS, Signer
+from sync.publish.roles import KeyRole
 from sync.publish.sign import LISTED, PATHS, ROOT_ROLES, Child, Publisher, TargetsChange
 from sync.publish.workspace import target_name
 from sync.transport.volume import VolumeTransport

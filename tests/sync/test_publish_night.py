@@ -11,7 +11,7 @@ from sync.digest import sha256
 from sync.errors import FormatError, ProofFailed, TrustRefused, UsageError
 from sync.progress import Silent
 from sync.publish import promote, sign, stage
-from sync.publish.keys import KeyRole
+from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from sync.publish.stage import open_candidate, sign_candidate
 from tests.kit.province import Edition, Province

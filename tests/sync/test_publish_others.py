@@ -9,8 +9,8 @@ import pytest
 from sync.errors import NoSource, ProofFailed, TrustRefused, UsageError
 from sync.progress import Silent
 from sync.publish.children import introduce, revoke
-from sync.publish.keys import KeyRole
 from sync.publish.mirror import Mirrored, mirror
+from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from sync.publish.withdraw import in_force, undo
 from sync.transport.volume import VolumeTransport

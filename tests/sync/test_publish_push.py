@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sync.errors import Incomplete, InputRefused, UsageError
 from sync.progress import Silent
 from sync.publish import order, push
-from sync.publish.keys import KeyRole
 from sync.publish.order import Rank
 from sync.publish.push import Pushed, is_remote, make_plan
+from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from tests.kit.province import Province
 from tests.kit.whole import published

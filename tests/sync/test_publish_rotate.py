@@ -8,7 +8,8 @@ import pytest
 
 from sync.errors import TrustRefused, UsageError
 from sync.publish import sign
-from sync.publish.keys import KeyRing, KeyRole, read_key
+from sync.publish.keys import KeyRing, read_key
+from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from sync.transport.volume import VolumeTransport
 from sync.trust import DemoKeys, TrustClock, Trusted, parse_root, refresh

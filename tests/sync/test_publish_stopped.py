@@ -10,7 +10,7 @@ import pytest
 
 from sync.progress import Silent
 from sync.publish import push, sign
-from sync.publish.keys import KeyRole
+from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from tests.kit.province import Province
 from tests.kit.whole import published

@@ -1,0 +1,84 @@
+"""What ``kexia publish`` tells a person: one function per result."""
+
+from typing import TYPE_CHECKING
+
+from appliance.cli.console import size
+from sync.publish.roles import KeyRole
+
+if TYPE_CHECKING:
+    from appliance.publisher import Checked, Signed
+    from appliance.publisher_status import Status
+    from sync.publish.promote import Night, Waiting
+    from sync.publish.push import Pushed
+
+
+def checked(found: "tuple[Checked, ...]") -> str:
+    """After a check without faults."""
+    return "\n".join([*notes(found), f"{len(found)} folder(s) without fault."])
+
+
+def notes(found: "tuple[Checked, ...]") -> list[str]:
+    """What is no fault, but its owner should know (a sheet in GBK, an unknown column)."""
+    return [f"note: {note}" for each in found for note in each.notes]
+
+
+def signed(done: "Signed") -> str:
+    """What somebody signed, lesson by lesson."""
+    lines = [f"Signed candidate {done.number} as {done.role}; directory {done.directory}."]
+    for each in done.collections:
+        lines.append(f"  {each.id} edition {each.edition}: {each.title}")
+        lines += [f"    {lesson} {title}" for lesson, title in each.lessons]
+    lines += [f"  lifts withdrawal {number}" for number in done.reinstated]
+    return "\n".join(lines)
+
+
+def night(done: "Night", sent: "tuple[Pushed, ...]") -> str:
+    """What a night did, what waits, what was pushed."""
+    lines = ["Nothing new to publish."]
+    if done.published is not None:
+        lines = [f"Published candidate {done.published}:"]
+        lines += [f"  {each.id} edition {each.edition}" for each in done.collections]
+    return "\n".join([*lines, *_waiting(done.waiting, done.expiring), *_pushed(sent)])
+
+
+def pushed(sent: "tuple[Pushed, ...]") -> str:
+    """What was sent where."""
+    return "\n".join(_pushed(sent))
+
+
+def status(found: "Status") -> str:
+    """The state of a workspace."""
+    lines = [
+        f"{found.publisher.name} ({found.publisher.code}), id {found.publisher_id}"
+        + (", demo keys" if found.publisher.demo else ""),
+        f"signed {found.signed_at:%Y-%m-%d %H:%M} UTC, first role expires {found.expires:%Y-%m-%d}",
+        f"keys here: {', '.join(found.keys_here) or 'none'}",
+    ]
+    lines += [
+        f"  {each.id} edition {each.edition}: {each.title}, {each.lessons} lessons, "
+        f"{size(each.size)}"
+        for each in found.collections
+    ]
+    lines += _waiting(found.waiting, found.expiring)
+    lines += [
+        f"withdrawal {each.number}: {each.collection}/{each.lesson} ({each.reason})"
+        for each in found.withdrawals
+    ]
+    lines += [
+        f"introduces {each.code} {each.name}: {' '.join(each.urls)}" for each in found.children
+    ]
+    return "\n".join([*lines, *(f"mirrors {each}" for each in found.mirrors)])
+
+
+def _waiting(waiting: "tuple[Waiting, ...]", expiring: tuple[KeyRole, ...]) -> list[str]:
+    lines = [
+        f"Candidate {each.number} waits for {' and '.join(each.missing) or 'the night'}."
+        for each in waiting
+    ]
+    return lines + [f"{role} must sign again before long: docs/keys.md." for role in expiring]
+
+
+def _pushed(sent: "tuple[Pushed, ...]") -> list[str]:
+    lines = [f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}." for each in sent]
+    ignored = sorted({name for each in sent for name in each.ignored})
+    return lines + [f"Not pushed, no file of a repository: {name}" for name in ignored]
