@@ -31,7 +31,7 @@ from sync.trust.kept import (
     read_kept,
     root_path,
 )
-from sync.trust.notices import MAX_SIZE, Withdrawal, decode_withdrawals
+from sync.trust.notices import MAX_SIZE, Withdrawal
 from sync.trust.policy import PATHS
 from sync.trust.proof import (
     LISTED,
@@ -43,7 +43,7 @@ from sync.trust.proof import (
     read_versions,
 )
 from sync.trust.root import MAX_ROOT, DemoKeys, Root, check_demo
-from sync.trust.trusted import Trusted, load
+from sync.trust.trusted import Trusted, listed_withdrawals, load
 
 
 def refresh(
@@ -142,18 +142,9 @@ def _floor(
         versions=read_versions(proved),
         signers={role: _signers(folder, role, proved) for role in (Timestamp.type, Snapshot.type)},
         signed_at=signed_at,
-        withdrawals=tuple({*seen, *_withdrawals(folder, offer, root)}),
+        withdrawals=tuple({*seen, *listed_withdrawals(folder, offer, root)}),
         files={path: sha256(read_kept(folder, path)) for path in _paths(proved, offer)},
     )
-
-
-def _withdrawals(folder: Path, offer: Offer, root: Root) -> tuple[Withdrawal, ...]:
-    if offer.withdraw is None:
-        return ()
-    data = read_kept(folder, WITHDRAW, limit=MAX_SIZE)
-    if not matches(offer.withdraw, data):
-        raise TrustRefused(f"{folder / WITHDRAW} is not what was signed")
-    return decode_withdrawals(data, code=root.code)
 
 
 def _signers(folder: Path, role: str, proved: TrustedMetadataSet) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The end of trust's way: what a publisher says, proved. From here on nobody asks again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +20,13 @@ from sync.trust.kept import (
     MEND,
     ROLLOUT,
     ROOTS,
+    WITHDRAW,
     damaged_files,
     read_floor,
     read_kept,
     root_path,
 )
-from sync.trust.notices import MAX_SIZE, Withdrawal, decode_held
+from sync.trust.notices import MAX_SIZE, Withdrawal, decode_held, decode_withdrawals
 from sync.trust.proof import (
     Offer,
     check_floor,
@@ -104,7 +106,7 @@ def load(folder: Path, *, root: Root, clock: TrustClock, demo: DemoKeys) -> Trus
         signed_at=read_signed_at(proved.timestamp),
         expires=first_expiry(proved),
         expired=first_expiry(proved) <= now,
-        withdrawals=_in_force(floor, listed),
+        withdrawals=_in_force(floor.withdrawals, listed_withdrawals(folder, offer, root), listed),
         held=_held(folder, offer.rollout, root),
         children=_children(folder, offer, parent=root, demo=demo),
         root=newest,
@@ -153,9 +155,21 @@ def _own_directory(stored: bytes, root: Root) -> Directory:
     return listed
 
 
-def _in_force(floor: Floor, listed: Directory) -> tuple[Withdrawal, ...]:
+def listed_withdrawals(folder: Path, offer: Offer, root: Root) -> tuple[Withdrawal, ...]:
+    """The withdrawals the publisher lists now; raises TrustRefused if the file is not as signed."""
+    if offer.withdraw is None:
+        return ()
+    data = _target(folder, WITHDRAW, offer.withdraw, limit=MAX_SIZE)
+    return decode_withdrawals(data, code=root.code)
+
+
+def _in_force(
+    seen: Iterable[Withdrawal], now: Iterable[Withdrawal], listed: Directory
+) -> tuple[Withdrawal, ...]:
+    """All ever seen, whatever is listed now, but the reinstated."""
     reinstated = set(listed.reinstated)
-    return tuple(item for item in sorted(floor.withdrawals) if item.number not in reinstated)
+    every = sorted({*seen, *now})
+    return tuple(item for item in every if item.number not in reinstated)
 
 
 def _held(folder: Path, target: TargetFile | None, root: Root) -> frozenset[str]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sync.digest import sha256
 from sync.errors import NotThere, TrustRefused
 from sync.trust import RolledBack, Trusted, Withdrawal
+from sync.trust import floor as floors
 from tests.kit.trustbox import TrustBox
 from tests.kit.tufrepo import PATHS, TufRepo, new_key
 
@@ -140,6 +142,21 @@ def test_mending_needs_the_file(repo: TufRepo, box: TrustBox) -> None:
     with pytest.raises(NotThere):
         box.refresh(repo.folder)
     assert box.files() == before
+
+
+@pytest.mark.parametrize("file", sorted(set(FILES) - {"floor.json", "root_history/1.root.json"}))
+def test_the_floor_vouches_for_nothing(box: TrustBox, file: str) -> None:
+    """It is the box's own note: with a file altered to match, the signatures still refuse."""
+    path = box.folder / file
+    changed = path.read_bytes().replace(b"a", b"b", 1)
+    if changed == path.read_bytes():
+        changed = changed[:-1] + b"?"
+    path.write_bytes(changed)
+    floor = floors.decode((box.folder / "floor.json").read_bytes())
+    files = {**floor.files, file: sha256(changed)}
+    (box.folder / "floor.json").write_bytes(floors.encode(replace(floor, files=files)))
+    with pytest.raises(TrustRefused):
+        box.load()
 
 
 def test_an_empty_folder_begins_anew(repo: TufRepo, box: TrustBox, known: Trusted) -> None:
