@@ -62,20 +62,20 @@ class Shelves:
     """All shelves of a catalogue."""
 
     def __init__(self, shelves: Iterable[Shelf]) -> None:
-        self._shelves = tuple(shelves)
+        self._shelves = {shelf.number: shelf for shelf in shelves}
 
     def matching(self, selection: Selection) -> frozenset[int]:
         """Numbers of the shelves with a place in the selection."""
         chosen = selection.chosen()
         return frozenset(
             shelf.number
-            for shelf in self._shelves
-            if any(fits(place, chosen) for place in shelf.places)
+            for shelf in self._shelves.values()
+            if not chosen or any(fits(place, chosen) for place in shelf.places)
         )
 
     def codes(self) -> dict[str, frozenset[str]]:
         """Every code that occurs, by dimension."""
-        places = [place for shelf in self._shelves for place in shelf.places]
+        places = [place for shelf in self._shelves.values() for place in shelf.places]
         return {
             dim: frozenset(getattr(place, dim) for place in places) - {""} for dim in DIMENSIONS
         }
@@ -88,7 +88,7 @@ class Shelves:
         ``counts``: lessons by shelf, where not all of them are meant (hits of a search).
         """
         if counts is None:
-            counts = {shelf.number: shelf.lessons for shelf in self._shelves}
+            counts = {number: shelf.lessons for number, shelf in self._shelves.items()}
         return {dim: self._choices(dim, selection, counts) for dim in DIMENSIONS}
 
     def _choices(
@@ -96,12 +96,10 @@ class Shelves:
     ) -> tuple[Choice, ...]:
         others = {name: code for name, code in selection.chosen().items() if name != dim}
         lessons: dict[str, int] = {}
-        for shelf in self._shelves:
-            count = counts.get(shelf.number, 0)
-            if not count:
-                continue
-            for code in {getattr(p, dim) for p in shelf.places if fits(p, others)} - {""}:
-                lessons[code] = lessons.get(code, 0) + count
+        for number in counts.keys() & self._shelves.keys():
+            places = self._shelves[number].places
+            for code in {getattr(place, dim) for place in places if fits(place, others)} - {""}:
+                lessons[code] = lessons.get(code, 0) + counts[number]
         return tuple(
             Choice(code, codes.name(dim, code), lessons[code])
             for code in sorted(lessons, key=lambda code: code_order(dim, code))

@@ -48,6 +48,11 @@ class Script(StrEnum):
     WORD = "word"
 
 
+_SCRIPTS = {1: Script.HAN, 2: Script.TIBETAN, 3: Script.WORD}
+"""By the number of the group that matched."""
+_WORD = 3
+
+
 class Run(NamedTuple):
     """Neighbouring characters of one script in a folded text."""
 
@@ -79,7 +84,7 @@ def fold(text: str) -> str:
 def runs(folded: str) -> Iterator[Run]:
     """The runs of a folded text, punctuation and spaces left out."""
     for match in _RUN.finditer(folded):
-        yield Run(Script(match.lastgroup or ""), match.group())
+        yield Run(_SCRIPTS[match.lastindex or _WORD], match.group())
 
 
 def chunks(folded: str) -> tuple[str, ...]:
@@ -90,13 +95,15 @@ def chunks(folded: str) -> tuple[str, ...]:
 
 def compact(folded: str) -> str:
     """``folded`` without punctuation and spaces, except one space between two words."""
+    # Long texts of many hits pass here in a search: matches, not runs, which take twice the time.
     parts: list[str] = []
-    before: Script | None = None
-    for script, text in runs(folded):
-        if before is Script.WORD and script is Script.WORD:
+    after_word = False
+    for match in _RUN.finditer(folded):
+        is_word = match.lastindex == _WORD
+        if after_word and is_word:
             parts.append(" ")
-        parts.append(text)
-        before = script
+        parts.append(match.group())
+        after_word = is_word
     return "".join(parts)
 
 
