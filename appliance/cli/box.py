@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.cli import lines
+from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load
 
@@ -33,7 +34,7 @@ Port = Annotated[int | None, typer.Option(help="Port of the pages.")]
 SitePort = Annotated[int | None, typer.Option(help="Port of sites, which are not ours.")]
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def init(
     box: Box,
     root: Annotated[Path, typer.Option(help="The publisher's 1.root.json.")],
@@ -63,7 +64,7 @@ def init(
     )
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def subscribe(
     box: Box,
     collection: Annotated[list[str] | None, typer.Argument(help="Ids; none: list them.")] = None,
@@ -89,7 +90,7 @@ def subscribe(
     )
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def sync(
     box: Box,
     source: From = None,
@@ -97,14 +98,14 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Bring in what is new: from the network, and from copies that were carried here."""
-    command = "plan" if plan else "sync"
-    done = _ask(box, {"command": command, "from": _places(source)}, as_json=as_json)
+    work = "plan" if plan else "sync"
+    done = _ask(box, {"command": work, "from": _places(source)}, as_json=as_json)
     told = lines.plan_lines if plan else lines.sync_lines
     result(done, as_json=as_json, text=lambda: "\n".join(told(done)))
     _leave(done)
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def status(box: Box, as_json: Json = False) -> None:
     """What is on the box, how old it is, what is wrong."""
     from appliance.works import look
@@ -113,7 +114,7 @@ def status(box: Box, as_json: Json = False) -> None:
     result(value, as_json=as_json, text=lambda: "\n".join(lines.status_lines(value)))
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def rollback(
     box: Box,
     to: Annotated[int | None, typer.Option(help="Number of the generation to go back to.")] = None,
@@ -128,7 +129,7 @@ def rollback(
     result(done, as_json=as_json, text=lambda: "\n".join(lines.rollback_lines(done)))
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def search(
     box: Box,
     query: Annotated[str, typer.Argument(help="As a teacher would type it.")],
@@ -142,7 +143,7 @@ def search(
     result(value, as_json=as_json, text=lambda: "\n".join(lines.search_lines(value)))
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
     """Serve the pages until ended; an update never takes them down."""
     from appliance.cli.console import say
@@ -152,7 +153,7 @@ def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = 
     run(paths, _listen(paths, host, port, site_port), on_ready=say)
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
     """Run update and serve side by side until ended; each is restarted alone if it dies."""
     from appliance.box import run_both
@@ -161,7 +162,7 @@ def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = No
     run_both(paths, _listen(paths, host, port, site_port))
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def update(box: Box) -> None:
     """Run the update process alone: it syncs in its rhythm and when asked."""
     from appliance.box import run_update
@@ -169,24 +170,24 @@ def update(box: Box) -> None:
     run_update(BoxPaths(box))
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def pause(box: Box, as_json: Json = False) -> None:
     """Let a running update wait, for instance during a class."""
     _gate(box, "pause", as_json=as_json)
 
 
-@app.command(epilog=EXIT_CODES)
+@command(app)
 def resume(box: Box, as_json: Json = False) -> None:
     """Let a paused update go on."""
     _gate(box, "resume", as_json=as_json)
 
 
-def _gate(box: Path, command: str, *, as_json: bool) -> None:
+def _gate(box: Path, wish: str, *, as_json: bool) -> None:
     from appliance.control import ask
     from sync.progress import Silent
 
-    state = ask(BoxPaths(box), {"command": command}, Silent())
-    result(state, as_json=as_json, text=lambda: f"{command}d")
+    state = ask(BoxPaths(box), {"command": wish}, Silent())
+    result(state, as_json=as_json, text=lambda: f"{wish}d")
 
 
 def _ask(box: Path, message: Mapping[str, object], *, as_json: bool) -> "Event":

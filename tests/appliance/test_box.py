@@ -1,5 +1,6 @@
 """The box's commands as a technician types them, and its processes, alive, paused and killed."""
 
+import http.client
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from appliance.box import is_clock_set, real_machine
 from appliance.cli.main import main
 from appliance.config import BoxConfig, BoxPaths
 from appliance.control import NotRunning, ask
+from appliance.demo import free_port
 from appliance.supervise import Watched, supervise
 from appliance.works import Works
 from sync.errors import UsageError
@@ -379,3 +381,54 @@ def test_units_start_what_there_is(name: str) -> None:
     assert done.returncode == 0
     assert unit["Service"]["User"] == "kexia"
     assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+LESSON = "/api/v1/lessons/43/a/l1"
+
+
+def page(port: int, path: str = "/") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def children_of(process: int) -> dict[str, int]:
+    """``update`` and ``serve`` → process, of a running ``kexia box run``."""
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in found}
+    return {
+        line[line.index(b"box") + 1].decode(): pid for pid, line in words.items() if b"box" in line
+    }
+
+
+def test_run_serves_while_updates_come_and_the_update_process_dies(box: Path, kexia: Kexia) -> None:
+    port = free_port()
+    with running("box", "run", box, "--host", "127.0.0.1", "--port", port) as process:
+        until(lambda: page(port) != 0 and listens(box))
+        kexia("box", "subscribe", box, "43/a")
+        assert kexia("box", "sync", box)[0] == 0
+        until(lambda: page(port, LESSON) == 200)
+        both = children_of(process.pid)
+        os.kill(both["update"], signal.SIGKILL)
+        until(lambda: not listens(box))
+        assert page(port, LESSON) == 200
+        until(lambda: listens(box))
+        now = children_of(process.pid)
+        assert now["serve"] == both["serve"]
+        assert now["update"] != both["update"]
+        assert kexia("box", "sync", box)[0] == 0
+    assert process.returncode == 0
+    for pid in now.values():
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_box_that_serves_carries_no_update_machinery() -> None:
+    script = "import sys, appliance.cli.main, appliance.serve.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.decode().split()}
+    assert not loaded & {"tuf", "securesystemslib", "cryptography", "urllib3", "sqlite_utils"}
