@@ -52,7 +52,15 @@ def request(paths: BoxPaths, message: Mapping[str, object]) -> Iterator[Event]:
     Raises NotRunning when nobody listens, Refused with the other side's error, and Incomplete when
     the update process ends before it answered.
     """
-    with _connect(paths) as connection, connection.makefile("rwb") as stream:
+    with _connect(paths) as connection:
+        try:
+            yield from _converse(connection, message)
+        except OSError as error:
+            raise _cut_off() from error
+
+
+def _converse(connection: socket.socket, message: Mapping[str, object]) -> Iterator[Event]:
+    with connection.makefile("rwb") as stream:
         stream.write(_line(message))
         stream.flush()
         while line := stream.readline(MAX_ANSWER):
@@ -62,7 +70,11 @@ def request(paths: BoxPaths, message: Mapping[str, object]) -> Iterator[Event]:
             yield event
             if event.get("event") == "done":
                 return
-    raise Incomplete(
+    raise _cut_off()
+
+
+def _cut_off() -> Incomplete:
+    return Incomplete(
         "the update process ended before it had answered",
         hint="what was done is kept; run the same command again",
     )

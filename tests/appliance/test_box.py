@@ -23,7 +23,7 @@ from appliance.control import NotRunning, ask
 from appliance.demo import free_port
 from appliance.supervise import Watched, supervise
 from appliance.works import Works
-from sync.errors import UsageError
+from sync.errors import Incomplete, UsageError
 from sync.lease import hold
 from sync.progress import Silent
 from tests.kit.faults import Silence
@@ -244,7 +244,7 @@ def until(holds: Callable[[], bool], seconds: float = 30) -> None:
 def listens(box: Path) -> bool:
     try:
         return bool(ask(BoxPaths(box), {"command": "status"}, Silent()))
-    except NotRunning:
+    except (NotRunning, Incomplete):  # Incomplete: killed while it was answering
         return False
 
 
