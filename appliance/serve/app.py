@@ -85,7 +85,7 @@ async def serving(paths: BoxPaths, listen: Listen) -> AsyncIterator[Serving]:
         app = web.Application(
             middlewares=[guard(_names(config), lambda *told: _page_of_trouble(renderer, *told))]
         )
-        app.on_response_prepare.append(_page_headers(config, site_port))
+        app.on_response_prepare.append(_page_headers(_names(config), site_port))
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
         app.add_routes(Api(state, box=config.name).routes())
@@ -144,13 +144,11 @@ def _line_of_trouble(request: web.Request, trouble: Trouble) -> web.Response:
     return web.Response(status=trouble.status, text=speech_of(request).say(trouble.what))
 
 
-def _page_headers(config: BoxConfig, site_port: int) -> Prepare:
+def _page_headers(names: frozenset[str], site_port: int) -> Prepare:
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         await _common_headers(request, response)
         host = request.headers.get("Host", "")
-        if "Content-Security-Policy" not in response.headers and hosts.is_ours(
-            host, _names(config)
-        ):
+        if "Content-Security-Policy" not in response.headers and hosts.is_ours(host, names):
             response.headers["Content-Security-Policy"] = policy(host, site_port)
 
     return prepare

@@ -1,7 +1,8 @@
 """Around every request: who may ask, what every page forbids, and errors a teacher can read."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -15,6 +16,7 @@ Explain = Callable[[web.Request, Trouble], web.Response]
 _LOG = logging.getLogger("kexia.serve")
 
 
+@lru_cache(256)
 def policy(host: str, site_port: int) -> str:
     """Content-Security-Policy of our pages: nothing from elsewhere, sites only in frames."""
     frame = f"http://{hosts.with_port(host, site_port)}"
@@ -25,13 +27,12 @@ def policy(host: str, site_port: int) -> str:
     )
 
 
-def guard(names: Iterable[str], explain: Explain) -> Callable[..., Awaitable[web.StreamResponse]]:
+def guard(names: frozenset[str], explain: Explain) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Middleware: foreign Host headers get 421, every error is told of."""
-    ours = frozenset(names)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not hosts.is_ours(request.headers.get("Host", ""), ours):
+        if not hosts.is_ours(request.headers.get("Host", ""), names):
             return explain(request, FOREIGN)
         try:
             return await handler(request)

@@ -5,7 +5,7 @@ the box answers. It cannot do so with an address literal or with a name of the l
 """
 
 import ipaddress
-from collections.abc import Iterable
+from functools import lru_cache
 
 LOCAL_SUFFIXES = (".lan", ".local", ".localhost")
 
@@ -18,7 +18,8 @@ def name_of(host: str) -> str:
     return text.partition(":")[0].rstrip(".")
 
 
-def is_ours(host: str, names: Iterable[str] = ()) -> bool:
+@lru_cache(256)
+def is_ours(host: str, names: frozenset[str] = frozenset()) -> bool:
     """True if the Host header is an address, ``localhost``, a local name or one of ``names``."""
     name = name_of(host)
     if name == "localhost" or name in names:

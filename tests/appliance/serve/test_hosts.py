@@ -20,7 +20,7 @@ from appliance.serve.hosts import is_ours, with_port
     ],
 )
 def test_addresses_and_local_names_are_ours(host: str) -> None:
-    assert is_ours(host, {"lianhua"})
+    assert is_ours(host, frozenset({"lianhua"}))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_addresses_and_local_names_are_ours(host: str) -> None:
     ],
 )
 def test_names_that_the_internet_can_give_are_not(host: str) -> None:
-    assert not is_ours(host, {"lianhua"})
+    assert not is_ours(host, frozenset({"lianhua"}))
 
 
 def test_another_port_of_the_same_host() -> None:
