@@ -51,12 +51,12 @@ def measures(catalogue: Catalogue) -> Measures:
 
 
 def titles_starting(catalogue: Catalogue, key: str, *, limit: int) -> tuple[str, ...]:
-    """Titles with a key (see catalog.suggest) that starts so; those with the shortest first."""
+    """Titles with a key (see catalog.suggest) that starts so: whole titles first, then shortest."""
     if not key:
         return ()
     rows = catalogue.query(_STARTING, key, key + "\U0010ffff")
-    titles = (title for _, title in sorted(rows, key=lambda row: (len(row[0]), row)))
-    return tuple(dict.fromkeys(titles))[:limit]
+    best_first = sorted((not folded.startswith(key), len(k), k, title) for k, title, folded in rows)
+    return tuple(dict.fromkeys(title for *_, title in best_first))[:limit]
 
 
 def numbers_with_title(catalogue: Catalogue, words: Sequence[str]) -> list[tuple[int, int]]:
@@ -78,7 +78,7 @@ _MEASURES = """
 
 # Read in the order of keys and cut: of the many titles that start with one letter, the first.
 _STARTING = """
-    SELECT key, title FROM suggestion JOIN lesson ON lesson.id = suggestion.lesson
+    SELECT key, title, folded FROM suggestion JOIN lesson ON lesson.id = suggestion.lesson
     WHERE key >= ? AND key < ? ORDER BY key LIMIT 300"""
 
 _WITH_TITLE = """

@@ -12,11 +12,14 @@ documents no query is about: quicker, and easier than the whole.
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
@@ -27,11 +30,19 @@ from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import Chapter, Lesson, Lessons, Textbook
 from catalog.search import Searcher, open_searcher
 
-Record = dict[str, object]
+Record = dict[str, Any]
 COLLECTION = "43/measured"
 DEPTH = 10
 ALL = 1 << 30
 
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is typed, and the documents that answer it."""
+
+    kind: str
+    text: str
+    relevant: frozenset[int]
 
 
 def main() -> None:
@@ -42,7 +53,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=ALL)
     parser.add_argument("--misses", action="store_true", help="print queries not at rank 1")
     arguments = parser.parse_args()
-    queries = [json.loads(line) for line in (arguments.folder / "queries.jsonl").open("rb")]
+    queries = _queries(arguments.folder / "queries.jsonl")
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.work or Path(scratch)
         work.mkdir(exist_ok=True)
@@ -52,16 +63,21 @@ def main() -> None:
         _report(open_searcher(work / "index", catalogue), queries, arguments.misses)
 
 
-def _build(folder: Path, work: Path, queries: Sequence[Record], others: int) -> None:
-    asked = {number for query in queries for number in query["rel"]}
+def _queries(path: Path) -> tuple[Query, ...]:
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return tuple(Query(line["cls"], line["q"], frozenset(line["rel"])) for line in lines)
+
+
+def _build(folder: Path, work: Path, queries: Sequence[Query], others: int) -> None:
+    asked = frozenset[int]().union(*(query.relevant for query in queries))
     lessons = as_lessons(_chosen(_documents(folder), asked, others))
     start = time.process_time()
     content = EditionContent("43", 1, lessons)
     ingest(None, work / "catalog.db", Changes(replaced=[content]))
-    print(f"{len(lessons.lessons)} lessons ingested in {time.process_time() - start:.1f} CPU s")
+    _say(f"{len(lessons.lessons)} lessons ingested in {time.process_time() - start:.1f} CPU s")
     start = time.process_time()
     build_index(work / "catalog.db", None, work / "index", [])
-    print(f"indexed in {time.process_time() - start:.1f} CPU s", flush=True)
+    _say(f"indexed in {time.process_time() - start:.1f} CPU s")
 
 
 def _documents(folder: Path) -> Iterator[Record]:
@@ -69,7 +85,7 @@ def _documents(folder: Path) -> Iterator[Record]:
         yield from map(json.loads, file)
 
 
-def _chosen(documents: Iterator[Record], asked: set[int], others: int) -> Iterator[Record]:
+def _chosen(documents: Iterator[Record], asked: frozenset[int], others: int) -> Iterator[Record]:
     for document in documents:
         if document["id"] in asked:
             yield document
@@ -120,25 +136,25 @@ def _lesson(field: dict[str, str], chapter: str) -> Lesson:
     )
 
 
-def _report(searcher: Searcher, queries: Sequence[Record], misses: bool) -> None:
-    ranks, recalls, seconds = defaultdict(list), defaultdict(list), []
+def _report(searcher: Searcher, queries: Sequence[Query], misses: bool) -> None:
+    ranks, recalls = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    seconds = []
     for query in queries:
         start = time.process_time()
-        found = _search(searcher, str(query["q"]))
+        found = _search(searcher, query.text)
         seconds.append(time.process_time() - start)
-        right = set(query["rel"])
-        hits = [place for place, number in enumerate(found, start=1) if number in right]
-        ranks[query["cls"]].append(1 / hits[0] if hits else 0.0)
-        recalls[query["cls"]].append(len(hits) / min(DEPTH, len(right)))
+        hits = [place for place, number in enumerate(found, start=1) if number in query.relevant]
+        ranks[query.kind].append(1 / hits[0] if hits else 0.0)
+        recalls[query.kind].append(len(hits) / min(DEPTH, len(query.relevant)))
         if misses and hits[:1] != [1]:
-            print(query["cls"], query["q"], hits[:1], found[:3], sorted(right)[:3])
-    for name in ranks:
-        print(f"{name:16} MRR@10 {_mean(ranks[name]):.3f}  recall@10 {_mean(recalls[name]):.3f}")
+            _say(f"{query.kind} {query.text!r} {hits[:1]} {found[:3]} {sorted(query.relevant)[:3]}")
+    for kind in ranks:
+        _say(f"{kind:16} MRR@10 {_mean(ranks[kind]):.3f}  recall@10 {_mean(recalls[kind]):.3f}")
     everything = [rank for values in ranks.values() for rank in values]
-    print(f"{'all':16} MRR@10 {_mean(everything):.3f}")
+    _say(f"{'all':16} MRR@10 {_mean(everything):.3f}")
     seconds.sort()
     p50, p95 = (seconds[int(len(seconds) * share)] * 1000 for share in (0.5, 0.95))
-    print(f"CPU ms a query, first time asked: p50 {p50:.1f}, p95 {p95:.1f}")
+    _say(f"CPU ms a query, first time asked: p50 {p50:.1f}, p95 {p95:.1f}")
 
 
 def _search(searcher: Searcher, text: str) -> list[int]:
@@ -148,6 +164,11 @@ def _search(searcher: Searcher, text: str) -> list[int]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
