@@ -17,7 +17,7 @@ from catalog.compile import check_folder
 from catalog.model import decode_lessons
 from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
-from sync.errors import Fault, FormatError, InputRefused, UsageError
+from sync.errors import Fault, FormatError, Incomplete, InputRefused, UsageError
 from sync.progress import Progress
 from sync.publish import mirror as mirrors
 from sync.publish import promote, sign, stage
@@ -263,13 +263,31 @@ def nightly(root: Path, keys: Keys, now: datetime, progress: Progress) -> Night:
         return promote.nightly(workspace, keys.ring(workspace), now, progress)
 
 
-def push(root: Path, destinations: Sequence[str], progress: Progress) -> tuple[Pushed, ...]:
-    """Bring each destination up to date; the workspace stays free for others meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What pushing did: where it arrived, and why it broke off elsewhere."""
+
+    pushed: tuple[Pushed, ...]
+    broken_off: tuple[str, ...]
+
+
+def push(root: Path, destinations: Sequence[str], progress: Progress) -> Sent:
+    """Bring each destination up to date; one that fails does not keep the others waiting.
+
+    The workspace stays free for others meanwhile.
+    """
     workspace = open_workspace(root)
+    pushed: list[Pushed] = []
+    broken_off: list[str] = []
     with lease.hold(workspace.push_lease, holder="kexia publish push"):
         with writing(workspace, "push"):
             plan = pushes.make_plan(workspace.repository)
-        return tuple(pushes.push(plan, to, progress) for to in destinations)
+        for to in destinations:
+            try:
+                pushed.append(pushes.push(plan, to, progress))
+            except Incomplete as error:
+                broken_off.append(error.fact)
+    return Sent(tuple(pushed), tuple(broken_off))
 
 
 def withdraw(root: Path, lesson_key: str, reason: str, keys: Keys, now: datetime) -> Withdrawal:

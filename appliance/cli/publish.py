@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,11 @@ from appliance.cli.console import EXIT_CODES, Json, result, say, showing, size
 from appliance.cli.passphrase import KeyFiles, PassphraseFile, keys, new_passphrase
 from appliance.cli.plain import plain, plain_object
 from appliance.cli.publish_keys import app as keys_app
-from sync.errors import InputRefused, UsageError
+from sync.errors import Incomplete, InputRefused, UsageError
 from sync.publish.roles import KeyRole
+
+if TYPE_CHECKING:
+    from appliance.publisher import Sent
 
 app = typer.Typer(
     name="publish",
@@ -182,7 +185,7 @@ def nightly(
 
     with showing(as_json=as_json) as shown:
         night = publisher.nightly(workspace, keys(passphrase_file), _now(), shown)
-        pushed = publisher.push(workspace, push or (), shown)
+        sent = publisher.push(workspace, push or (), shown)
     value = {
         "published": night.published,
         "collections": [
@@ -192,9 +195,10 @@ def nightly(
         "timestamp_signed": night.timestamp_signed,
         "waiting": plain(night.waiting),
         "expiring": plain(night.expiring),
-        "pushed": plain(pushed),
+        **plain_object(sent),
     }
-    result(value, as_json=as_json, text=lambda: words.night(night, pushed))
+    result(value, as_json=as_json, text=lambda: words.night(night, sent))
+    _end(sent)
 
 
 @command(app, "push")
@@ -207,8 +211,15 @@ def push_command(
     from appliance import publisher
 
     with showing(as_json=as_json) as shown:
-        pushed = publisher.push(workspace, to, shown)
-    result({"pushed": plain(pushed)}, as_json=as_json, text=lambda: words.pushed(pushed))
+        sent = publisher.push(workspace, to, shown)
+    result(plain_object(sent), as_json=as_json, text=lambda: words.sent(sent))
+    _end(sent)
+
+
+def _end(sent: "Sent") -> None:
+    """What arrived is whole; the exit code says that the rest goes next time."""
+    if sent.broken_off:
+        raise typer.Exit(Incomplete.exit_code)
 
 
 @command(app)

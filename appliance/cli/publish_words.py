@@ -6,10 +6,9 @@ from appliance.cli.console import size
 from sync.publish.roles import KeyRole
 
 if TYPE_CHECKING:
-    from appliance.publisher import Checked, Signed
+    from appliance.publisher import Checked, Sent, Signed
     from appliance.publisher_status import Status
     from sync.publish.promote import Night, Waiting
-    from sync.publish.push import Pushed
 
 
 def checked(found: "tuple[Checked, ...]") -> str:
@@ -32,18 +31,18 @@ def signed(done: "Signed") -> str:
     return "\n".join(lines)
 
 
-def night(done: "Night", sent: "tuple[Pushed, ...]") -> str:
+def night(done: "Night", pushes: "Sent") -> str:
     """What a night did, what waits, what was pushed."""
     lines = ["Nothing new to publish."]
     if done.published is not None:
         lines = [f"Published candidate {done.published}:"]
         lines += [f"  {each.id} edition {each.edition}" for each in done.collections]
-    return "\n".join([*lines, *_waiting(done.waiting, done.expiring), *_pushed(sent)])
+    return "\n".join([*lines, *_waiting(done.waiting, done.expiring), *_sent(pushes)])
 
 
-def pushed(sent: "tuple[Pushed, ...]") -> str:
+def sent(pushes: "Sent") -> str:
     """What was sent where."""
-    return "\n".join(_pushed(sent))
+    return "\n".join(_sent(pushes))
 
 
 def status(found: "Status") -> str:
@@ -78,7 +77,10 @@ def _waiting(waiting: "tuple[Waiting, ...]", expiring: tuple[KeyRole, ...]) -> l
     return lines + [f"{role} must sign again before long: docs/keys.md." for role in expiring]
 
 
-def _pushed(sent: "tuple[Pushed, ...]") -> list[str]:
-    lines = [f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}." for each in sent]
-    ignored = sorted({name for each in sent for name in each.ignored})
-    return lines + [f"Not pushed, no file of a repository: {name}" for name in ignored]
+def _sent(pushes: "Sent") -> list[str]:
+    lines = [
+        f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}." for each in pushes.pushed
+    ]
+    ignored = sorted({name for each in pushes.pushed for name in each.ignored})
+    lines += [f"Not pushed, no file of a repository: {name}" for name in ignored]
+    return lines + [f"Run again to send the rest: {reason}" for reason in pushes.broken_off]

@@ -81,7 +81,7 @@ def nightly(workspace: Workspace, ring: KeyRing, now: datetime, progress: Progre
     after = before if chosen is None else chosen.directory()
     if chosen is not None:
         _place_content(workspace, chosen, after, progress)
-    change = _night_change(roles, chosen, ring, now)
+    change = _night_change(workspace, roles, chosen, ring, now)
     needed = bool(change.roles) or _stale(roles, now)
     if needed:
         roles = commit(workspace, roles, change, ring, now)
@@ -173,7 +173,9 @@ def _online(roles: Roles, role: KeyRole, ring: KeyRing, change: Change) -> list[
     return [*old, *cosigner]
 
 
-def _night_change(roles: Roles, chosen: Candidate | None, ring: KeyRing, now: datetime) -> Change:
+def _night_change(
+    workspace: Workspace, roles: Roles, chosen: Candidate | None, ring: KeyRing, now: datetime
+) -> Change:
     targets: dict[str, bytes] = {}
     changed: dict[KeyRole, tuple[int, bytes]] = {}
     if chosen is not None:
@@ -184,7 +186,7 @@ def _night_change(roles: Roles, chosen: Candidate | None, ring: KeyRing, now: da
     for role in RENEWED:
         due = roles.expires(role) - now < sign.SAFE_REST
         if due and any(ring.holds(role, keyid) for keyid in roles.keyids(role)):
-            changed[role] = renewal(roles, role, roles.version(role) + 1, ring, now)
+            changed[role] = renewal(roles, role, next_version(workspace, role), ring, now)
     return Change(targets=targets, roles=changed)
 
 

@@ -284,6 +284,22 @@ def test_a_push_after_the_night(office: Office) -> None:
     assert "editor.pem" in json.dumps(refused)
 
 
+@pytest.mark.e2e
+def test_a_server_that_is_down_keeps_no_other_waiting(office: Office) -> None:
+    office.found("--demo")
+    office.add()
+    office.run("release", office.workspace, "--sign-all")
+    office.patch.setenv("RSYNC_RSH", "false")
+    server = office.folder / "server"
+    words = ("nightly", office.workspace, "--push", "down.invalid:/srv", "--push", server)
+    night = office.run(*words, expect=9)
+    assert night["published"] == 2
+    assert "down.invalid" in night["broken_off"][0]
+    assert [each["to"] for each in night["pushed"]] == [str(server)]
+    told = office.tell("push", office.workspace, "down.invalid:/srv", expect=9)
+    assert "Run again" in told
+
+
 def test_a_mirror_of_a_folder(office: Office) -> None:
     office.found("--demo")
     nation = office.folder / "nation"

@@ -14,7 +14,7 @@ from sync.publish import promote, sign, stage
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from sync.publish.stage import open_candidate, sign_candidate
-from tests.kit.province import Edition, Province
+from tests.kit.province import NOW, Edition, Province
 from tests.kit.whole import published
 
 EDITOR, REVIEWER = KeyRole.EDITOR, KeyRole.REVIEWER
@@ -316,10 +316,13 @@ def test_online_roles_are_renewed_in_time_and_offline_ones_called_for(
         path.unlink()
     province = Province.open(tmp_path, now=province.now)
     province.now += sign.ROLE_LIFETIME - sign.SAFE_REST + timedelta(days=1)
+    left_by_a_kill = province.repository / "metadata" / "2.withdraw.json"
+    left_by_a_kill.write_bytes(b"never listed, perhaps pushed")
     done = night(province)
     assert done.expiring == (KeyRole.TARGETS, EDITOR, REVIEWER)
     roles = province.roles
-    assert [roles.version(role) for role in (KeyRole.ROLLOUT, KeyRole.WITHDRAW)] == [2, 2]
+    assert [roles.version(role) for role in (KeyRole.ROLLOUT, KeyRole.WITHDRAW)] == [2, 3]
+    assert left_by_a_kill.read_bytes() == b"never listed, perhaps pushed"
     assert min(roles.expires(role) for role in (KeyRole.ROLLOUT, KeyRole.SNAPSHOT)) == (
         province.now + sign.ROLE_LIFETIME
     )
@@ -349,3 +352,35 @@ def test_role_metadata_that_cannot_be_read(province: Province) -> None:
     (candidate.folder / "2.editor.json").write_bytes(b"<html>")
     with pytest.raises(FormatError, match="cannot be read"):
         night(province)
+
+
+def test_a_disk_without_hard_links_gets_copies(
+    province: Province, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")  # what FAT32 and exFAT say
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    province.release(ONE)
+    province.publish({"43/b": {"l1.pdf": b"bee"}})
+    assert offered(province, tmp_path) == [("43/a", 1), ("43/b", 1)]
+
+
+def test_a_registration_somebody_broke_is_named(province: Province) -> None:
+    (province.workspace.sources / "music.toml").write_text("collection = ")
+    with pytest.raises(UsageError, match=r"music\.toml cannot be read"):
+        province.workspace.registrations()
+
+
+def test_a_repository_that_lost_a_file_is_told(province: Province) -> None:
+    province.publish(ONE)
+    [table] = province.repository.glob("tables/*/*")
+    table.unlink()
+    with pytest.raises(FormatError, match="missing from the workspace"):
+        province.release(TWO)
+
+
+def test_time_has_one_spelling() -> None:
+    text = sign.format_time(NOW)
+    assert text == "2026-11-23T06:00:00Z"
+    assert sign.parse_time(text) == NOW

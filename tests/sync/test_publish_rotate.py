@@ -1,6 +1,7 @@
 """Replacing keys: boxes that followed the old key follow the new one, at every step of the way."""
 
 import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from sync.errors import TrustRefused, UsageError
 from sync.publish import sign
+from sync.publish.init import init_workspace
 from sync.publish.keys import KeyRing, read_key
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
@@ -189,6 +191,35 @@ def test_key_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "bad.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
     with pytest.raises(UsageError, match="no private key"):
         read_key(tmp_path / "bad.pem", lambda _: b"")
+    rsa = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, check=True).stdout
+    (tmp_path / "rsa.pem").write_bytes(rsa)
+    with pytest.raises(UsageError, match="no Ed25519 key"):
+        read_key(tmp_path / "rsa.pem", lambda _: b"")
+
+
+@pytest.mark.parametrize(
+    ("publisher", "passphrase", "why"),
+    [
+        (sign.Publisher("43", "湖南省", demo=False), None, "demo publishers only"),
+        (sign.Publisher("43", "湖南省", demo=False), b"", "empty"),
+        (sign.Publisher("湖南", "湖南省", demo=True), None, "no publisher code"),
+    ],
+)
+def test_who_cannot_be_founded(
+    tmp_path: Path, publisher: sign.Publisher, passphrase: bytes | None, why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        init_workspace(tmp_path / "new", publisher, passphrase, NOW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_founding_that_was_killed_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "43.partial" / "keys").mkdir(parents=True)
+    (tmp_path / "43.partial" / "keys" / "root-0.pem").write_bytes(b"half")
+    (tmp_path / "43").mkdir()  # an empty folder is as good as none
+    province = Province.create(tmp_path)
+    assert len(list(province.workspace.keys.iterdir())) == 10
+    assert [path.name for path in tmp_path.iterdir()] == ["43"]
 
 
 def test_a_root_says_its_time_and_thresholds(province: Province) -> None:
