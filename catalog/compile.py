@@ -97,6 +97,7 @@ def check_folder(
         )
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder", hint="give the folder that holds the sheet")
+    folder = folder.resolve()
     findings = Findings()
     drafts = check_sheets(_read_sheets(folder, findings), findings)
     looker = Looker(Folder(folder), prober, progress or Silent())
@@ -118,7 +119,8 @@ def write_back(compiled: Compiled, folder: Path) -> tuple[Path, ...]:
 
 
 def _read_sheets(folder: Path, findings: Findings) -> list[Sheet]:
-    files, notes = sheet_files(folder)
+    with disk_errors(folder):
+        files, notes = sheet_files(folder)
     findings.notes_of_file(notes)
     if not files:
         cure = "put lessons.csv, lessons.xlsx or lessons.ods at the top of the folder"

@@ -31,6 +31,7 @@ class Folder:
     """A source folder. Its listings are read once, so thousands of paths cost few system calls."""
 
     root: Path
+    """Without links in it (``Path.resolve``)."""
     _listings: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def find(self, text: str) -> Path:
@@ -41,7 +42,7 @@ class Folder:
         path = self.root
         for part in _parts(text):
             path /= self._name(path, part, text)
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if not path.resolve().is_relative_to(self.root):
             raise Misplaced(
                 f"{text!r} is a link to a place outside the folder", "copy the file itself here"
             )

@@ -1,8 +1,8 @@
 """Before a workbook is read: does it unpack to a table, or to more memory than the machine has?
 
 The spreadsheet library lays a table out from its first to its last cell and ends the whole process
-if there is no room for that, so one stray cell in the last row of the last column must be found
-beforehand, in the XML itself.
+if there is no room for that, and it searches broken XML for an end that never comes. So one stray
+cell in the last row of the last column, and XML that is not well-formed, must be found beforehand.
 """
 
 import io
@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from xml.parsers import expat
 
 MAX_XML = 512 * 2**20
 """Most bytes a workbook may unpack to."""
@@ -19,6 +20,7 @@ MAX_AREA = 20_000_000
 """Most cells between the first and the last one of a table."""
 
 _BROKEN = (
+    expat.ExpatError,
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -31,7 +33,7 @@ _BROKEN = (
     KeyError,
     OverflowError,
 )
-"""What Python's zipfile raises for damaged archives."""
+"""What Python's zipfile and expat raise for damaged archives."""
 
 _XLSX_CELL = re.compile(rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Za-z]+)(\d+)[^>]*(?<!/)>")
 _ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^>]*)>")
@@ -59,12 +61,23 @@ def check_workbook(data: bytes) -> None:
 
 
 def _check_member(name: str, archive: zipfile.ZipFile) -> None:
-    if not name.endswith(".xml"):
+    data = archive.read(name)
+    if not data or not (name.endswith((".xml", ".rels")) or data.startswith(b"<?xml")):
         return
-    xml = archive.read(name)
-    for rows, columns in _extents(xml, ods=name == "content.xml"):
+    _check_well_formed(data)
+    for rows, columns in _extents(data, ods=name == "content.xml"):
         if rows * columns > MAX_AREA:
             raise Unreadable(f"a cell in row {rows}, column {columns} is far outside the table")
+
+
+def _check_well_formed(xml: bytes) -> None:
+    parser = expat.ParserCreate("UTF-8")  # whatever it declares: what follows reads bytes
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.Parse(xml, True)  # noqa: FBT003 - expat's own word for the last piece
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise Unreadable("its XML declares a document type, which no spreadsheet program writes")
 
 
 def _extents(xml: bytes, *, ods: bool) -> Iterator[tuple[int, int]]:

@@ -225,6 +225,52 @@ def test_a_cell_at_the_far_corner_is_refused_before_it_takes_all_memory() -> Non
         read_sheet(ods(table), "a.ods")
 
 
+def remade(data: bytes, member: str, old: bytes, new: bytes) -> bytes:
+    """The same archive with something else in one of its files."""
+    again = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(again, "w") as target:
+        for name in source.namelist():
+            text = source.read(name)
+            if name == member:
+                assert old in text
+                text = text.replace(old, new)
+            target.writestr(name, text)
+    return again.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b"</table:table>", b"</tale:table>", "mismatched tag"),
+        (b"<office:document-content", b"office:document-content", "syntax error"),
+        (b"<office:document-content", b"<!DOCTYPE x []><office:document-content", "document type"),
+        (b"<office:document-content", b"<?xml version='1.0' encoding='UTB-8'?>", "not readable"),
+    ],
+)
+def test_xml_that_the_library_would_search_for_ever_is_refused(
+    old: bytes, new: bytes, what: str
+) -> None:
+    data = remade(ods(ods_row(HEADINGS)), "content.xml", old, new)
+    with pytest.raises(SheetRefused, match=what):
+        read_sheet(data, "a.ods")
+
+
+def test_a_workbook_that_unpacks_to_more_than_memory_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("catalog.workbook.MAX_XML", 1_000)
+    with pytest.raises(SheetRefused, match="too many bytes"):
+        read_sheet(xlsx({"a": [HEADINGS]}), "a.xlsx")
+
+
+def test_empty_parts_and_pictures_in_a_workbook_do_no_harm() -> None:
+    data = io.BytesIO(ods(ods_row(HEADINGS) + ods_row(ROWS[0]) + ods_row(ROWS[1])))
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr("Configurations2/accelerator/current.xml", b"")
+        archive.writestr("Thumbnails/thumbnail.png", b"\x89PNG<")
+    check_cells(only(data.getvalue(), "a.ods"))
+
+
 def test_formatted_empty_cells_far_away_do_no_harm() -> None:
     data = io.BytesIO()
     with xlsxwriter.Workbook(data) as workbook:
@@ -297,13 +343,34 @@ def test_any_cells_are_a_sheet_or_refused(rows: list[list[str]], codec: str) -> 
         read_sheet(text_csv(rows).encode(codec, "replace"), "a.csv")
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from(["a.xlsx", "a.ods"]))
+WORKBOOKS = {
+    "a.xlsx": xlsx({"a": [HEADINGS, *ROWS]}),
+    "a.ods": ods(ods_row(HEADINGS) + ods_row(ROWS[0])),
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(sorted(WORKBOOKS)))
 def test_a_damaged_workbook_is_a_sheet_or_refused(seed: int, name: str) -> None:
     rng = random.Random(seed)
-    rows = [HEADINGS, *ROWS]
-    data = bytearray(xlsx({"a": rows}) if name == "a.xlsx" else ods(ods_row(HEADINGS)))
+    data = bytearray(WORKBOOKS[name])
     for _ in range(rng.randint(1, 12)):
         data[rng.randrange(len(data))] = rng.randrange(256)
     with suppress(SheetRefused):
         read_sheet(bytes(data[: rng.choice((len(data), rng.randrange(len(data))))]), name)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(sorted(WORKBOOKS)))
+def test_a_workbook_with_odd_xml_is_a_sheet_or_refused(seed: int, name: str) -> None:
+    rng = random.Random(seed)
+    with zipfile.ZipFile(io.BytesIO(WORKBOOKS[name])) as archive:
+        member = rng.choice([part for part in archive.namelist() if part.endswith(".xml")])
+        text = bytearray(archive.read(member))
+    old = bytes(text)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(text))
+        odd = (b"9999", b"<c r='ZZ9'>", b' r="XFD1048576"', b"<", b"\xff", b' t="s"', b"")
+        text[at : at + rng.randint(0, 3)] = rng.choice(odd)
+    with suppress(SheetRefused):
+        read_sheet(remade(WORKBOOKS[name], member, old, bytes(text)), name)
