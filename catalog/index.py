@@ -7,7 +7,7 @@ previous one's segments, which Whoosh never changes in place, so unchanged lesso
 import shutil
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,16 @@ from catalog.errors import IndexDamaged
 from catalog.seal import check_seal, write_seal
 from catalog.text import fold
 from catalog.texts import texts_of
+from catalog.views import LessonText
 from sync.files import disk_errors, make_folder, sync_tree
 
 WRITER_MEMORY = 32
 """MiB of postings sorted at once while an index is written."""
 
-SMALL_SEGMENT = 5000
+PART = 3_000_000
+"""Characters of text from which on a new segment begins."""
+
+SMALL_SEGMENT = 2000
 """Documents; segments below are merged once there are ``MANY_SEGMENTS`` of them."""
 MANY_SEGMENTS = 6
 
@@ -114,15 +118,36 @@ def _remove_files(folder: Path) -> None:
 
 def _write(target: Path, catalogue: Catalogue, *, gone: Sequence[str], new: Sequence[str]) -> None:
     opened = whoosh_index.open_dir(str(target))
-    changes = writer(opened, memory=WRITER_MEMORY)
-    for collection in gone:
-        changes.delete_by_term(COLLECTION, collection)
-    for text in texts_of(catalogue, new):
-        changes.add_document(**document(text, fold))
-    changes.commit(mergetype=_merge_small)
+    if gone:
+        _commit(opened, gone, ())
+    for part in _parts(texts_of(catalogue, new)):
+        _commit(opened, (), part)
     opened.close()
     for lock in target.glob("*LOCK"):
         lock.unlink()
+
+
+def _commit(opened: Any, gone: Sequence[str], part: Iterable[LessonText]) -> None:
+    changes = writer(opened, memory=WRITER_MEMORY)
+    for collection in gone:
+        changes.delete_by_term(COLLECTION, collection)
+    for text in part:
+        changes.add_document(**document(text, fold))
+    changes.commit(mergetype=_merge_small)
+
+
+def _parts(texts: Iterable[LessonText]) -> Iterator[list[LessonText]]:
+    """Texts for one segment each: Whoosh keeps all terms of a segment in memory to write it."""
+    part: list[LessonText] = []
+    characters = 0
+    for text in texts:
+        part.append(text)
+        characters += len(text.title) + len(text.about) + len(text.body)
+        if characters > PART:
+            yield part
+            part, characters = [], 0
+    if part:
+        yield part
 
 
 def _merge_small(into: Any, segments: Sequence[Any]) -> list[Any]:

@@ -166,6 +166,16 @@ def test_postings_are_sorted_through_files_where_memory_is_short(
     assert from_nothing(box) == expected
 
 
+def test_long_texts_make_several_segments(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = box.answers()
+    monkeypatch.setattr("catalog.index.PART", 100)
+    monkeypatch.setattr("catalog.index.SMALL_SEGMENT", 1)
+    target = box.root / "parts"
+    build_index(box.folder(1) / "catalog.db", None, target, [])
+    assert len(list(target.glob("*.pst"))) > 2
+    assert answers(target, box.folder(1) / "catalog.db") == expected
+
+
 def test_a_failed_building_leaves_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(folder: Path) -> None:
         raise NoRoom(f"{folder}: no room left")
