@@ -56,6 +56,7 @@ class LessonResource:
 
     digest: Digest
     size: int
+    """Bytes; of a site, of all its files together (its list has its own size in the feed)."""
     role: Role
     format: str
     """Lower-case file suffix without the dot (``mp4``, ``pdf``, ``vtt``) or ``site``."""
