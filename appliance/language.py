@@ -7,7 +7,7 @@ Chinese is what speaks when nobody chose.
 import gettext
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 DOMAIN = "kexia"
@@ -49,40 +49,11 @@ def speech(language: Language) -> Speech:
     return Speech(language, gettext.translation(DOMAIN, str(LOCALE), [language.folder]))
 
 
-def choose(cookies: Mapping[str, str], accept: str) -> Language:
-    """The language somebody chose (cookie ``language``), else what the browser accepts first.
+def choose(cookies: Mapping[str, str]) -> Language:
+    """The language somebody chose (cookie ``language``), else Chinese.
 
-    ``accept`` is an Accept-Language header (RFC 9110, 12.5.4). Chinese unless English is wanted
-    more: a tablet set to Uyghur, Mongolian or Tibetan belongs to a reader of Chinese too.
+    What a browser accepts says little here: many of the tablets were never set up, and speak
+    English to teachers who do not. One tap at the top of every page changes it.
     """
     chosen = cookies.get("language")
-    if chosen in set(Language):
-        return Language(chosen)
-    return _proposed(accept)
-
-
-@lru_cache(256)
-def _proposed(accept: str) -> Language:
-    """What the browser accepts; a classroom's tablets all say the same."""
-    english, chinese = _weight(accept, "en"), _weight(accept, "zh")
-    return Language.ENGLISH if english > chinese else Language.CHINESE
-
-
-def _weight(accept: str, wanted: str) -> float:
-    """The highest q of any range for ``wanted`` in an Accept-Language header, 0 if none."""
-    best = 0.0
-    for item in accept[:1000].split(","):
-        tag, *parameters = (part.strip().lower() for part in item.split(";"))
-        if tag.partition("-")[0] == wanted:
-            best = max(best, _quality(parameters))
-    return best
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
+    return Language(chosen) if chosen in set(Language) else Language.CHINESE

@@ -294,7 +294,7 @@ def page_of(request: web.Request) -> int:
 
 def choose_language(request: web.Request) -> Language:
     """The language this reader wants."""
-    return choose(request.cookies, request.headers.get("Accept-Language", ""))
+    return choose(request.cookies)
 
 
 def speech_of(request: web.Request) -> Speech:

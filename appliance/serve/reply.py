@@ -17,7 +17,7 @@ ALWAYS_ASK = "no-cache"
 """Pages may be kept, but are asked about every time: the answer is usually 304 and a few bytes."""
 FOREVER = "public, max-age=31536000, immutable"
 """For everything whose URL holds the digest of its content."""
-VARY = "Accept-Encoding, Accept-Language, Cookie"
+VARY = "Accept-Encoding, Cookie"
 _ZIPPED = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?P<q>[\d.]+)\s*)?(?=,|$)", re.IGNORECASE)
 
 

@@ -99,7 +99,7 @@ async def test_a_lesson_and_its_pieces(visit: Visit) -> None:
 
 async def test_names_come_in_the_language_asked_for(visit: Visit) -> None:
     chinese = json.loads((await visit.get("/api/v1/choices")).body)["choices"]["subject"]
-    english = json.loads((await visit.get("/api/v1/choices", Accept_Language="en")).body)
+    english = json.loads((await visit.get("/api/v1/choices", Cookie="language=en")).body)
     assert {choice["name"] for choice in chinese} >= {"音乐", "数学"}
     assert {choice["name"] for choice in english["choices"]["subject"]} >= {"Music", "Mathematics"}
 
