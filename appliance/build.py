@@ -12,7 +12,16 @@ from shutil import copytree
 
 from appliance.config import BoxPaths
 from appliance.decide import Content, code_of
-from appliance.generation import Draft, Generation, abandon, begin, commit, retire
+from appliance.generation import (
+    Draft,
+    Generation,
+    GenerationDamaged,
+    abandon,
+    begin,
+    check_index,
+    commit,
+    retire,
+)
 from appliance.record import Kept, Record
 from catalog.errors import CatalogueError, IndexDamaged
 from catalog.index import build_index
@@ -72,7 +81,7 @@ def read_feed(store: Store, entry: CollectionEntry) -> Feed:
 def _write_meaning(bench: Bench, content: Content, draft: Draft) -> None:
     served = bench.served
     if served is not None and not content.replaced and not content.removed:
-        _link(served, draft)
+        _link(served, draft, bench.progress)
         return
     try:
         _ingest_and_index(bench, content, draft, content.replaced)
@@ -110,8 +119,15 @@ def _edition(bench: Bench, kept: Kept) -> EditionContent:
     )
 
 
-def _link(served: Generation, draft: Draft) -> None:
+def _link(served: Generation, draft: Draft, progress: Progress) -> None:
+    """Catalogue and index as they are; an index that is not whole is built anew."""
     draft.catalog.hardlink_to(served.catalog)
+    try:
+        check_index(served)
+    except GenerationDamaged:
+        progress.step("index", unit="collections")
+        build_index(draft.catalog, None, draft.index, ())
+        return
     for path in sorted(served.index.rglob("*")):
         target = draft.index / path.relative_to(served.index)
         if path.is_file():

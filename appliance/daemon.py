@@ -16,12 +16,13 @@ from datetime import timedelta
 from appliance import config
 from appliance.config import BoxPaths
 from appliance.control import Event, Server
-from appliance.generation import recover
+from appliance.mend import mend
 from appliance.schedule import Rhythm, first_wait, next_wait, rhythm
 from appliance.update import Machine
 from appliance.works import Works
 from sync.errors import Incomplete, KexiaError
 from sync.lease import hold
+from sync.library import Store
 from sync.progress import Progress, Silent
 from sync.transport.base import Transport
 
@@ -113,7 +114,7 @@ class UpdateProcess:
     def run(self) -> None:
         """Hold the lease, listen, sync in rhythm; raises LeaseHeld if somebody else holds it."""
         with hold(self._paths.lease, holder="kexia box update"):
-            for warning in recover(self._paths):
+            for warning in mend(self._paths, Store(self._paths.root), Silent()):
                 _LOG.warning("%s", warning)
             with Server(self._paths, self.handle).listening():
                 self._keep_rhythm()

@@ -31,7 +31,7 @@ from sync.files import (
 
 RECORD = "generation.json"
 MAX_RECORD = 64 * 2**20
-TRUST = "trust"
+TRUST, INDEX = "trust", "index"
 
 
 class GenerationDamaged(KexiaError):
@@ -54,7 +54,7 @@ class Generation:
     @property
     def index(self) -> Path:
         """The search index."""
-        return self.folder / "index"
+        return self.folder / INDEX
 
     def trust(self, publisher_id: str) -> Path:
         """The trust state of that publisher (may not exist)."""
@@ -76,7 +76,7 @@ class Draft:
     @property
     def index(self) -> Path:
         """Where its index goes."""
-        return self.folder / "index"
+        return self.folder / INDEX
 
     def trust(self, publisher_id: str) -> Path:
         """Where that publisher's trust state goes."""
@@ -119,16 +119,23 @@ def survey(paths: BoxPaths) -> Survey:
 
 
 def open_generation(folder: Path) -> Generation:
-    """Open one; raises GenerationDamaged unless its record holds and its files have their sizes.
+    """Open one; raises GenerationDamaged unless its record holds and its catalogue has its size.
 
-    Trust files are left to ``prove_trust``: a lost one is the update's trouble, the pages need
-    none of them. Digests of the large files are for ``prove``, in idle hours.
+    Trust files and the index are left to ``prove_trust`` and ``check_index``: the pages need no
+    trust, and titles can be found without an index. Digests of large files are for ``prove``.
     """
     record = read_record(folder)
     for seal in record.files:
-        if not seal.path.startswith(f"{TRUST}/"):
+        if not seal.path.startswith((f"{TRUST}/", f"{INDEX}/")):
             _check_size(folder, seal)
     return Generation(record.number, folder, record)
+
+
+def check_index(generation: Generation) -> None:
+    """Raise GenerationDamaged unless every file of the index has its size."""
+    for seal in generation.record.files:
+        if seal.path.startswith(f"{INDEX}/"):
+            _check_size(generation.folder, seal)
 
 
 def prove_trust(generation: Generation, publisher_id: str) -> Path:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from appliance.build import Bench, build, tidy
 from appliance.decide import Content
-from appliance.generation import Generation, Survey, recover, survey
+from appliance.generation import Generation, Survey, survey
 from appliance.memory import trust_folder
+from appliance.mend import mend
 from appliance.record import Kept, Record
 from appliance.update import Box
 from sync.errors import UsageError
@@ -42,7 +43,7 @@ def rollback(box: Box, to: int | None, progress: Progress) -> RolledReport:
 
     Raises UsageError if there is no such generation, or if it has the same editions.
     """
-    found, served = _served(box)
+    found, served = _served(box, progress)
     target = _target(found, served, to)
     collections = tuple(
         kept for kept in target.record.collections if kept.entry.id in box.config.subscriptions
@@ -60,7 +61,7 @@ def rollback(box: Box, to: int | None, progress: Progress) -> RolledReport:
 
 def release(box: Box, progress: Progress) -> RolledReport:
     """End every hold; the next sync brings in what was rolled back."""
-    found, served = _served(box)
+    found, served = _served(box, progress)
     if not served.record.holds:
         return RolledReport(served.number, {}, {})
     record = served.record
@@ -76,8 +77,8 @@ def release(box: Box, progress: Progress) -> RolledReport:
     return RolledReport(generation.number, {}, {})
 
 
-def _served(box: Box) -> tuple[Survey, Generation]:
-    recover(box.paths)
+def _served(box: Box, progress: Progress) -> tuple[Survey, Generation]:
+    mend(box.paths, box.store, progress)
     found = survey(box.paths)
     if not found.whole:
         raise UsageError("this box has no lessons yet", hint="fetch some with: kexia box sync BOX")

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.config import BoxConfig, BoxPaths
-from appliance.generation import Generation, GenerationDamaged, prove_trust, survey
+from appliance.generation import (
+    Generation,
+    GenerationDamaged,
+    check_index,
+    prove_trust,
+    survey,
+)
 from sync.files import free_space
 
 
@@ -106,7 +112,7 @@ def read_status(paths: BoxPaths, config: BoxConfig, generation: Generation | Non
         withdrawn=len(record.withdrawn),
         other_generations=others,
         free=_free(paths),
-        warnings=(*warnings, *_lost_trust(generation)),
+        warnings=(*warnings, *_lost(generation)),
     )
 
 
@@ -124,8 +130,13 @@ def _collections(generation: Generation, holds: Mapping[str, int]) -> tuple[Coll
     )
 
 
-def _lost_trust(generation: Generation) -> list[str]:
+def _lost(generation: Generation) -> list[str]:
+    """What is damaged of a generation that is served all the same."""
     lost: list[str] = []
+    try:
+        check_index(generation)
+    except GenerationDamaged as error:
+        lost.append(f"{error.fact}; titles are found all the same, the next sync rebuilds it")
     for state in generation.record.publishers:
         try:
             prove_trust(generation, state.id)

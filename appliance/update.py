@@ -16,8 +16,9 @@ from appliance.candidates import Ear, Followed, Heard, hear
 from appliance.config import BoxConfig, BoxPaths
 from appliance.decide import Answer, Content, Policy, compose, is_worth_keeping
 from appliance.follow import Part, Visit, configured, follow
-from appliance.generation import recover, survey
+from appliance.generation import survey
 from appliance.memory import publisher_states, readable_records, remember, trust_folder
+from appliance.mend import mend
 from appliance.record import Record
 from appliance.report import PlanReport, Problem, SyncReport, together
 from appliance.sources import Count, Network, Sources
@@ -90,7 +91,7 @@ class _Round:
         self._box, self._progress = box, progress
         self._sources = Sources(box.machine.network, carried)
         self._first, self._unusable = configured(box.paths, box.config)
-        self.warnings = recover(box.paths)
+        self.warnings = mend(box.paths, box.store, progress)
         self._found = survey(box.paths)
         self._served = self._found.whole[0] if self._found.whole else None
         self._metadata = Count()

@@ -15,6 +15,7 @@ from appliance.generation import (
     GenerationDamaged,
     abandon,
     begin,
+    check_index,
     commit,
     current,
     open_generation,
@@ -138,7 +139,7 @@ def test_without_a_good_link_the_newest_is_served_and_recovered(
     assert recover(paths) == ()
 
 
-@pytest.mark.parametrize("name", ["generation.json", "catalog.db", "index/one.seg"])
+@pytest.mark.parametrize("name", ["generation.json", "catalog.db"])
 def test_a_truncated_file_gives_way_to_the_other_generation(paths: BoxPaths, name: str) -> None:
     first = make(paths, entry("43/a"))
     second = make(paths, entry("43/a", 2))
@@ -172,6 +173,15 @@ def test_lost_trust_does_not_stop_serving_but_is_noticed(paths: BoxPaths) -> Non
     (made.trust(PUBLISHER) / "timestamp.json").unlink()
     with pytest.raises(GenerationDamaged):
         prove_trust(made, PUBLISHER)
+
+
+def test_a_lost_index_does_not_stop_serving_but_is_noticed(paths: BoxPaths) -> None:
+    made = make(paths, entry("43/a"))
+    check_index(made)
+    (made.index / "one.seg").write_bytes(b"seg")
+    assert current(paths) == made
+    with pytest.raises(GenerationDamaged, match="has 3 bytes instead of 7"):
+        check_index(made)
 
 
 def test_prove_reads_every_byte(paths: BoxPaths) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from appliance import config
+from appliance.find import find
+from appliance.generation import current
 from sync.directory import Directory
 from tests.kit.boxes import BoxUnderTest, Forger
 from tests.kit.faults import Portal
@@ -182,8 +184,7 @@ def test_a_root_signed_by_one_key_only(scene: Scene) -> None:
 def test_a_rolled_back_repository_at_the_publishers_own_url(scene: Scene) -> None:
     scene.forger.release(NEW)
     assert scene.box.sync().exit_code == 0
-    shutil.rmtree(scene.forger.folder)
-    shutil.copytree(scene.before, scene.forger.folder)
+    put_back(scene, scene.before)
     refused(scene, 5, "older than what this box has")
 
 
@@ -239,45 +240,107 @@ def test_each_trust_file_truncated_in_turn(scene: Scene, tmp_path: Path) -> None
         lessons, editions = box.resources(), box.editions()
         assert any(name.name in warning for warning in box.status().warnings), name
 
-        shutil.rmtree(scene.forger.folder)
-        shutil.copytree(scene.before, scene.forger.folder)
+        put_back(scene, scene.before)
         report = box.sync()
         assert report.exit_code == 5, f"{name}: rollback protection is lost"
         assert "older than what this box has" in report.problems[0].error.fact
         assert (box.resources(), box.editions()) == (lessons, editions)
 
-        shutil.rmtree(scene.forger.folder)
-        shutil.copytree(honest, scene.forger.folder)
+        put_back(scene, honest)
         report = box.sync()
         assert (report.exit_code, report.is_new) == (0, True), name
         assert box.status().warnings == ()
         assert box.resources() == lessons
 
 
-@pytest.mark.parametrize("name", ["generation.json", "catalog.db", "index"])
-def test_a_damaged_generation_gives_way_to_the_other(
-    scene: Scene, tmp_path: Path, name: str
-) -> None:
+def put_back(scene: Scene, folder: Path) -> None:
+    """The server offers another state of the repository."""
+    shutil.rmtree(scene.forger.folder)
+    shutil.copytree(folder, scene.forger.folder)
+
+
+def test_a_generation_without_record_gives_way_to_the_other(scene: Scene, tmp_path: Path) -> None:
     old = scene.box.resources()
     scene.forger.release(NEW)
+    honest = shutil.copytree(scene.forger.folder, tmp_path / "honest")
     assert scene.box.sync().exit_code == 0
     new = scene.box.resources()
-    damaged = scene.box.generation.folder / name
-    if damaged.is_dir():
-        damaged = next(path for path in damaged.iterdir() if path.suffix == ".seg")
-    damaged.write_bytes(damaged.read_bytes()[:-10])
+    record = scene.box.generation.folder / "generation.json"
+    record.write_bytes(record.read_bytes()[:-10])
     assert scene.box.resources() == old
     assert scene.box.status().warnings
-    shutil.copytree(scene.forger.folder, tmp_path / "honest")
-    shutil.rmtree(scene.forger.folder)
-    shutil.copytree(scene.before, scene.forger.folder)
+    put_back(scene, scene.before)
     assert scene.box.sync().exit_code == 5, "rollback protection is lost with the generation"
-    shutil.rmtree(scene.forger.folder)
-    shutil.copytree(tmp_path / "honest", scene.forger.folder)
+    assert scene.box.resources() == old
+    put_back(scene, honest)
     report = scene.box.sync()
     assert (report.exit_code, report.is_new, report.generation) == (0, True, 3)
     assert scene.box.resources() == new
     assert scene.box.status().warnings == ()
+
+
+def test_a_lost_catalogue_is_rebuilt_without_any_source(scene: Scene) -> None:
+    old = scene.box.resources()
+    scene.forger.release(NEW)
+    assert scene.box.sync().exit_code == 0
+    new, lessons = scene.box.resources(), scene.box.lessons()
+    catalogue = scene.box.generation.catalog
+    catalogue.write_bytes(catalogue.read_bytes()[:-10])
+    assert scene.box.resources() == old
+    put_back(scene, scene.before)
+    report = scene.box.sync()
+    assert report.exit_code == 5, "rollback protection is lost with the generation"
+    assert "generation 2 was damaged and is rebuilt as 3" in report.notes
+    assert (scene.box.resources(), scene.box.lessons()) == (new, lessons)
+    assert scene.box.status().warnings == ()
+
+
+def test_with_every_catalogue_lost_the_lessons_come_back(scene: Scene) -> None:
+    scene.forger.release(NEW)
+    assert scene.box.sync().exit_code == 0
+    new = scene.box.resources()
+    for catalogue in scene.box.paths.generations.glob("*/catalog.db"):
+        catalogue.write_bytes(b"")
+    assert current(scene.box.paths) is None
+    scene.server.fail("*", Portal(), times=ALWAYS)
+    assert scene.box.sync().exit_code == 4
+    assert scene.box.resources() == new
+
+
+def test_a_lost_catalogue_and_feed_wait_for_a_source(scene: Scene) -> None:
+    old = scene.box.resources()
+    scene.forger.release(NEW)
+    assert scene.box.sync().exit_code == 0
+    new = scene.box.resources()
+    (kept,) = scene.box.generation.record.collections
+    scene.box.generation.catalog.write_bytes(b"")
+    scene.box.store.feeds.remove(kept.entry.feed.stored.digest)
+    scene.server.fail("*", Portal(), times=ALWAYS)
+    report = scene.box.sync()
+    assert any("cannot be rebuilt here" in note for note in report.notes)
+    assert scene.box.resources() == old
+    scene.server.heal()
+    assert scene.box.sync().exit_code == 0
+    assert scene.box.resources() == new
+
+
+def test_a_lost_index_is_rebuilt_while_serving_goes_on(scene: Scene) -> None:
+    served = scene.box.resources()
+    damaged = max(scene.box.generation.index.iterdir(), key=lambda path: path.stat().st_size)
+    damaged.write_bytes(b"")
+    assert scene.box.resources() == served
+    assert "titles are found all the same" in scene.box.status().warnings[0]
+    assert "is rebuilt: 2" in scene.box.sync().notes[0]
+    assert scene.box.status().warnings == ()
+    assert find(scene.box.paths, "课", limit=10)["total"] == 2
+
+
+def test_a_catalogue_damaged_within_is_made_anew_with_the_next_content(scene: Scene) -> None:
+    catalogue = scene.box.generation.catalog
+    catalogue.write_bytes(bytes(catalogue.stat().st_size))
+    scene.forger.release(NEW)
+    mended(scene)
+    assert scene.box.lessons() == {"43/a/l1", "43/a/l3"}
 
 
 def test_trust_damaged_in_two_places_falls_back_and_keeps_protection(
@@ -289,8 +352,7 @@ def test_trust_damaged_in_two_places_falls_back_and_keeps_protection(
     for name in ("floor.json", "timestamp.json"):
         (folder / name).write_bytes(b"")
     honest = shutil.copytree(scene.forger.folder, tmp_path / "honest")
-    shutil.rmtree(scene.forger.folder)
-    shutil.copytree(scene.before, scene.forger.folder)
+    put_back(scene, scene.before)
     refused(scene, 5, "older than what this box has")
     shutil.copytree(honest, scene.forger.folder, dirs_exist_ok=True)
     mended(scene)
