@@ -66,7 +66,8 @@ def _site(registration: Registration, made: Path) -> CutRequest:
     listed = site.encode(files)
     digest = sha256(listed)
     title = registration.title or registration.folder.name
-    resource = LessonResource(digest, len(listed), Role.INTERACTIVE, "site", title=title)
+    size = sum(file.size for file in files)
+    resource = LessonResource(digest, size, Role.INTERACTIVE, "site", title=title)
     lesson = Lesson(id=SITE_LESSON, title=title, resources=(resource,))
     lessons = Lessons(registration.collection, title, (), (), (lesson,))
     sources = {
