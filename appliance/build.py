@@ -24,9 +24,9 @@ from appliance.generation import (
 )
 from appliance.record import Kept, Record
 from catalog.errors import CatalogueError, IndexDamaged
-from catalog.index import build_index
-from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import decode_lessons
+from catalog.search.index import build_index
+from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.directory import CollectionEntry
 from sync.errors import TrustRefused
 from sync.feed import Feed

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from catalog.compile import Compiled, compile_folder, write_back
-from catalog.folder import Misplaced, site_files
 from catalog.model import Lesson, LessonResource, Lessons, Role, encode_lessons
+from catalog.sheets.compile import Compiled, compile_folder, write_back
+from catalog.sheets.folder import Misplaced, site_files
 from sync import site
 from sync.digest import Digest, sha256
 from sync.errors import Fault, FormatError, InputRefused

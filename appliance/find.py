@@ -2,8 +2,8 @@
 
 from appliance.config import BoxPaths, load
 from appliance.generation import current
-from catalog.browse import Selection, open_catalogue
-from catalog.search import Results, open_searcher
+from catalog.search.searcher import Results, open_searcher
+from catalog.tables.browse import Selection, open_catalogue
 from sync.errors import UsageError
 
 

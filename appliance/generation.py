@@ -30,6 +30,8 @@ from sync.files import (
 )
 
 RECORD = "generation.json"
+KEPT = 2
+"""Generations that are kept: the one being served and the one to go back to."""
 MAX_RECORD = 64 * 2**20
 TRUST, INDEX = "trust", "index"
 
@@ -230,7 +232,7 @@ def retire(paths: BoxPaths) -> tuple[Generation, ...]:
     newest, older = whole[:1], whole[1:]
     editions = newest[0].record.editions() if newest else frozenset()
     others = sorted(older, key=lambda item: (item.record.editions() == editions, -item.number))
-    kept = (*newest, *others[:1])
+    kept = (*newest, *others[: KEPT - 1])
     for folder in _folders(paths):
         if all(folder != generation.folder for generation in kept):
             condemned = folder.with_name(folder.name + PARTIAL)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from appliance import editions
 from appliance.version import BUILD_TIME
-from catalog.compile import check_folder
 from catalog.model import decode_lessons
+from catalog.sheets.compile import check_folder
 from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, UsageError

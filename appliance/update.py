@@ -16,7 +16,7 @@ from appliance.candidates import Ear, Followed, Heard, hear
 from appliance.config import BoxConfig, BoxPaths
 from appliance.decide import Answer, Content, Policy, compose, is_worth_keeping
 from appliance.follow import Part, Visit, configured, follow
-from appliance.generation import survey
+from appliance.generation import KEPT, survey
 from appliance.memory import publisher_states, readable_records, remember, trust_folder
 from appliance.mend import mend
 from appliance.record import Record
@@ -66,6 +66,7 @@ def sync(box: Box, carried: Sequence[str], progress: Progress) -> SyncReport:
         content = compose(_answers(arrivals), work.policy, work.record)
         if is_worth_keeping(content, work.record):
             work.switch_to(content, arrivals)
+        work.tidy(arrivals)
         return work.report(arrivals, content)
 
 
@@ -132,11 +133,16 @@ class _Round:
         return (heard.newest, heard.problems), heard.newest
 
     def switch_to(self, content: Content, arrivals: Sequence[Arrival]) -> None:
-        """Ingest → index → switch; then what nobody needs any more goes."""
+        """Ingest → index → switch."""
         bench = Bench(self._box.paths, self._box.store, self._served, self._progress)
         self._served = build(bench, content, self._trust(content, arrivals))
         self._is_new = True
-        tidy(bench.paths, bench.store, [entry for one in arrivals for entry in one.unfinished])
+
+    def tidy(self, arrivals: Sequence[Arrival]) -> None:
+        """What nobody needs any more goes; also after a sync that was killed before it could."""
+        if self._is_new or len(self._found.folders) > KEPT:
+            unfinished = [entry for one in arrivals for entry in one.unfinished]
+            tidy(self._box.paths, self._box.store, unfinished)
 
     def report(self, arrivals: Sequence[Arrival], content: Content) -> SyncReport:
         """What came of it."""

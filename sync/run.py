@@ -21,6 +21,7 @@ PACKAGES = {
 class ProgramFailed(KexiaError):
     """A program ended with an error or took too long; the fact holds its last words."""
 
+
 Process = subprocess.Popen[bytes]
 """A program that runs beside us."""
 

@@ -14,9 +14,9 @@ from appliance.serve.reply import JSON, answer, finish
 from appliance.serve.state import State
 from appliance.serve.troubles import Trouble
 from appliance.version import VERSION
-from catalog.search import Results
-from catalog.shelves import DIMENSIONS, Choice
-from catalog.views import ChapterNode, LessonCard, LessonView, TextbookCard, TextbookView
+from catalog.search.searcher import Results
+from catalog.tables.shelves import DIMENSIONS, Choice
+from catalog.tables.views import ChapterNode, LessonCard, LessonView, TextbookCard, TextbookView
 
 OPENAPI = Path(__file__).with_name("openapi.json")
 MAX_LIMIT = 100

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from catalog.shelves import DIMENSIONS, Choice, Selection
+from catalog.tables.shelves import DIMENSIONS, Choice, Selection
 
 Offer = Callable[[Selection], Mapping[str, Sequence[Choice]]]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from catalog.shelves import DIMENSIONS, Selection
+from catalog.tables.shelves import DIMENSIONS, Selection
 from sync.digest import Digest
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")

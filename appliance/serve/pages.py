@@ -17,8 +17,8 @@ from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, Finished, answer, finish
 from appliance.serve.resources import digest_of
 from appliance.serve.state import Snapshot, State
-from catalog.shelves import DIMENSIONS, Selection
-from catalog.views import LessonView, ResourceView, TextbookView
+from catalog.tables.shelves import DIMENSIONS, Selection
+from catalog.tables.views import LessonView, ResourceView, TextbookView
 from sync import site
 from sync.digest import Digest
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from appliance.serve import links, media_types
-from catalog.views import LessonView, Piece
+from catalog.tables.views import LessonView, Piece
 
 Kind = Literal["video", "audio", "image", "document", "site", "file"]
 PLAYED: frozenset[Kind] = frozenset({"video", "audio", "image"})

@@ -11,7 +11,7 @@ from aiohttp import web
 from appliance.serve import media_types
 from appliance.serve.state import State
 from appliance.serve.streaming import Description, OpenFiles, send
-from catalog.views import ResourceView
+from catalog.tables.views import ResourceView
 from sync.digest import Digest, parse_digest
 from sync.errors import FormatError
 from sync.library import ContentFolder

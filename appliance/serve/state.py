@@ -17,10 +17,10 @@ from typing import TypeVar
 from appliance.config import BoxPaths
 from appliance.generation import Generation, current
 from appliance.serve.reply import Shelf
-from catalog.browse import Catalogue, open_catalogue
 from catalog.errors import IndexDamaged
-from catalog.search import FallbackSearcher, Searcher, open_searcher
-from catalog.views import ResourceView
+from catalog.search.searcher import FallbackSearcher, Searcher, open_searcher
+from catalog.tables.browse import Catalogue, open_catalogue
+from catalog.tables.views import ResourceView
 from sync.digest import Digest
 from sync.errors import KexiaError
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.generation import current
+from sync.errors import NoRoom
 from sync.progress import Silent
 from sync.publish import children
 from sync.publish.mirror import mirror
@@ -105,6 +106,40 @@ def test_two_generations_are_kept_and_the_library_pruned(
     kept = {data for path in box.paths.root.glob("library/*/*") if (data := path.read_bytes())}
     assert kept == {*FIRST.values(), b"edition 3", b"edition 4"}
     assert len(list(box.paths.root.glob("feeds/*/*"))) == 3
+
+
+def test_what_a_killed_sync_left_goes_with_the_next(
+    box: BoxUnderTest, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.sync()
+    for number in range(2, 4):
+        province.publish({"43/b": {"b1.pdf": b"edition %d" % number}})
+        with monkeypatch.context() as patched:
+            patched.setattr("appliance.update.tidy", lambda *_: None)
+            box.sync()
+    assert len(list(box.paths.generations.iterdir())) == 3
+    assert not box.sync().is_new
+    assert len(list(box.paths.generations.iterdir())) == 2
+
+
+def test_a_disk_that_fills_up_while_the_catalogue_is_made_leaves_no_draft(
+    box: BoxUnderTest, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.sync()
+    served = box.served()
+    province.publish({"43/a": SECOND})
+
+    def full(*_: object) -> None:
+        raise NoRoom("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("appliance.build.build_index", full)
+        with pytest.raises(NoRoom):
+            box.sync()
+    assert box.served() == served
+    assert len(list(box.paths.generations.iterdir())) == 1
+    report = box.sync()
+    assert (report.editions, report.bytes_fetched) == ({"43/a": 2}, 0)
 
 
 def test_plan_changes_nothing_that_is_served(box: BoxUnderTest, province: Province) -> None:
@@ -335,6 +370,19 @@ def test_what_is_no_longer_offered_or_subscribed_leaves(
     report = box.sync()
     assert report.removed == ("43/b",)
     assert box.lessons() == {"43/a/l1", "43/a/l2"}
+
+
+def test_a_root_of_no_use_is_a_problem_of_its_publisher_only(
+    box: BoxUnderTest, server: FolderServer, tmp_path: Path
+) -> None:
+    city = Province.create(tmp_path / "city", "4301", "长沙市")
+    box.follow(city.root, "http://127.0.0.1:9")
+    (box.paths.roots / "4301.root.json").unlink()
+    report = box.sync()
+    assert report.editions == {"43/a": 1, "43/b": 1}
+    assert [(one.publisher, one.error.exit_code) for one in report.problems] == [("4301", 2)]
+    shutil.copy(box.paths.roots / "43.root.json", box.paths.roots / "4301.root.json")
+    assert "kexia.toml says 4301" in box.sync().problems[0].error.fact
 
 
 def test_a_collection_nobody_offers_is_a_note(box: BoxUnderTest) -> None:

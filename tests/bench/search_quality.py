@@ -24,11 +24,11 @@ from typing import Any
 import zstandard
 
 from catalog import codes
-from catalog.browse import Selection, open_catalogue
-from catalog.index import build_index
-from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import Chapter, Lesson, Lessons, Textbook
-from catalog.search import Searcher, open_searcher
+from catalog.search.index import build_index
+from catalog.search.searcher import Searcher, open_searcher
+from catalog.tables.browse import Selection, open_catalogue
+from catalog.tables.ingest import Changes, EditionContent, ingest
 
 Record = dict[str, Any]
 COLLECTION = "43/measured"

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.browse import Catalogue, Selection, open_catalogue
 from catalog.errors import CatalogueError, UnknownLesson
-from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import Lesson, Lessons, Role
-from catalog.views import ChapterNode, Counts
+from catalog.tables.browse import Catalogue, Selection, open_catalogue
+from catalog.tables.ingest import Changes, EditionContent, ingest
+from catalog.tables.views import ChapterNode, Counts
 from tests.kit.lessons import (
     CLASSROOM,
     MATH,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from catalog import codes
 from catalog.model import NODE_ID, Role
-from catalog.sheet import COLUMNS
-from catalog.values import LICENCES
+from catalog.sheets.sheet import COLUMNS
+from catalog.sheets.values import LICENCES
 
 LISTS = (*codes.DIMENSIONS, "program", "package_type", "role")
 

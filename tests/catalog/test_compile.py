@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog import media
-from catalog.compile import Compiled, Report, check_folder, compile_folder, write_back
 from catalog.errors import SheetRefused
-from catalog.media import Media, Stream
 from catalog.model import Lesson, Lessons, Role, decode_lessons
-from catalog.sheet import BY_KEY, COLUMNS
+from catalog.sheets import media
+from catalog.sheets.compile import Compiled, Report, check_folder, compile_folder, write_back
+from catalog.sheets.media import Media, Stream
+from catalog.sheets.sheet import BY_KEY, COLUMNS
 from sync import site
 from sync.digest import sha256
 from sync.errors import UsageError

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.database import building, open_read_only, sqlite_errors
 from catalog.errors import CatalogueError
+from catalog.tables.database import building, open_read_only, sqlite_errors
 from sync.errors import MediumFailing, NoRoom
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "catalogue-1.sql"

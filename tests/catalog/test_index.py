@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.analysis import FORMAT, pack, unpack
-from catalog.browse import Selection, open_catalogue
 from catalog.errors import CatalogueError, IndexDamaged
-from catalog.index import MANY_SEGMENTS, Index, build_index
-from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import Lessons
-from catalog.seal import SEAL, check_seal, write_seal
-from catalog.search import Results, open_searcher
+from catalog.search.analysis import FORMAT, pack, unpack
+from catalog.search.index import MANY_SEGMENTS, Index, build_index
+from catalog.search.seal import SEAL, check_seal, write_seal
+from catalog.search.searcher import Results, open_searcher
+from catalog.tables.browse import Selection, open_catalogue
+from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.errors import NoRoom
 from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music, without
 
@@ -162,14 +162,14 @@ def test_postings_are_sorted_through_files_where_memory_is_short(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = box.answers()
-    monkeypatch.setattr("catalog.index.WRITER_MEMORY", 0.005)
+    monkeypatch.setattr("catalog.search.index.WRITER_MEMORY", 0.005)
     assert from_nothing(box) == expected
 
 
 def test_long_texts_make_several_segments(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = box.answers()
-    monkeypatch.setattr("catalog.index.PART", 100)
-    monkeypatch.setattr("catalog.index.SMALL_SEGMENT", 1)
+    monkeypatch.setattr("catalog.search.index.PART", 100)
+    monkeypatch.setattr("catalog.search.index.SMALL_SEGMENT", 1)
     target = box.root / "parts"
     build_index(box.folder(1) / "catalog.db", None, target, [])
     assert len(list(target.glob("*.pst"))) > 2
@@ -180,7 +180,7 @@ def test_a_failed_building_leaves_nothing(box: Box, monkeypatch: pytest.MonkeyPa
     def no_room(folder: Path) -> None:
         raise NoRoom(f"{folder}: no room left")
 
-    monkeypatch.setattr("catalog.index.sync_tree", no_room)
+    monkeypatch.setattr("catalog.search.index.sync_tree", no_room)
     with pytest.raises(NoRoom):
         build_index(box.folder(1) / "catalog.db", box.index, box.root / "index", [])
     assert not (box.root / "index").exists()
@@ -315,7 +315,7 @@ def test_words_one_slip_away(box: Box) -> None:
 
 
 def test_the_cache_keeps_within_its_bound(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.index.CACHED_POSTINGS", 6)
+    monkeypatch.setattr("catalog.search.index.CACHED_POSTINGS", 6)
     with closing(Index(box.index)) as opened:
         for token in ("分数", "数", "的", "认识", "分数"):
             first = opened.postings("title", token)

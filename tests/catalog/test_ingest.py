@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import arrange
-from catalog.browse import Catalogue, Selection, open_catalogue
 from catalog.errors import CatalogueError
-from catalog.ingest import Changes, EditionContent, Ingested, ingest
 from catalog.model import Chapter, Lessons, Textbook, decode_lessons, encode_lessons
+from catalog.tables import arrange
+from catalog.tables.browse import Catalogue, Selection, open_catalogue
+from catalog.tables.ingest import Changes, EditionContent, Ingested, ingest
 from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music, without
 
 

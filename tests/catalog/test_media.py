@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import media
-from catalog.media import Media, Stream
 from catalog.model import Role
+from catalog.sheets import media
+from catalog.sheets.media import Media, Stream
 from sync.run import run
 
 PICTURE = Stream("video", "h264", "High", "yuv420p", "avc1")

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.query import MAX_QUERY, Vocabulary
-from catalog.shelves import Selection
+from catalog.search.query import MAX_QUERY, Vocabulary
+from catalog.tables.shelves import Selection
 
 VOCABULARY = Vocabulary(
     {

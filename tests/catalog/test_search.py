@@ -7,18 +7,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.analysis import Postings
-from catalog.browse import Catalogue, Selection, open_catalogue
-from catalog.index import build_index
-from catalog.ingest import Changes, EditionContent, ingest
-from catalog.matching import Matcher, Term
 from catalog.model import Lessons
-from catalog.query import Vocabulary, ask
-from catalog.ranking import nearly_in
-from catalog.search import FallbackSearcher, Results, Searcher, open_searcher
-from catalog.snippet import WIDTH, snippet
+from catalog.search.analysis import Postings
+from catalog.search.index import build_index
+from catalog.search.matching import Matcher, Term
+from catalog.search.query import Vocabulary, ask
+from catalog.search.ranking import nearly_in
+from catalog.search.searcher import FallbackSearcher, Results, Searcher, open_searcher
+from catalog.search.snippet import WIDTH, snippet
+from catalog.tables.browse import Catalogue, Selection, open_catalogue
+from catalog.tables.ingest import Changes, EditionContent, ingest
+from catalog.tables.views import LessonText
 from catalog.text import fold
-from catalog.views import LessonText
 from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music
 
 POEMS = "43/poems"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SheetRefused
-from catalog.sheet import COLUMNS, MAX_COLUMNS, Sheet, read_sheet, split_values, with_ids
+from catalog.sheets.sheet import COLUMNS, MAX_COLUMNS, Sheet, read_sheet, split_values, with_ids
 
 HEADINGS = ["课程编号", "标题", "资源类型", "文件", "备注"]
 ROWS = [["l1", "观潮", "视频", "a.mp4", "好"], ["", "", "字幕", "a.vtt", ""]]
@@ -258,7 +258,7 @@ def test_xml_that_the_library_would_search_for_ever_is_refused(
 def test_a_workbook_that_unpacks_to_more_than_memory_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("catalog.workbook.MAX_XML", 1_000)
+    monkeypatch.setattr("catalog.sheets.workbook.MAX_XML", 1_000)
     with pytest.raises(SheetRefused, match="too many bytes"):
         read_sheet(xlsx({"a": [HEADINGS]}), "a.xlsx")
 

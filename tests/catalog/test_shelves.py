@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.arrange import Place
-from catalog.shelves import DIMENSIONS, Selection, Shelf, Shelves, fits
+from catalog.tables.arrange import Place
+from catalog.tables.shelves import DIMENSIONS, Selection, Shelf, Shelves, fits
 
 CODES = {"stage": "primary", "grade": "g1 g2", "subject": "math music", "press": "x", "book": "y"}
 PLACES = st.builds(Place, *(st.sampled_from(["", *CODES[dim].split()]) for dim in DIMENSIONS))

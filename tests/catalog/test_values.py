@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import values
 from catalog.model import DURATION
+from catalog.sheets import values
 
 
 @pytest.mark.parametrize(

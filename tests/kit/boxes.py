@@ -26,7 +26,7 @@ from appliance.status import Status, read_status
 from appliance.subscribe import set_subscriptions
 from appliance.update import Box, Machine
 from appliance.version import BUILD_TIME
-from catalog.browse import Selection, open_catalogue
+from catalog.tables.browse import Selection, open_catalogue
 from sync.directory import CollectionEntry, Directory
 from sync.library import Store
 from sync.progress import Silent

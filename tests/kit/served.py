@@ -10,9 +10,9 @@ from appliance import generation
 from appliance.config import BoxPaths
 from appliance.generation import Generation
 from appliance.record import PublisherState, Record
-from catalog.index import build_index
-from catalog.ingest import Changes, EditionContent, ingest
 from catalog.model import Chapter, Lesson, LessonResource, Lessons, Role, Textbook
+from catalog.search.index import build_index
+from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync import site
 from sync.digest import Digest, sha256
 from sync.library import Store

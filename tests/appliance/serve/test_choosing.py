@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from appliance.serve import links
 from appliance.serve.choosing import facets, settle
-from catalog.arrange import Place
-from catalog.shelves import Selection, Shelf, Shelves
+from catalog.tables.arrange import Place
+from catalog.tables.shelves import Selection, Shelf, Shelves
 
 SHELVES = Shelves(
     [

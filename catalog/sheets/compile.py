@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import media
-from catalog.assemble import assemble, dimensions, resources
-from catalog.check import Draft, Findings, check_sheets
 from catalog.errors import SheetRefused
-from catalog.folder import Folder, hidden, printable, sheet_files
-from catalog.look import Found, Looker
 from catalog.model import MAX_LINE, Lessons, encode_lessons
-from catalog.sheet import MAX_FILE, SUFFIXES, Sheet, read_sheet, with_ids
+from catalog.sheets import media
+from catalog.sheets.assemble import assemble, dimensions, resources
+from catalog.sheets.check import Draft, Findings, check_sheets
+from catalog.sheets.folder import Folder, hidden, printable, sheet_files
+from catalog.sheets.look import Found, Looker
+from catalog.sheets.sheet import MAX_FILE, SUFFIXES, Sheet, read_sheet, with_ids
 from sync.digest import Digest
 from sync.directory import COLLECTION
 from sync.errors import Fault, UsageError

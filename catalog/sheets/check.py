@@ -1,7 +1,7 @@
 """What the cells of a sheet mean: rows become lesson drafts, every fault is found at once.
 
 A draft holds codes and checked texts; whether its files are there and can be played is looked at
-further on (catalog.compile).
+further on (catalog.sheets.compile).
 """
 
 import re
@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from catalog import codes, values
+from catalog import codes
 from catalog.model import DEFAULT_LANGUAGE, LESSON_ID, Role
-from catalog.sheet import BY_KEY, COLUMNS, MAX_CELL, Level, Row, Sheet, split_values
+from catalog.sheets import values
+from catalog.sheets.sheet import BY_KEY, COLUMNS, MAX_CELL, Level, Row, Sheet, split_values
 from sync.digest import sha256
 from sync.errors import Fault
 

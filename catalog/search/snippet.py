@@ -5,9 +5,9 @@ from functools import lru_cache
 from itertools import groupby
 
 from catalog.pinyin import split_pinyin, syllables
-from catalog.query import Asked
+from catalog.search.query import Asked
+from catalog.tables.views import LessonText
 from catalog.text import compact, fold
-from catalog.views import LessonText
 
 WIDTH = 64
 """Characters shown of a longer text."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from catalog.arrange import Place
-from catalog.database import open_read_only, sqlite_errors
 from catalog.errors import UnknownLesson
 from catalog.model import Role
-from catalog.records import SqlRow, grow, lesson_card, pieces, textbook_order
-from catalog.shelves import Choice, Selection, Shelf, Shelves
-from catalog.views import (
+from catalog.tables.arrange import Place
+from catalog.tables.database import open_read_only, sqlite_errors
+from catalog.tables.records import SqlRow, grow, lesson_card, pieces, textbook_order
+from catalog.tables.shelves import Choice, Selection, Shelf, Shelves
+from catalog.tables.views import (
     ChapterNode,
     ChapterPath,
     CollectionRow,

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import media, values
-from catalog.check import Draft, Findings, Piece
-from catalog.folder import Folder, Misplaced, site_files
+from catalog.sheets import media, values
+from catalog.sheets.check import Draft, Findings, Piece
+from catalog.sheets.folder import Folder, Misplaced, site_files
 from sync import site
 from sync.digest import Digest, sha256
 from sync.errors import FormatError

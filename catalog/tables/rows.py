@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from catalog import arrange
 from catalog.model import Lesson, LessonResource, Lessons, Role, Textbook
+from catalog.tables import arrange
 from catalog.text import fold
 
 Row = dict[str, object]

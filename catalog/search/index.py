@@ -15,7 +15,8 @@ from typing import Any
 from whoosh import index as whoosh_index
 from whoosh.reading import SegmentReader
 
-from catalog.analysis import (
+from catalog.errors import IndexDamaged
+from catalog.search.analysis import (
     COLLECTION,
     FORMAT,
     LESSON,
@@ -26,12 +27,11 @@ from catalog.analysis import (
     schema,
     writer,
 )
-from catalog.browse import Catalogue, open_catalogue
-from catalog.errors import IndexDamaged
-from catalog.seal import check_seal, write_seal
+from catalog.search.seal import check_seal, write_seal
+from catalog.search.texts import texts_of
+from catalog.tables.browse import Catalogue, open_catalogue
+from catalog.tables.views import LessonText
 from catalog.text import fold
-from catalog.texts import texts_of
-from catalog.views import LessonText
 from sync.files import disk_errors, make_folder, sync_tree
 
 WRITER_MEMORY = 32

@@ -5,10 +5,11 @@ Ids come from what a thing is, never from a counter, so that they stay when othe
 
 from collections.abc import Iterable, Sequence
 
-from catalog import codes, values
-from catalog.check import Draft, Piece
-from catalog.look import Found, Look
+from catalog import codes
 from catalog.model import Chapter, Lesson, LessonResource, Lessons, Textbook
+from catalog.sheets import values
+from catalog.sheets.check import Draft, Piece
+from catalog.sheets.look import Found, Look
 from sync.digest import Digest, sha256
 from sync.feed import Resource
 

@@ -1,6 +1,6 @@
 """Metadata sheets: CSV, XLSX and ODS files as rows of named cells; the only door to spreadsheets.
 
-What a cell means is checked further on (catalog.check); here a file becomes text, every heading a
+What a cell means is checked further on (catalog.sheets.check); here a file becomes text, every heading a
 column we know or an extra one, and every row keeps the number the spreadsheet program shows.
 """
 
@@ -17,7 +17,7 @@ import python_calamine
 import xlsxwriter
 
 from catalog.errors import SheetRefused
-from catalog.workbook import Unreadable, check_workbook
+from catalog.sheets.workbook import Unreadable, check_workbook
 from sync.errors import Fault
 
 SUFFIXES = (".csv", ".xlsx", ".ods")
@@ -46,7 +46,7 @@ class Column:
     heading: str
     level: Level
     required: bool = False
-    """The sheet must have it; more is required of some rows (catalog.check)."""
+    """The sheet must have it; more is required of some rows (catalog.sheets.check)."""
     aliases: tuple[str, ...] = ()
 
 

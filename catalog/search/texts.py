@@ -5,8 +5,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from catalog.browse import Catalogue
-from catalog.views import LessonText
+from catalog.tables.browse import Catalogue
+from catalog.tables.views import LessonText
 
 _BATCH = 500
 """Lessons read at once when a collection is indexed."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from catalog import codes
-from catalog.shelves import Selection
+from catalog.tables.shelves import Selection
 from catalog.text import chunks, compact, fold, query_units
 
 MAX_QUERY = 120

@@ -21,8 +21,8 @@ from whoosh.matching import ListMatcher
 from whoosh.writing import PostingPool, SegmentWriter
 
 from catalog.pinyin import initial_tokens, syllable_tokens
+from catalog.tables.views import LessonText
 from catalog.text import Singles, index_tokens, names
-from catalog.views import LessonText
 
 FORMAT = "kexia-index-1"
 """Goes up whenever a text gives other tokens than before: older indexes are then built anew."""

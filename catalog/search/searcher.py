@@ -10,19 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.browse import Catalogue
 from catalog.errors import IndexDamaged
-from catalog.index import Index
-from catalog.matching import LENGTH_MATTERS, Matcher, Term, Unit, norms
 from catalog.pinyin import INITIALS, split_pinyin, syllable_units, syllables
-from catalog.query import Asked, Understood, Vocabulary
-from catalog.ranking import closeness
-from catalog.shelves import Choice, Selection
-from catalog.snippet import Snippet, snippet
+from catalog.search.index import Index
+from catalog.search.matching import LENGTH_MATTERS, Matcher, Term, Unit, norms
+from catalog.search.query import Asked, Understood, Vocabulary
+from catalog.search.ranking import closeness
+from catalog.search.snippet import Snippet, snippet
+from catalog.search.texts import measures, numbers_with_title, texts, titles_starting
 from catalog.suggest import typed_key
+from catalog.tables.browse import Catalogue
+from catalog.tables.shelves import Choice, Selection
+from catalog.tables.views import LessonCard
 from catalog.text import han
-from catalog.texts import measures, numbers_with_title, texts, titles_starting
-from catalog.views import LessonCard
 
 RANKED = 50
 """How many of the best matches are compared with the texts themselves."""

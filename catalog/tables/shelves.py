@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from catalog import codes
-from catalog.arrange import Place
+from catalog.tables.arrange import Place
 
 DIMENSIONS = Place._fields
 """stage, grade, subject, press, book: in the order people choose."""

@@ -7,9 +7,9 @@ themselves, and therefore only at the best few dozen.
 from collections.abc import Sequence
 
 from catalog.pinyin import readings
-from catalog.query import Asked
+from catalog.search.query import Asked
+from catalog.tables.views import LessonText
 from catalog.text import compact, fold, names
-from catalog.views import LessonText
 
 IN_TITLE = 1.0
 IN_TEXT = 0.8

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.sheet import SUFFIXES, WITH_IDS
+from catalog.sheets.sheet import SUFFIXES, WITH_IDS
 from sync.errors import Fault
 from sync.site import ENTRY
 

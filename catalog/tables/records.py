@@ -1,17 +1,17 @@
 """Between tables and pages: rows of the catalogue as the views they make. Pure.
 
-Each function takes the columns its statement in catalog.browse selects, in that order.
+Each function takes the columns its statement in catalog.tables.browse selects, in that order.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from catalog.arrange import Place
 from catalog.model import Role
-from catalog.rows import ROLE_ORDER, TEXTBOOK
-from catalog.shelves import code_order
-from catalog.views import ChapterNode, LessonCard, Piece, Subtitle, TextbookCard
+from catalog.tables.arrange import Place
+from catalog.tables.rows import ROLE_ORDER, TEXTBOOK
+from catalog.tables.shelves import code_order
+from catalog.tables.views import ChapterNode, LessonCard, Piece, Subtitle, TextbookCard
 from sync.digest import Digest
 
 SqlRow = tuple[Any, ...]

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from catalog import arrange
-from catalog.database import building
 from catalog.model import LessonResource, Lessons
-from catalog.rows import (
+from catalog.suggest import suggestion_keys
+from catalog.tables import arrange
+from catalog.tables.database import building
+from catalog.tables.rows import (
     Placing,
     Row,
     lesson_row,
@@ -25,7 +26,6 @@ from catalog.rows import (
     series_row,
     textbook_row,
 )
-from catalog.suggest import suggestion_keys
 from sync.files import PARTIAL, disk_errors, rename_durably, sync_file
 
 

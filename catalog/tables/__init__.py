@@ -1,0 +1,1 @@
+"""The catalogue: feeds become tables, tables become choices, textbooks and lessons."""
