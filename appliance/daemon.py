@@ -20,7 +20,7 @@ from appliance.mend import mend
 from appliance.schedule import Rhythm, first_wait, next_wait, rhythm
 from appliance.update import Machine
 from appliance.works import Works
-from sync.errors import Incomplete, KexiaError
+from sync.errors import Incomplete, KexiaError, UsageError
 from sync.lease import hold
 from sync.library import Store
 from sync.progress import Progress, Silent
@@ -107,6 +107,7 @@ class UpdateProcess:
         self._works = Works(paths, replace(machine, network=network))
         self._stop = stop
         self._clock = clock
+        self._began = clock()
         self._turn = threading.Lock()
         self._writing_config = threading.Lock()
         self._doing = ""
@@ -159,10 +160,10 @@ class UpdateProcess:
 
     def _keep_rhythm(self) -> None:
         own = self._rhythm()
-        due = self._clock() + first_wait(own).total_seconds()
+        due = self._began + first_wait(own).total_seconds()
         failures = 0
         while not self._stop.wait(self._until(due, own)):
-            own = self._rhythm()
+            own = self._rhythm_or(own)
             if own.is_on and self._clock() >= due:
                 code = self._sync_once()
                 failures = failures + 1 if code else 0
@@ -175,6 +176,13 @@ class UpdateProcess:
     def _rhythm(self) -> Rhythm:
         box = config.load(self._paths)
         return rhythm(box.name, every=timedelta(hours=box.sync_every_hours))
+
+    def _rhythm_or(self, known: Rhythm) -> Rhythm:
+        """That of kexia.toml; ``known`` while somebody's slip of the pen stands there."""
+        try:
+            return self._rhythm()
+        except UsageError:
+            return known
 
     def _sync_once(self) -> int:
         try:

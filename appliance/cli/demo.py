@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from appliance.cli.console import EXIT_CODES, say
-from appliance.demo import as_json, demo, serving_demo
+from appliance.demo.demo import as_json, demo, serving_demo
 
 
 def demo_command(

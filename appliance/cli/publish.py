@@ -21,7 +21,7 @@ from sync.errors import Incomplete, InputRefused, UsageError
 from sync.publish.roles import KeyRole
 
 if TYPE_CHECKING:
-    from appliance.publisher import Sent
+    from appliance.publisher.programmes import Sent
 
 app = typer.Typer(
     name="publish",
@@ -55,7 +55,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Found a publisher: keys, root, and a repository that offers nothing yet."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
     from sync.publish.sign import Publisher
 
     chosen = None if demo else new_passphrase(passphrase_file)()
@@ -89,7 +89,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register a folder as the source of a collection; again replaces it. Nothing is copied."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
     from sync.publish.workspace import Registration, SourceKind
 
     kind = SourceKind.SITE if site else SourceKind.SHEET
@@ -108,7 +108,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """List every fault of the sources at once, with file, row, column and cure (exit code 3)."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
 
     found = publisher.check(place, collection=collection)
     faults = tuple(fault for each in found for fault in each.faults)
@@ -132,7 +132,7 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Stage the next edition of every collection that changed, for editor and reviewer to sign."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
 
     if sign_all:
         publisher.check_may_sign_all(workspace)
@@ -165,7 +165,7 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign the newest candidate, here or on another machine; says what is being signed."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
 
     if as_role not in (KeyRole.EDITOR, KeyRole.REVIEWER):
         raise UsageError(f"candidates are not signed by {as_role}", hint="--as editor|reviewer")
@@ -181,7 +181,7 @@ def nightly(
     as_json: Json = False,
 ) -> None:
     """Publish what both have signed, refresh the metadata, push; says what waits for whom."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
 
     with showing(as_json=as_json) as shown:
         night = publisher.nightly(workspace, keys(passphrase_file), _now(), shown)
@@ -208,7 +208,7 @@ def push_command(
     as_json: Json = False,
 ) -> None:
     """Copy the repository to where boxes fetch it, in the lawful order; deletes nothing."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
 
     with showing(as_json=as_json) as shown:
         sent = publisher.push(workspace, to, shown)
@@ -225,7 +225,7 @@ def _end(sent: "Sent") -> None:
 @command(app)
 def status(workspace: Workspace, as_json: Json = False) -> None:
     """What is published, what waits for whom, which keys are here, what expires."""
-    from appliance.publisher_status import status as read_status
+    from appliance.publisher.status import status as read_status
 
     found = read_status(workspace, _now())
     result(plain_object(found), as_json=as_json, text=lambda: words.status(found))
@@ -245,7 +245,7 @@ def withdraw(
 ) -> None:
     """Hide a lesson at once (push afterwards), or stage the undoing of a withdrawal."""
 
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
 
     if undo is not None and not lesson:
         staged = publisher.reinstate(workspace, undo, _now())
@@ -273,7 +273,7 @@ def mirror(
     as_json: Json = False,
 ) -> None:
     """Copy another publisher's repository, verified and byte for byte, into ours."""
-    from appliance import publisher
+    from appliance.publisher import programmes as publisher
     from sync.transport.locate import open_transport
     from sync.transport.retry import Retry
 

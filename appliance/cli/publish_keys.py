@@ -34,7 +34,7 @@ def _keys(
 @command(app, "list")
 def list_command(context: typer.Context, as_json: Json = False) -> None:
     """Every key in force: role, id, whether its private half is here, when to sign again."""
-    from appliance import publisher_keys
+    from appliance.publisher import keys as publisher_keys
 
     found = publisher_keys.list_keys(context.obj)
     result(
@@ -62,7 +62,7 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Replace a role's key; the old one is worth nothing once boxes have synced (push now)."""
-    from appliance import publisher_keys
+    from appliance.publisher import keys as publisher_keys
 
     done = publisher_keys.rotate_key(
         context.obj,
@@ -93,7 +93,7 @@ def introduce(
     as_json: Json = False,
 ) -> None:
     """Introduce a publisher below, so that boxes that trust us can follow it."""
-    from appliance import publisher_keys
+    from appliance.publisher import keys as publisher_keys
 
     opened = keys(passphrase_file, key)
     child = publisher_keys.introduce(context.obj, code, root, tuple(url), opened, _now())
@@ -113,7 +113,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Take an introduction back."""
-    from appliance import publisher_keys
+    from appliance.publisher import keys as publisher_keys
 
     child = publisher_keys.revoke(context.obj, code, keys(passphrase_file, key), _now())
     result(
@@ -136,7 +136,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Hand private keys to their holder: write them to a stick and take them out of here."""
-    from appliance import publisher_keys
+    from appliance.publisher import keys as publisher_keys
 
     again = None if new_passphrase_file is None else new_passphrase(new_passphrase_file)
     written = publisher_keys.export(context.obj, role, to, keys(passphrase_file), again, keep=keep)

@@ -6,8 +6,8 @@ from appliance.cli.console import size
 from sync.publish.roles import KeyRole
 
 if TYPE_CHECKING:
-    from appliance.publisher import Checked, Sent, Signed
-    from appliance.publisher_status import Status
+    from appliance.publisher.programmes import Checked, Sent, Signed
+    from appliance.publisher.status import Status
     from sync.publish.promote import Night, Waiting
 
 

@@ -1,6 +1,6 @@
 """Metadata sheets: CSV, XLSX and ODS files as rows of named cells; the only door to spreadsheets.
 
-What a cell means is checked further on (catalog.sheets.check); here a file becomes text, every heading a
+What a cell means is checked further on (``check``); here a file becomes text, every heading a
 column we know or an extra one, and every row keeps the number the spreadsheet program shows.
 """
 

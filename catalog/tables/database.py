@@ -1,6 +1,6 @@
 """Where meaning is kept: the catalogue's tables, their migrations, and how SQLite is opened.
 
-A catalogue is built beside by one writer (catalog.tables.ingest), then never changed: readers open it
+A catalogue is built beside by one writer (``ingest``), then never changed: readers open it
 immutable, without locks or journal. This is the only door to sqlite-utils.
 """
 

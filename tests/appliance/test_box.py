@@ -20,7 +20,7 @@ from appliance.box import is_clock_set, real_machine
 from appliance.cli.main import main
 from appliance.config import BoxConfig, BoxPaths
 from appliance.control import NotRunning, ask
-from appliance.demo import free_port
+from appliance.demo.demo import free_port
 from appliance.supervise import Watched, supervise
 from appliance.works import Works
 from sync.errors import Incomplete, UsageError

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from appliance import publisher
 from appliance.cli.main import main
+from appliance.publisher import programmes as publisher
 from sync import lease
 from sync.progress import Silent
 from sync.publish import sign

@@ -16,9 +16,9 @@ import pytest
 from appliance import generation
 from appliance.box import Invitation, init_box, real_machine
 from appliance.config import BoxPaths
-from appliance.demo import free_port, wait_for
+from appliance.demo.demo import free_port, wait_for
+from appliance.demo.visit import Visitor
 from appliance.subscribe import set_subscriptions
-from appliance.visit import Visitor
 from appliance.works import Works
 from sync.progress import Silent
 from sync.run import start

@@ -9,8 +9,8 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from appliance.demo import PHRASE, DemoBox, serving_demo
-from appliance.visit import Visitor
+from appliance.demo.demo import PHRASE, DemoBox, serving_demo
+from appliance.demo.visit import Visitor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

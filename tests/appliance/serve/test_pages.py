@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from appliance.demo.visit import Visitor
 from appliance.serve import assets, render
-from appliance.visit import Visitor
 from tests.kit import served
 from tests.kit.served import ServedBox
 from tests.kit.visiting import Visit, visiting

@@ -1,6 +1,6 @@
 """The publisher's programme: what each ``kexia publish`` command does, one function each.
 
-Meaning (``appliance.editions``) and bytes (``sync.publish``) meet here. The time and the keys are
+Meaning (``editions``) and bytes (``sync.publish``) meet here. The time and the keys are
 arguments; whoever writes holds the workspace's lease. Killed anywhere, the same command goes on.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from appliance import editions
+from appliance.publisher import editions
 from appliance.version import BUILD_TIME
 from catalog.model import decode_lessons
 from catalog.sheets.compile import check_folder

@@ -17,11 +17,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from appliance.visit import Visitor
+from appliance.demo.visit import Visitor
 from sync.errors import KexiaError
 from sync.run import Process, run, start
 
-SAMPLE = Path(__file__).parent.parent / "catalog" / "sample"
+SAMPLE = Path(__file__).parents[2] / "catalog" / "sample"
 CODE, NAME = "43", "湖南省（演示）"
 PHRASE = "节奏"
 """A Chinese phrase that the sample library's music lessons speak of."""

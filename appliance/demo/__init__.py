@@ -1,0 +1,1 @@
+"""The whole way on one machine, for whoever wants to see it before they trust it."""

@@ -1,0 +1,1 @@
+"""The publisher's desk: what each ``kexia publish`` command does."""
