@@ -3,16 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from appliance.control import Event, ask
+from appliance.control import Event, Refused, ask
 from appliance.daemon import Gate, UpdateProcess
-from sync.errors import Incomplete, LeaseHeld, UsageError
+from sync.errors import Incomplete, LeaseHeld
 from sync.lease import hold
-from sync.progress import Progress, Silent
+from sync.progress import Silent
 from sync.transport.volume import VolumeTransport
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.province import Province
@@ -125,16 +125,17 @@ def test_only_on_demand(running: Running, server: FolderServer) -> None:
     assert running.ask("sync")["editions"] == {"43/a": 1}
 
 
-def test_a_broken_configuration_is_logged_not_fatal_in_a_sync(
-    running: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_slip_in_the_configuration_is_logged_and_survived(
+    running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(_message: Mapping[str, object], _progress: Progress) -> Event:
-        raise UsageError("kexia.toml is broken")
-
-    monkeypatch.setattr(running.process, "handle", refuse)
+    file = running.box.paths.config_file
+    whole = file.read_text()
+    file.write_text("nonsense")
     running.clock.now += 12 * 60 + 1
-    until(lambda: "sync: kexia.toml is broken" in caplog.text)
-    assert running.thread.is_alive()
+    until(lambda: "sync: " in caplog.text and "no TOML" in caplog.text)
+    file.write_text(whole)
+    running.clock.now += 25 * 3600
+    until(lambda: running.box.editions() == {"43/a": 1})
 
 
 def test_whoever_comes_second_waits_and_is_told(running: Running) -> None:
@@ -142,7 +143,7 @@ def test_whoever_comes_second_waits_and_is_told(running: Running) -> None:
         def __init__(self) -> None:
             self.steps: list[str] = []
 
-        def step(self, name: str, *, total: int = 0, unit: str = "B") -> None:
+        def step(self, name: str, **_: object) -> None:
             self.steps.append(name)
 
     running.ask("pause")
@@ -167,8 +168,8 @@ def test_ending_sends_those_who_wait_home(running: Running) -> None:
     def sync() -> None:
         try:
             running.ask("sync")
-        except Exception as error:
-            told.append(str(error))
+        except Refused as error:
+            told.append(error.fact)
 
     asking = threading.Thread(target=sync)
     asking.start()
