@@ -111,6 +111,7 @@ class UpdateProcess:
         self._turn = threading.Lock()
         self._writing_config = threading.Lock()
         self._doing = ""
+        self._own = self._rhythm()
 
     def run(self) -> None:
         """Hold the lease, listen, sync in rhythm; raises LeaseHeld if somebody else holds it."""
@@ -159,7 +160,7 @@ class UpdateProcess:
             self._turn.release()
 
     def _keep_rhythm(self) -> None:
-        own = self._rhythm()
+        own = self._own
         due = self._began + first_wait(own).total_seconds()
         failures = 0
         while not self._stop.wait(self._until(due, own)):
