@@ -25,7 +25,7 @@ check: setup ## Lint, types, import contracts, unit tests (under 90 seconds).
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 -m "not slow and not e2e"
+	KEXIA_TESTS=quick $(BIN)/pytest -q -n 2 -m "not slow and not e2e and not thorough"
 
 test: setup ## Everything a change must pass.
 	$(BIN)/ruff check .

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from appliance.demo.demo import SAMPLE, serving_demo
 from appliance.demo.visit import Visitor
-
 from sync.run import run
 
 PACKAGES = ("sync", "catalog", "appliance", "image_build", "tests")
