@@ -13,6 +13,7 @@ from appliance import config
 from appliance.find import find
 from appliance.generation import current
 from sync.directory import Directory
+from sync.trust import Withdrawal
 from tests.kit.boxes import BoxUnderTest, Forger
 from tests.kit.faults import Portal
 from tests.kit.province import Province
@@ -387,3 +388,29 @@ def test_no_room_is_said_before_anything_is_written(
     scene.forger.release(NEW)
     monkeypatch.setattr("sync.files.free_space", lambda _: 1000)
     refused(scene, 6, "must stay free")
+
+
+def test_what_the_rollout_role_holds_waits_but_withdrawals_apply(scene: Scene) -> None:
+    scene.forger.held = ("43/a",)
+    scene.forger.withdrawals = (Withdrawal(1, "43/a", "l2", "错误", "2026-11-23T06:00:00Z"),)
+    scene.forger.release(NEW)
+    before = scene.box.resources()
+    report = scene.box.sync()
+    assert (report.exit_code, report.editions, report.withdrawn) == (0, {}, 1)
+    assert "held back by its publisher" in report.notes[0]
+    assert scene.box.resources() == before
+    assert scene.box.lessons() == {"43/a/l1"}
+    scene.forger.held = ()
+    scene.forger.publish()
+    mended(scene)
+
+
+def test_a_plan_of_an_incomplete_or_altered_source_says_so(scene: Scene) -> None:
+    scene.forger.release(NEW)
+    served = scene.box.served()
+    scene.flip("feeds/*/*")
+    assert scene.box.plan().exit_code == 5
+    for path in scene.files("feeds/*/*"):
+        path.unlink()
+    assert scene.box.plan().exit_code == 4
+    assert scene.box.served() == served
