@@ -4,10 +4,10 @@ The command line hands a request to the update process if one runs; if not, it t
 does the same work itself. Either way it is done here.
 """
 
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from appliance import config, rollback, update
 from appliance.config import BoxPaths
@@ -105,9 +105,19 @@ def measured(work: Callable[[], SyncReport]) -> SyncReport:
     usage = Usage(
         seconds=time.monotonic() - began,
         cpu_seconds=time.process_time() - cpu,
-        peak_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_rss=peak_rss(),
     )
     return replace(report, usage=usage)
+
+
+def peak_rss() -> int:
+    """Most resident memory of this process so far, in bytes.
+
+    Not getrusage's figure: that one begins with what the process that started us had.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    [line] = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
 
 
 def texts(message: Mapping[str, object], name: str) -> list[str]:
