@@ -46,7 +46,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Make a box that follows a publisher; again with another root, let it follow that one too."""
-    from appliance.box import Invitation, init_box
+    from appliance.box.programmes import Invitation, init_box
 
     invitation = Invitation(root, tuple(url or ()), name, demo)
     made, publisher = init_box(BoxPaths(box), invitation)
@@ -108,7 +108,7 @@ def sync(
 @command(app)
 def status(box: Box, as_json: Json = False) -> None:
     """What is on the box, how old it is, what is wrong."""
-    from appliance.works import look
+    from appliance.box.works import look
 
     value = look(BoxPaths(box))
     result(value, as_json=as_json, text=lambda: "\n".join(lines.status_lines(value)))
@@ -137,7 +137,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find lessons on the box."""
-    from appliance.find import find
+    from appliance.box.find import find
 
     value = find(BoxPaths(box), query, limit=limit)
     result(value, as_json=as_json, text=lambda: "\n".join(lines.search_lines(value)))
@@ -156,7 +156,7 @@ def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = 
 @command(app)
 def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
     """Run update and serve side by side until ended; each is restarted alone if it dies."""
-    from appliance.box import run_both
+    from appliance.box.programmes import run_both
 
     paths = BoxPaths(box)
     run_both(paths, _listen(paths, host, port, site_port))
@@ -165,7 +165,7 @@ def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = No
 @command(app)
 def update(box: Box) -> None:
     """Run the update process alone: it syncs in its rhythm and when asked."""
-    from appliance.box import run_update
+    from appliance.box.programmes import run_update
 
     run_update(BoxPaths(box))
 
@@ -191,8 +191,8 @@ def _gate(box: Path, wish: str, *, as_json: bool) -> None:
 
 
 def _ask(box: Path, message: Mapping[str, object], *, as_json: bool) -> "Event":
-    from appliance.box import real_machine
-    from appliance.works import perform
+    from appliance.box.programmes import real_machine
+    from appliance.box.works import perform
 
     paths = BoxPaths(box)
     with showing(as_json=as_json) as shown:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from appliance.box import is_clock_set, real_machine
+from appliance.box.programmes import is_clock_set, real_machine
+from appliance.box.supervise import Watched, supervise
+from appliance.box.works import Works
 from appliance.cli.main import main
 from appliance.config import BoxConfig, BoxPaths
 from appliance.control import NotRunning, ask
 from appliance.demo.demo import free_port
-from appliance.supervise import Watched, supervise
-from appliance.works import Works
 from sync.errors import Incomplete, UsageError
 from sync.lease import hold
 from sync.progress import Silent
@@ -217,7 +217,7 @@ def test_who_holds_the_lease_is_said(box: Path, kexia: Kexia) -> None:
 def test_the_clock_counts_only_if_somebody_set_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("appliance.box.NTP_FLAG", tmp_path / "synchronized")
+    monkeypatch.setattr("appliance.box.programmes.NTP_FLAG", tmp_path / "synchronized")
     assert not is_clock_set(BoxConfig())
     assert is_clock_set(BoxConfig(clock_is_set=True))
     (tmp_path / "synchronized").touch()
@@ -357,7 +357,7 @@ def test_run_restarts_the_one_that_dies_and_ends_both(tmp_path: Path) -> None:
 
 
 def test_one_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.supervise.LAST_WORDS", 0.5)
+    monkeypatch.setattr("appliance.box.supervise.LAST_WORDS", 0.5)
     script = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
     stubborn = Watched("stubborn", [sys.executable, "-c", script], time.monotonic)
     stop = threading.Event()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.box.daemon import Gate, UpdateProcess
 from appliance.control import Event, Refused, ask
-from appliance.daemon import Gate, UpdateProcess
 from sync.errors import Incomplete, LeaseHeld
 from sync.lease import hold
 from sync.progress import Silent
@@ -52,7 +52,7 @@ class Running:
     """An update process in a thread of this one."""
 
     def __init__(self, box: BoxUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("appliance.daemon.LOOK", 0.02)
+        monkeypatch.setattr("appliance.box.daemon.LOOK", 0.02)
         self.box, self.clock, self.stop = box, Clock(), threading.Event()
         self.process = UpdateProcess(box.paths, box.machine, stop=self.stop, clock=self.clock)
         self.thread = threading.Thread(target=self.process.run)

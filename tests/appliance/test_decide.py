@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.decide import (
+from appliance.record import Kept, PublisherState, Record
+from appliance.update.decide import (
     Answer,
     Content,
     Offer,
@@ -18,7 +19,6 @@ from appliance.decide import (
     parse_time,
     wish,
 )
-from appliance.record import Kept, PublisherState, Record
 from sync.digest import sha256
 from sync.directory import CollectionEntry, Directory, FeedRef, Stored
 

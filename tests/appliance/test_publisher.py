@@ -372,7 +372,7 @@ def test_people_are_told_in_words(office: Office) -> None:
 
 @pytest.mark.parametrize("name", ["kexia-nightly.service", "kexia-nightly.cron"])
 def test_what_runs_at_night_is_a_command_there_is(office: Office, name: str) -> None:
-    units = Path(publisher.__file__).parent / "units"
+    units = Path(publisher.__file__).parents[1] / "units"
     [line] = [
         line
         for line in (units / name).read_text().splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance import config
-from appliance.find import find
+from appliance.box.find import find
 from appliance.generation import current
 from sync.directory import Directory
 from sync.trust import Withdrawal

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.schedule import AFTER_START, FIRST_RETRY, SPREAD, first_wait, next_wait, rhythm
+from appliance.box.schedule import AFTER_START, FIRST_RETRY, SPREAD, first_wait, next_wait, rhythm
 from appliance.state import Migration, StateDamaged, open_state
 
 DAY = timedelta(hours=24)

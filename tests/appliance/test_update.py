@@ -115,7 +115,7 @@ def test_what_a_killed_sync_left_goes_with_the_next(
     for number in range(2, 4):
         province.publish({"43/b": {"b1.pdf": b"edition %d" % number}})
         with monkeypatch.context() as patched:
-            patched.setattr("appliance.update.tidy", lambda *_: None)
+            patched.setattr("appliance.update.sync.tidy", lambda *_: None)
             box.sync()
     assert len(list(box.paths.generations.iterdir())) == 3
     assert not box.sync().is_new
@@ -133,7 +133,7 @@ def test_a_disk_that_fills_up_while_the_catalogue_is_made_leaves_no_draft(
         raise NoRoom("no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr("appliance.build.build_index", full)
+        patched.setattr("appliance.update.build.build_index", full)
         with pytest.raises(NoRoom):
             box.sync()
     assert box.served() == served
@@ -363,7 +363,7 @@ def test_withdrawn_lessons_go_at_once(box: BoxUnderTest, province: Province) -> 
 def test_what_is_no_longer_offered_or_subscribed_leaves(
     box: BoxUnderTest, province: Province
 ) -> None:
-    from appliance.subscribe import set_subscriptions
+    from appliance.update.subscribe import set_subscriptions
 
     box.sync()
     set_subscriptions(box.paths, (), ("43/b",))

@@ -14,12 +14,12 @@ from urllib.parse import quote
 import pytest
 
 from appliance import generation
-from appliance.box import Invitation, init_box, real_machine
+from appliance.box.programmes import Invitation, init_box, real_machine
+from appliance.box.works import Works
 from appliance.config import BoxPaths
 from appliance.demo.demo import free_port, wait_for
 from appliance.demo.visit import Visitor
-from appliance.subscribe import set_subscriptions
-from appliance.works import Works
+from appliance.update.subscribe import set_subscriptions
 from sync.progress import Silent
 from sync.run import start
 from tests.kit.faults import Slow

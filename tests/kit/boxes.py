@@ -14,17 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from appliance import config, rollback, update
-from appliance.box import Invitation, init_box
-from appliance.build import read_feed
+from appliance import config
+from appliance.box.programmes import Invitation, init_box
+from appliance.box.status import Status, read_status
 from appliance.config import BoxPaths
 from appliance.generation import Generation, current
-from appliance.report import PlanReport, SyncReport
-from appliance.rollback import RolledReport
-from appliance.sources import Network
-from appliance.status import Status, read_status
-from appliance.subscribe import set_subscriptions
-from appliance.update import Box, Machine
+from appliance.update import rollback
+from appliance.update import sync as update
+from appliance.update.build import read_feed
+from appliance.update.report import PlanReport, SyncReport
+from appliance.update.rollback import RolledReport
+from appliance.update.sources import Network
+from appliance.update.subscribe import set_subscriptions
+from appliance.update.sync import Box, Machine
 from appliance.version import BUILD_TIME
 from catalog.tables.browse import Selection, open_catalogue
 from sync.directory import CollectionEntry, Directory

@@ -12,7 +12,7 @@ from enum import Enum
 from random import Random
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.kit.province"])
+_CONTEXT.set_forkserver_preload(["appliance.box.works", "tests.kit.province"])
 
 
 class Ended(Enum):

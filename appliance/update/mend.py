@@ -6,9 +6,7 @@ still hold all of that; so its catalogue and index are built anew, as a new gene
 
 from pathlib import Path
 
-from appliance.build import Bench, build, tidy
 from appliance.config import BoxPaths
-from appliance.decide import Content
 from appliance.generation import (
     Generation,
     GenerationDamaged,
@@ -17,8 +15,10 @@ from appliance.generation import (
     recover,
     survey,
 )
-from appliance.memory import readable_records, trust_folder
 from appliance.record import Kept, Record
+from appliance.update.build import Bench, build, tidy
+from appliance.update.decide import Content
+from appliance.update.memory import readable_records, trust_folder
 from catalog.errors import CatalogueError
 from sync.errors import TrustRefused
 from sync.library import Store

@@ -7,10 +7,10 @@ for the next sync. Bytes come from any source that answered, so a stick spares t
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from appliance.candidates import Candidate, Followed, Heard
-from appliance.decide import Answer, Offer, Policy, Wish, format_time, wish
 from appliance.record import Kept, PublisherState, Record
-from appliance.report import PlannedCollection, PlanReport, Problem
+from appliance.update.candidates import Candidate, Followed, Heard
+from appliance.update.decide import Answer, Offer, Policy, Wish, format_time, wish
+from appliance.update.report import PlannedCollection, PlanReport, Problem
 from sync.apply import Applied, apply, check_room
 from sync.directory import CollectionEntry
 from sync.errors import Incomplete, KexiaError, MediumFailing, NoRoom, NoSource, TrustRefused

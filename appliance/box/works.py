@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from appliance import config, rollback, update
+from appliance import config
+from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
 from appliance.generation import current
-from appliance.report import PlanReport, SyncReport, Usage
-from appliance.status import read_status
-from appliance.subscribe import offered, set_subscriptions
-from appliance.update import Box, Machine
+from appliance.update import rollback
+from appliance.update import sync as update
+from appliance.update.report import PlanReport, SyncReport, Usage
+from appliance.update.subscribe import offered, set_subscriptions
+from appliance.update.sync import Box, Machine
 from sync.errors import UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent

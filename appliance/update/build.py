@@ -11,7 +11,6 @@ from pathlib import Path
 from shutil import copytree
 
 from appliance.config import BoxPaths
-from appliance.decide import Content, code_of
 from appliance.generation import (
     Draft,
     Generation,
@@ -23,6 +22,7 @@ from appliance.generation import (
     retire,
 )
 from appliance.record import Kept, Record
+from appliance.update.decide import Content, code_of
 from catalog.errors import CatalogueError, IndexDamaged
 from catalog.model import decode_lessons
 from catalog.search.index import build_index

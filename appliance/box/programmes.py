@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance import config
+from appliance.box.daemon import UpdateProcess, lower_priority
+from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
-from appliance.daemon import UpdateProcess, lower_priority
-from appliance.follow import MAX_ROOT
-from appliance.sources import Network
 from appliance.state import open_state
-from appliance.supervise import Watched, supervise
-from appliance.update import Machine
+from appliance.update.follow import MAX_ROOT
+from appliance.update.sources import Network
+from appliance.update.sync import Machine
 from appliance.version import BUILD_TIME
 from sync.errors import TrustRefused, UsageError
 from sync.files import make_folder, write_durably

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from appliance.candidates import Followed
 from appliance.config import BoxConfig, BoxPaths, Publisher
-from appliance.decide import code_of
-from appliance.report import Problem
+from appliance.update.candidates import Followed
+from appliance.update.decide import code_of
+from appliance.update.report import Problem
 from sync.errors import KexiaError, TrustRefused, UsageError
 from sync.trust import Root, Trusted, lies_below, parse_root
 

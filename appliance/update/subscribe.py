@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from appliance import config
 from appliance.config import BoxConfig, BoxPaths
-from appliance.decide import code_of
-from appliance.report import Problem
-from appliance.update import Box, hear_all
+from appliance.update.decide import code_of
+from appliance.update.report import Problem
+from appliance.update.sync import Box, hear_all
 from sync.directory import CollectionEntry
 from sync.errors import UsageError
 from sync.progress import Progress

@@ -14,12 +14,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from appliance import config
+from appliance.box.schedule import Rhythm, first_wait, next_wait, rhythm
+from appliance.box.works import Works
 from appliance.config import BoxPaths
 from appliance.control import Event, Server
-from appliance.mend import mend
-from appliance.schedule import Rhythm, first_wait, next_wait, rhythm
-from appliance.update import Machine
-from appliance.works import Works
+from appliance.update.mend import mend
+from appliance.update.sync import Machine
 from sync.errors import Incomplete, KexiaError, UsageError
 from sync.lease import hold
 from sync.library import Store

@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from appliance.bring import Arrival, Desk, bring, plan_only
-from appliance.build import Bench, build, tidy
-from appliance.candidates import Ear, Followed, Heard, hear
 from appliance.config import BoxConfig, BoxPaths
-from appliance.decide import Answer, Content, Policy, compose, is_worth_keeping
-from appliance.follow import Part, Visit, configured, follow
 from appliance.generation import KEPT, survey
-from appliance.memory import publisher_states, readable_records, remember, trust_folder
-from appliance.mend import mend
 from appliance.record import Record
-from appliance.report import PlanReport, Problem, SyncReport, together
-from appliance.sources import Count, Network, Sources
+from appliance.update.bring import Arrival, Desk, bring, plan_only
+from appliance.update.build import Bench, build, tidy
+from appliance.update.candidates import Ear, Followed, Heard, hear
+from appliance.update.decide import Answer, Content, Policy, compose, is_worth_keeping
+from appliance.update.follow import Part, Visit, configured, follow
+from appliance.update.memory import publisher_states, readable_records, remember, trust_folder
+from appliance.update.mend import mend
+from appliance.update.report import PlanReport, Problem, SyncReport, together
+from appliance.update.sources import Count, Network, Sources
 from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress

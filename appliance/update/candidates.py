@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.memory import Known
-from appliance.report import Problem
-from appliance.sources import Kind, Source, Sources
+from appliance.update.memory import Known
+from appliance.update.report import Problem
+from appliance.update.sources import Kind, Source, Sources
 from sync.errors import KexiaError, MediumFailing, NoSource, TrustRefused
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, refresh
 

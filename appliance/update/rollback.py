@@ -8,13 +8,13 @@ or until a newer one comes. No source is needed: the library still has every byt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.build import Bench, build, tidy
-from appliance.decide import Content
 from appliance.generation import Generation, Survey, survey
-from appliance.memory import trust_folder
-from appliance.mend import mend
 from appliance.record import Kept, Record
-from appliance.update import Box
+from appliance.update.build import Bench, build, tidy
+from appliance.update.decide import Content
+from appliance.update.memory import trust_folder
+from appliance.update.mend import mend
+from appliance.update.sync import Box
 from sync.errors import UsageError
 from sync.progress import Progress
 

@@ -1,0 +1,1 @@
+"""The box as programmes: made, asked, kept running."""
