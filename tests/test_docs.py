@@ -8,7 +8,7 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from appliance.cli.main import app
-from tests.kit import commands
+from tests.kit import commands, modules
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -17,6 +17,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert commands.PAGE.read_text(encoding="utf-8") == commands.page(), (
         "run: python -m tests.kit.commands"
+    )
+
+
+def test_the_page_of_modules_is_what_the_modules_say() -> None:
+    assert modules.PAGE.read_text(encoding="utf-8") == modules.page(), (
+        "run: python -m tests.kit.modules"
     )
 
 
