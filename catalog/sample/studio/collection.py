@@ -52,6 +52,8 @@ class Lesson:
     """Sites and sounds, which are not drawn from the source."""
     sounds: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By file name: title (absent: part of a site, no row), bpm and line (see sound.py)."""
+    pictures: dict[str, str] = field(default_factory=dict)
+    """Drawings for sites, by file name: what draw.js is told (``pie 1 4``)."""
 
     @property
     def revised(self) -> bool:
@@ -111,7 +113,7 @@ def read_collection(path: Path) -> Collection:
 
 
 def _lesson(folder: Path, item: dict[str, Any]) -> Lesson:
-    sounds = item.pop("sounds", {})
+    sounds, pictures = item.pop("sounds", {}), item.pop("pictures", {})
     added = [Piece(**site) for site in item.pop("sites", [])]
     added += [
         Piece("audio", name, sound["title"]) for name, sound in sounds.items() if "title" in sound
@@ -124,6 +126,7 @@ def _lesson(folder: Path, item: dict[str, Any]) -> Lesson:
         source=(folder / f"{item['lesson_id']}.html").read_text(encoding="utf-8"),
         added=tuple(added),
         sounds=sounds,
+        pictures=pictures,
     )
 
 

@@ -7,6 +7,7 @@ const svg = (w, h, body) => `<svg viewBox="0 0 ${w} ${h}" xmlns="http://www.w3.o
 const line = (x1, y1, x2, y2, s = "#333", w = 4, more = "") => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${s}" stroke-width="${w}" stroke-linecap="round" ${more}/>`;
 const circle = (x, y, r, f = "#333", more = "") => `<circle cx="${x}" cy="${y}" r="${r}" fill="${f}" ${more}/>`;
 const oval = (x, y, rx, ry, f, more = "") => `<ellipse cx="${x}" cy="${y}" rx="${rx}" ry="${ry}" fill="${f}" ${more}/>`;
+const dot = (x, y, r, f) => `<path d="M${x} ${y}h.01" stroke="${f}" stroke-width="${2 * r}" stroke-linecap="round"/>`; // small on paper
 const rect = (x, y, w, h, f, more = "") => `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="${f}" ${more}/>`;
 const path = (d, f = "none", s = "#333", w = 4, more = "") => `<path d="${d}" fill="${f}" stroke="${s}" stroke-width="${w}" stroke-linecap="round" stroke-linejoin="round" ${more}/>`;
 const text = (x, y, t, size = 24, f = "#333", more = "") => `<text x="${x}" y="${y}" font-size="${size}" fill="${f}" text-anchor="middle" ${more}>${t}</text>`;
@@ -33,7 +34,7 @@ draw.bar = (a, t) => {
 draw.divide = (a, t) => {                       // 13 by 4: groups ringed, the rest left over
   const n = number(a, 0, 13), k = number(a, 1, 4), full = Math.floor(n / k), shown = moves(a) ? Math.floor(t / 1.1) : 99;
   const place = (i) => { const g = Math.floor(i / k), j = i % k; return [40 + g * 118 + (j % 2) * 44, 40 + Math.floor(j / 2) * 44]; };
-  return svg((full + (n % k ? 1 : 0)) * 118 + 10, 40 + Math.ceil(k / 2) * 44, each(n, (i) => circle(...place(i), 16, i < full * k ? "#e57b4f" : "#5c8fd6"))
+  return svg((full + (n % k ? 1 : 0)) * 118 + 10, 40 + Math.ceil(k / 2) * 44, each(n, (i) => dot(...place(i), 16, i < full * k ? "#e57b4f" : "#5c8fd6"))
     + each(full, (g) => (g < shown ? rect(12 + g * 118, 12, 100, Math.ceil(k / 2) * 44 + 12, "none", 'rx="18" stroke="#8a5a00" stroke-width="4"') : "")));
 };
 draw.clock = (a, t) => {
@@ -94,10 +95,11 @@ draw.jianpu = (a, t) => {                       // 1 _5 (eighth) - | 0 ; ' above
   }).join("");
   return svg(x, 96, body);
 };
+const CLEF = "M314 801Q300 854 291 906Q282 958 282 1012Q282 1059 288 1100Q295 1142 307 1177Q320 1217 341 1252Q362 1288 386 1311Q409 1334 427 1334Q451 1334 493 1249Q514 1206 524 1156Q534 1106 534 1049Q534 978 515 908Q496 837 460 775Q423 713 372 666L407 498Q422 500 432 501Q442 502 447 502Q508 502 556 468Q604 433 632 377Q661 321 661 254Q661 177 622 116Q582 54 503 25Q508 8 532 -117Q538 -147 541 -164Q544 -182 545 -195Q546 -208 546 -225Q546 -275 522 -314Q497 -354 456 -376Q414 -398 363 -398Q311 -398 271 -378Q231 -359 208 -324Q185 -290 185 -245Q185 -197 212 -165Q238 -133 287 -133Q329 -133 356 -164Q382 -194 382 -236Q382 -272 357 -299Q332 -326 292 -326H282Q308 -365 364 -365Q433 -365 472 -320Q511 -275 511 -205Q511 -188 507 -160Q503 -131 493 -91Q483 -51 478 -25Q472 1 470 12Q436 2 390 2Q304 2 222 52Q142 102 96 184Q50 266 50 361Q50 451 91 530Q132 609 192 675Q253 741 314 801ZM341 826Q364 838 390 870Q416 903 440 945Q464 987 479 1030Q494 1072 494 1106Q494 1142 483 1163Q472 1184 445 1184Q421 1184 398 1162Q376 1140 358 1104Q341 1067 331 1022Q321 977 321 930Q321 898 328 872Q334 846 341 826ZM398 379Q371 373 347 354Q323 334 308 306Q294 279 294 248Q294 223 307 196Q320 170 339 154Q352 142 365 136Q380 129 380 123Q380 120 370 117Q332 126 302 151Q271 176 254 212Q236 247 236 287Q236 330 254 370Q271 410 302 442Q334 474 374 490L345 641Q229 547 174 456Q120 366 120 277Q120 212 154 156Q188 100 247 66Q306 31 380 31Q400 31 420 35Q441 39 464 45ZM495 55Q593 97 593 227Q593 270 571 306Q549 341 512 362Q475 383 429 383Z"; // U+1D11E of Noto Music
 const STEP = { C: 0, D: 1, E: 2, F: 3, G: 4, A: 5, B: 6 };
 draw.staff = (a, t) => {
   const notes = a[0].split(","), now = moves(a) ? Math.floor(t * bpm(a) / 60) : -1, width = 120 + notes.length * 62;
-  return svg(width, 170, each(5, (i) => line(10, 40 + i * 18, width - 10, 40 + i * 18, "#444", 2.5)) + `<text x="20" y="112" font-size="74" style="font-family:'Noto Music'">&#x1D11E;</text>`
+  return svg(width, 170, each(5, (i) => line(10, 40 + i * 18, width - 10, 40 + i * 18, "#444", 2.5)) + group("translate(20 112) scale(0.0740 -0.0740)", path(CLEF, "#000", "none", 0))
     + notes.map((n, i) => { const y = 130 - (STEP[n[0]] + 7 * (n[1] - 4)) * 9, x = 125 + i * 62; return (i === now ? circle(x, y, 24, "#ffe08a") : "") + NOTE(x, y) + (y >= 130 ? line(x - 22, 130, x + 22, 130, "#444", 2.5) : "") + (y < 76 ? line(x - 11, y, x - 11, y + 58, "#222", 3.5) : line(x + 12, y, x + 12, y - 58, "#222", 3.5)); }).join(""));
 };
 draw.metronome = (a, t) => {
@@ -117,10 +119,11 @@ draw.woodblock = () => svg(200, 150, rect(30, 60, 140, 60, "#c98f4e", 'rx="14" s
 
 // --- art
 const COLOUR = { 红: "#e23b2e", 黄: "#f8d31f", 蓝: "#2767c9", 橙: "#f0862a", 绿: "#3b9e4a", 紫: "#7a3f9d" };
+let clips = 0;
 draw.mix = (a, t) => {
-  const p = moves(a) ? ease(t, 2.5) : 1, d = 110 - 62 * p;
-  return svg(420, 220, `<defs><clipPath id="c${a[0]}${a[1]}"><circle cx="${210 - d}" cy="110" r="84"/></clipPath></defs>` + circle(210 - d, 110, 84, COLOUR[a[0]]) + circle(210 + d, 110, 84, COLOUR[a[1]])
-    + circle(210 + d, 110, 84, COLOUR[a[2]], `clip-path="url(#c${a[0]}${a[1]})"`) + text(210 - d - 34, 120, a[0], 34, "#fff") + text(210 + d + 34, 120, a[1], 34, "#fff") + (p > 0.95 ? text(210, 120, a[2], 34, "#fff") : ""));
+  const p = moves(a) ? ease(t, 2.5) : 1, d = 110 - 62 * p, clip = `clip${clips += 1}`;
+  return svg(420, 220, `<defs><clipPath id="${clip}"><circle cx="${210 - d}" cy="110" r="84"/></clipPath></defs>` + circle(210 - d, 110, 84, COLOUR[a[0]]) + circle(210 + d, 110, 84, COLOUR[a[1]])
+    + circle(210 + d, 110, 84, COLOUR[a[2]], `clip-path="url(#${clip})"`) + text(210 - d - 34, 120, a[0], 34, "#fff") + text(210 + d + 34, 120, a[1], 34, "#fff") + (p > 0.95 ? text(210, 120, a[2], 34, "#fff") : ""));
 };
 draw.blob = (a) => svg(120, 120, circle(60, 60, 52, COLOUR[a[0]]) + text(60, 74, a[0], 40, "#fff"));
 draw.wheel = () => svg(260, 260, ["红", "橙", "黄", "绿", "蓝", "紫"].map((n, i) => { const [x, y] = polar(130, 130, 82, i / 6); return path(sector(130, 130, 122, (i - 0.5) / 6, (i + 0.5) / 6), COLOUR[n], "#fff", 4) + text(x, y + 12, n, 32, "#fff"); }).join("") + circle(130, 130, 34, "#fff"));
@@ -139,7 +142,7 @@ draw.papercut = (a, t) => {                     // 8 equal wedges around the mid
   const wedge = path("M100 100L100 8Q118 14 132 24L122 40Q130 46 138 34L150 50L132 68Z", "#e23b2e", "#b5271c", 1) + path("M106 62q8-12 14-4q2 8-12 14Z", "#fff7f2", "none", 0) + path("M104 30q8-4 12 2q-4 8-12 6Z", "#fff7f2", "none", 0) + path("M106 84q5-5 9-4l-7 9Z", "#fff7f2", "none", 0);
   return svg(200, 200, each(8, (i) => (i < shown ? group(`rotate(${Math.floor(i / 2) * 90 + (i % 2 ? 90 : 0)} 100 100)` + (i % 2 ? " translate(200 0) scale(-1 1)" : ""), wedge) : "")));
 };
-draw.dots = () => svg(240, 180, each(120, (i) => { const r = 62 * Math.sqrt(i / 120), w = i * 2.4; return circle((120 + r * Math.cos(w)).toFixed(1), (70 + r * Math.sin(w)).toFixed(1), 4.4, ["#3b9e4a", "#8cc97a", "#f8d31f"][i % 3]); }) + each(12, (i) => circle(116 + (i % 2) * 8, 122 + i * 4.4, 4, "#8a5a00")));
+draw.dots = () => svg(240, 180, each(120, (i) => { const r = 62 * Math.sqrt(i / 120), w = i * 2.4; return dot((120 + r * Math.cos(w)).toFixed(1), (70 + r * Math.sin(w)).toFixed(1), 4.4, ["#3b9e4a", "#8cc97a", "#f8d31f"][i % 3]); }) + each(12, (i) => dot(116 + (i % 2) * 8, 122 + i * 4.4, 4, "#8a5a00")));
 draw.lines = () => svg(240, 180, each(6, (i) => path(`M10 ${60 + i * 20}q40 ${-34 + i * 4} 80 0t80 0t60 -8`, "none", ["#2767c9", "#3b9e4a", "#16776f"][i % 3], 4)) + each(7, (i) => line(170 + i * 9, 18, 160 + i * 9, 44, "#5c8fd6", 3)));
 draw.planes = () => svg(240, 180, rect(0, 130, 240, 50, "#8cc97a") + path("M60 80L120 30L180 80Z", "#e23b2e", "none", 0) + rect(72, 80, 96, 70, "#f8d31f") + rect(106, 104, 30, 46, "#7a4a14") + circle(210, 36, 22, "#f0862a"));
 draw.face = (a) => svg(160, 160, circle(80, 80, 70, "#ffe3c2", 'stroke="#8a5a00" stroke-width="4"') + circle(56, 66, 7) + circle(104, 66, 7) + path({ 笑: "M48 96Q80 132 112 96", 哭: "M52 116Q80 88 108 116", 惊: "M68 108a12 14 0 1 0 24 0a12 14 0 1 0-24 0" }[a[0]], "none", "#c2452d", 6));
@@ -158,7 +161,7 @@ draw.bag = () => svg(180, 190, path("M64 50Q64 12 90 12Q116 12 116 50", "none", 
 draw.straight = () => svg(240, 70, rect(10, 14, 220, 42, "#fff6d8", 'stroke="#8a5a00" stroke-width="4" rx="5"') + each(21, (i) => line(20 + i * 10, 14, 20 + i * 10, i % 5 ? 24 : 32, "#333", 2)));
 draw.apple = () => svg(180, 180, path("M90 56C40 24 10 70 30 120C46 164 78 168 90 156C102 168 134 164 150 120C170 70 140 24 90 56Z", "#e23b2e", "#8a1d14", 4) + path("M90 56Q88 34 100 18", "none", "#6a4210", 6) + path("M98 36q20-24 44-12q-12 26-44 12Z", "#3b9e4a", "#1f6a2c", 3));
 draw.patch = (a) => svg(150, 110, rect(5, 5, 140, 100, a[0], 'rx="16" stroke="#333" stroke-width="3"'));
-draw.child = (a) => svg(150, 220, path("M30 216Q30 130 75 130Q120 130 120 216Z", a[0] || "#5c9be6", "#333", 4) + circle(75, 80, 52, "#ffe3c2", 'stroke="#333" stroke-width="4"') + path(a[1] === "girl" ? "M22 92Q16 20 75 20Q134 20 128 92Q120 44 75 44Q30 44 22 92Z" : "M24 70Q24 22 75 22Q126 22 126 70Q100 40 75 52Q50 40 24 70Z", "#333", "#333", 3) + circle(56, 84, 5) + circle(94, 84, 5) + path("M58 104Q75 120 92 104", "none", "#c2452d", 4));
+draw.child = (a) => svg(150, 220, (a[1] === "girl" ? oval(14, 96, 15, 24, "#333", 'transform="rotate(16 14 96)"') + oval(136, 96, 15, 24, "#333", 'transform="rotate(-16 136 96)"') + circle(22, 74, 7, "#f29ac0") + circle(128, 74, 7, "#f29ac0") : "") + path("M30 216Q30 130 75 130Q120 130 120 216Z", a[0] || "#5c9be6", "#333", 4) + circle(75, 80, 52, "#ffe3c2", 'stroke="#333" stroke-width="4"') + path(a[1] === "girl" ? "M22 92Q16 20 75 20Q134 20 128 92Q120 44 75 44Q30 44 22 92Z" : "M24 70Q24 22 75 22Q126 22 126 70Q100 40 75 52Q50 40 24 70Z", "#333", "#333", 3) + circle(56, 84, 5) + circle(94, 84, 5) + path("M58 104Q75 120 92 104", "none", "#c2452d", 4));
 
 // --- science
 draw.plant = (a, t) => {                        // 0 seed, 1 root, 2 sprout, 3 leaves, 4 flower, 5 fruit
@@ -180,11 +183,11 @@ draw.water = (a, t) => {                        // 冰 水 汽: how the parts ke
   const kind = a[0], p = moves(a) ? t : 1, jar = path("M20 20V180H180V20", "none", "#5c7f99", 6);
   const one = (i) => {
     if (kind === "冰") return [62 + (i % 4) * 26 + 1.5 * Math.sin(p * 9 + i), 90 + Math.floor(i / 4) * 26 + 1.5 * Math.cos(p * 8 + i * 2)];
-    if (kind === "水") return [36 + (i % 5) * 32 + 8 * Math.sin(p * 1.6 + i * 2), 108 + Math.floor(i / 5) * 22 + 5 * Math.cos(p * 1.9 + i)];
+    if (kind === "水") return [36 + (i % 5) * 32 + 8 * Math.sin(p * 1.6 + i * 2), 104 + Math.floor(i / 5) * 20 + 5 * Math.cos(p * 1.9 + i)];
     return [100 + 70 * Math.sin(p * (0.7 + (i % 3) * 0.2) + i * 2.4), 92 + 76 * Math.cos(p * (0.6 + (i % 4) * 0.15) + i * 1.7)];
   };
   const n = kind === "汽" ? 9 : 16;
-  return svg(200, 200, (kind === "冰" ? rect(46, 74, 112, 112, "#dff1fd", 'rx="8"') : kind === "水" ? rect(23, 96, 154, 82, "#dff1fd") : "") + jar + each(n, (i) => circle(...one(i).map((v) => v.toFixed(1)), 10, kind === "冰" ? "#7fb8e6" : kind === "水" ? "#3f8fd6" : "#9fc9ee")));
+  return svg(200, 200, (kind === "冰" ? rect(46, 74, 112, 112, "#dff1fd", 'rx="8"') : kind === "水" ? rect(23, 96, 154, 82, "#dff1fd") : "") + jar + each(n, (i) => dot(...one(i).map((v) => v.toFixed(1)), 10, kind === "冰" ? "#7fb8e6" : kind === "水" ? "#3f8fd6" : "#9fc9ee")));
 };
 draw.airglass = (a, t) => {                     // a glass pushed mouth-down into water keeps its paper dry
   const p = moves(a) ? ease(t - 0.5, 3) : 1, y = 10 + 88 * p;
@@ -211,7 +214,7 @@ const PICTURE = {
 };
 draw.picture = (a) => svg(120, 120, PICTURE[a[0]]);
 draw.mouth = (a) => svg(160, 120, oval(80, 60, { a: 44, o: 26, e: 58 }[a[0]], { a: 48, o: 30, e: 16 }[a[0]], "#7a1f2a", 'stroke="#e2707a" stroke-width="14"') + (a[0] === "a" ? oval(80, 88, 24, 12, "#e58f9a") : ""));
-draw.fourlines = (a) => svg(200, 130, each(4, (i) => line(10, 20 + i * 30, 190, 20 + i * 30, "#8fb0cc", 2.5)) + `<text x="100" y="80" font-size="58" text-anchor="middle" style="font-family:'Noto Sans'">${a[0]}</text>`);
+draw.fourlines = (a) => svg(200, 130, each(4, (i) => line(10, 20 + i * 30, 190, 20 + i * 30, "#8fb0cc", 2.5)) + `<text x="100" y="80" font-size="58" text-anchor="middle" font-family="Sample Sans">${a[0]}</text>`);
 draw.tree = (a) => { const c = { 春: "#9fd06a", 夏: "#2f8a3a", 秋: "#e59a2a" }[a[0]]; return svg(160, 190, rect(70, 110, 20, 74, "#7a4a14") + (c ? circle(80, 66, 46, c) + circle(44, 88, 30, c) + circle(116, 88, 30, c) : path("M80 120L80 30M80 90L40 52M80 78L120 44M60 70L44 76M100 60L112 74", "none", "#7a4a14", 7)) + (a[0] === "春" ? each(7, (i) => circle(46 + (i * 37) % 76, 46 + (i * 23) % 52, 6, "#f29ac0") ) : "") + (a[0] === "冬" ? rect(0, 178, 160, 12, "#e8f1f8") + each(9, (i) => circle(10 + (i * 53) % 150, 10 + (i * 31) % 130, 4, "#a9c9e6")) : "")); };
 
 // --- clockwork: what a page shows at a moment
@@ -225,6 +228,7 @@ function paint(root, t, force) {
     if (b.hasAttribute("w")) b.style.width = b.getAttribute("w") + "px";
   }
 }
+const svgOf = (name, words) => draw[name](words, 99);
 function prepare(edition) {                     // edition "1" or "2": elements marked for another go
   for (const e of document.querySelectorAll("[edition]")) if (e.getAttribute("edition") !== edition) e.remove();
   for (const e of document.querySelectorAll("[cue2]")) if (edition === "2") e.setAttribute("cue", e.getAttribute("cue2"));
