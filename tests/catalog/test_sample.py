@@ -83,7 +83,9 @@ def test_a_collection_compiles_and_only_gbk_is_worth_a_note(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sheet_is_what_the_studio_describes(name: str) -> None:
     collection = read_collection(SAMPLE / "studio" / f"{name}.toml")
-    assert (SAMPLE / name / collection.sheet).read_bytes() == sheet(collection, 1)
+    kept, told = (SAMPLE / name / collection.sheet).read_bytes(), sheet(collection, 1)
+    assert read_sheet(kept, collection.sheet) == read_sheet(told, collection.sheet)
+    assert kept == told or collection.sheet.endswith(".xlsx")  # another zlib, other bytes
 
 
 def test_the_library_is_large_enough_to_browse_and_small_enough_to_carry() -> None:
