@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ def demo_command(
     """Publish the sample library, sync a box from it, serve it, publish an update, sync it."""
     work = folder or Path(tempfile.mkdtemp(prefix="kexia-demo-"))
     began = float(os.environ.get("KEXIA_DEMO_BEGAN") or time.time())
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         if once:
             say(as_json(demo(work, port=0, began=began, say=_aside)))
@@ -37,6 +39,10 @@ def demo_command(
 
 
 demo_command.__doc__ = f"{demo_command.__doc__}\n\n{EXIT_CODES}"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt  # so that what the demo started ends with it
 
 
 def _aside(text: str) -> None:

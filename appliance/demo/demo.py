@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from appliance.demo.visit import Visitor
-from sync.errors import KexiaError
+from sync.errors import KexiaError, UsageError
 from sync.run import Process, run, start
 
 SAMPLE = Path(__file__).parents[2] / "catalog" / "sample"
@@ -150,7 +150,10 @@ class DemoBox:
 
     def start_box(self) -> None:
         """The box's two processes."""
-        self._start("box", "run", self._box, "--host", "127.0.0.1", "--port", self._port)
+        self._start(
+            *("box", "run", self._box, "--host", "127.0.0.1"),
+            *("--port", self._port, "--site-port", free_port()),
+        )
         wait_for(self._port)
 
     def wait(self) -> None:
@@ -210,6 +213,7 @@ class DemoBox:
 @contextmanager
 def serving_demo(work: Path, *, port: int, say: Callable[[str], None]) -> Iterator[DemoBox]:
     """Everything up to the served first edition; ends its processes on the way out."""
+    check_free(port)
     box = DemoBox(work, port=port or free_port(), say=say)
     with ExitStack() as stack:
         stack.callback(box.stop)
@@ -226,6 +230,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def check_free(port: int) -> None:
+    """Raise UsageError if somebody has the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} is taken by another programme", hint="choose one: make demo PORT=8090"
+            ) from error
 
 
 def wait_for(port: int, *, seconds: float = 60) -> None:
