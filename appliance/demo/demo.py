@@ -79,6 +79,7 @@ class Update:
     """What one night cost: bytes on the way (metadata too), bytes of the files that are new."""
 
     bytes_fetched: int
+    metadata_bytes: int
     bytes_changed: int
     requests: int
 
@@ -114,6 +115,7 @@ class DemoBox:
         after = self._library_sizes()
         update = Update(
             bytes_fetched=sync["bytes_fetched"] + sync["metadata_bytes"],
+            metadata_bytes=sync["metadata_bytes"],
             bytes_changed=sum(size for name, size in after.items() if name not in before),
             requests=sync["requests"],
         )

@@ -73,6 +73,7 @@ def measure(work: Path) -> tuple[list[Row], dict[str, object]]:
     ]
     rows = [
         Row("kexia, metadata included", update.bytes_fetched, update.requests),
+        Row("of these, kexia's metadata", update.metadata_bytes, 0),
         Row("rsync -z", rsync_bytes(after, before), 0),
         Row("every changed file whole", sum(path.stat().st_size for path in changed), len(changed)),
     ]
