@@ -3,7 +3,6 @@
 Everything else gets these values as arguments; nothing else reads TOML or the environment.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import tomli_w
 
-from sync.directory import CODE, COLLECTION
+from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
 
@@ -19,7 +18,9 @@ HEADER = (
     "# This box: whom it follows and what it keeps. `kexia box` rewrites this file; unknown\n"
     "# fields are refused, so that a slip of the pen is seen.\n\n"
 )
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+_ALWAYS = ("publishers", "subscriptions")
+"""Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
+for a box that follows nobody would cost the box its lessons."""
 _HINT = "mend kexia.toml, or see docs/box.md for its fields"
 
 
@@ -154,6 +155,8 @@ def load(paths: BoxPaths) -> BoxConfig:
         ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{paths.config_file}: not UTF-8", hint=_HINT) from error
+    except OSError as error:
+        raise UsageError(f"{paths.config_file}: {error.strerror}", hint=_HINT) from error
     try:
         return parse(text)
     except UsageError as error:
@@ -185,6 +188,9 @@ def parse(text: str) -> BoxConfig:
     codes = [publisher.code for publisher in config.publishers]
     if len(set(codes)) != len(codes):
         raise UsageError("a publisher's code stands twice", hint=_HINT)
+    missing = [name for name in _ALWAYS if name not in value]
+    if missing:
+        raise UsageError(f"has no {' and no '.join(missing)}: it is empty or cut off", hint=_HINT)
     return config
 
 
@@ -224,7 +230,7 @@ def _publisher(fields: "_Fields") -> Publisher:
 
 def check_url(url: str) -> str:
     """``url`` if it is one a box can fetch from; raises UsageError."""
-    if not _URL.fullmatch(url):
+    if not is_address(url):
         raise UsageError(
             f"{url[:200]!r} is no http:// or https:// address", hint="give the repository's URL"
         )

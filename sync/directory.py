@@ -17,6 +17,7 @@ MAX_STORED = 16 * 2**20
 MAX_PLAIN = 64 * 2**20
 CODE = re.compile(r"[0-9]{2,18}|[a-z][a-z0-9-]{1,31}")
 """A publisher's code: an administrative division code (43, 430121) or a name (cn, demo)."""
+ADDRESS = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 COLLECTION = re.compile(r"(?P<code>[a-z0-9-]{2,32})/(?P<name>[a-z0-9][a-z0-9.-]{0,63})")
 
 
@@ -111,6 +112,11 @@ def decode(stored: bytes) -> Directory:
         raise FormatError(
             f"directory: a field is missing or of the wrong kind ({error})"
         ) from error
+
+
+def is_address(url: str) -> bool:
+    """True for a URL a box can fetch a repository from."""
+    return len(url) <= 2000 and ADDRESS.fullmatch(url) is not None
 
 
 def check_collection_id(collection: str, *, code: str) -> None:

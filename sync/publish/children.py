@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sync.digest import sha256
-from sync.directory import Stored
+from sync.directory import Stored, is_address
 from sync.errors import TrustRefused, UsageError
 from sync.publish import sign
 from sync.publish.keys import KeyRing
@@ -20,8 +20,15 @@ def introduce(
 ) -> Child:
     """Introduce the publisher whose ``1.root.json`` this is; again replaces root and URLs.
 
-    Raises TrustRefused if it is no valid root or its code does not lie below ours.
+    Raises UsageError for an address no box can fetch from; TrustRefused if it is no valid root or
+    its code does not lie below ours.
     """
+    for url in urls:
+        if not is_address(url):
+            raise UsageError(
+                f"{url[:200]!r} is no http:// or https:// address",
+                hint="give the address of that publisher's repository",
+            )
     roles = sign.read_roles(workspace.metadata)
     parsed = parse_root(root)
     own = roles.publisher

@@ -10,7 +10,7 @@ from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 
 from sync import canonical, directory
 from sync.digest import Digest, sha256
-from sync.directory import Directory
+from sync.directory import Directory, is_address
 from sync.errors import FormatError, ProofFailed, TrustRefused
 from sync.trust.client import matches
 from sync.trust.clock import TrustClock, reference_time
@@ -209,6 +209,6 @@ def _introduction(target: TargetFile) -> tuple[str, tuple[str, ...]]:
         urls = tuple(map(canonical.as_text, canonical.as_list(custom.get("urls", []))))
     except TypeError as error:
         raise FormatError(f"{target.path}: its introduction is broken ({error})") from error
-    if not all(url.startswith(("http://", "https://")) for url in urls):
-        raise FormatError(f"{target.path}: an address is no http(s):// URL")
-    return name, urls
+    # An address nobody can use is left out: a slip there must not cost the parent's own lessons,
+    # and the child may still be had from a mirror or a stick.
+    return name, tuple(url for url in urls if is_address(url))

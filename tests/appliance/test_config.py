@@ -49,8 +49,14 @@ def test_the_golden_file_is_read_and_written_byte_for_byte() -> None:
     assert encode(parse(data)) == data
 
 
-def test_an_empty_file_is_a_box_of_standard_values() -> None:
-    assert parse("") == BoxConfig()
+def test_what_is_not_said_has_its_standard_value() -> None:
+    assert parse("publishers = []\nsubscriptions = []") == BoxConfig()
+
+
+@pytest.mark.parametrize("left", ["", "name = 'x'", "subscriptions = ['43/a']", "publishers = []"])
+def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
+    with pytest.raises(UsageError, match="empty or cut off"):
+        parse(left)
 
 
 @given(

@@ -91,6 +91,16 @@ def test_a_later_release_keeps_what_was_lifted(province: Province, tmp_path: Pat
     assert see(province, tmp_path / "box").withdrawals == ()
 
 
+@pytest.mark.parametrize("url", ["nonsense", "ftp://x.cn", "http://", "https://x.cn/a b"])
+def test_an_address_no_box_can_use_is_not_signed(
+    province: Province, tmp_path: Path, url: str
+) -> None:
+    city = Province.create(tmp_path / "city", "4301", "长沙市")
+    with pytest.raises(UsageError, match="is no http"):
+        introduce(province.workspace, province.ring, city.root, (url,), province.now)
+    assert province.roles.children == ()
+
+
 def test_a_city_below_is_introduced_and_revoked(province: Province, tmp_path: Path) -> None:
     city = Province.create(tmp_path, "4301", "长沙市")
     urls = ("https://cs.example.cn/kexia",)

@@ -757,7 +757,6 @@ CHILDREN: dict[str, tuple[str, str, dict[str, object], str]] = {
     "under another name": ("4301", "4302", {}, "holds the root of publisher 4301"),
     "deeper path": ("4301", "x/4301", {}, "no place for"),
     "broken urls": ("4301", "4301", {"urls": "https://one"}, "introduction is broken"),
-    "other urls": ("4301", "4301", {"urls": ["file:///etc"]}, "no http"),
     "broken name": ("4301", "4301", {"name": 7}, "introduction is broken"),
 }
 
@@ -770,6 +769,17 @@ def test_refused_children(repo: TufRepo, box: TrustBox, tmp_path: Path, what: st
     repo.publish()
     with pytest.raises(TrustRefused, match=words):
         box.refresh(repo.folder)
+
+
+def test_an_address_nobody_can_use_costs_only_itself(
+    repo: TufRepo, box: TrustBox, tmp_path: Path
+) -> None:
+    child = TufRepo(tmp_path / "child", code="4301")
+    urls = ["file:///etc", "nonsense", "https://one.example/lessons", "http://", "ftp://x"]
+    repo.children = {"4301": (child.first_root, {"urls": urls})}
+    repo.publish()
+    [found] = box.refresh(repo.folder).children
+    assert found.urls == ("https://one.example/lessons",)
 
 
 def test_a_child_with_demo_keys(repo: TufRepo, box: TrustBox, tmp_path: Path) -> None:
