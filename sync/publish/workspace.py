@@ -130,10 +130,15 @@ def _read_registration(path: Path) -> Registration:
             title=str(value.get("title", "")),
             kind=SourceKind(value.get("kind", SourceKind.SHEET)),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({error})", hint="run `kexia publish add` for it again"
-        ) from error
+    except KeyError as error:
+        raise _unreadable(path, f"it has no {error.args[0]}") from error
+    except (OSError, TypeError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, why: str) -> UsageError:
+    hint = "run `kexia publish add` for it again, or remove the file"
+    return UsageError(f"{path} cannot be read: {why}", hint=hint)
 
 
 class Shelf:

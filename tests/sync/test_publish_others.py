@@ -211,3 +211,13 @@ def test_demo_keys_are_not_mirrored_by_a_real_publisher(
     transport = VolumeTransport(nation.repository)
     with pytest.raises(TrustRefused, match="demo"):
         mirror(province.workspace, transport, clock, DemoKeys.REFUSE, Silent())
+
+
+def test_a_registration_nobody_can_read_is_named(province: Province) -> None:
+    (province.workspace.sources / "t.toml").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"t\.toml cannot be read"):
+        province.workspace.registrations()
+    (province.workspace.sources / "t.toml").rmdir()
+    (province.workspace.sources / "t.toml").write_text("")
+    with pytest.raises(UsageError, match="it has no collection"):
+        province.workspace.registrations()
