@@ -14,7 +14,9 @@ ENTRY = "index.html"
 MAX_LIST = 16 * 2**20
 """Longest list a box reads, in bytes."""
 MAX_PATH = 1024
-"""Longest path, in bytes of UTF-8; no part of it is longer than 255."""
+"""Longest path, in bytes of UTF-8."""
+MAX_NAME = 255
+"""Longest part of a path, in bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def _check(files: Iterable[SiteFile]) -> None:
     paths: set[str] = set()
     folders: set[str] = set()
     for file in files:
-        _check_path(file.path)
+        check_path(file.path)
         if file.path in paths or not 0 <= file.size < 2**63:
             raise FormatError(f"site list: {file.path!r} stands twice or has a bad size")
         paths.add(file.path)
@@ -68,15 +70,26 @@ def _check(files: Iterable[SiteFile]) -> None:
         raise FormatError(f"site list: {min(both)!r} is a file and a folder")
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """Raises FormatError, with a hint, for a path that no list may hold."""
     parts = path.split("/")
+    shown = repr(path if len(path) <= 80 else f"{path[:40]}…{path[-40:]}")
     try:
-        long = len(path.encode()) > MAX_PATH or max(len(part.encode()) for part in parts) > 255
+        length, longest = len(path.encode()), max(len(part.encode()) for part in parts)
     except UnicodeEncodeError as error:
-        raise FormatError(f"site list: {path[:80]!r} is no Unicode text") from error
-    odd = "\\" in path or any(ord(letter) < 32 or letter == "\x7f" for letter in path)
-    if long or odd or any(part in ("", ".", "..") for part in parts):
         raise FormatError(
-            f"site list: unsafe path {path[:80]!r}",
-            hint="paths are relative, with '/' between the parts, without '.', '..' or backslash",
+            f"site list: {shown} is no Unicode text", hint="rename it with a name in UTF-8"
+        ) from error
+    odd = "\\" in path or any(ord(letter) < 32 or letter == "\x7f" for letter in path)
+    if odd or any(part in ("", ".", "..") for part in parts):
+        raise FormatError(
+            f"site list: unsafe path {shown}",
+            hint="paths are relative, with '/' between the parts, without '.', '..', backslash "
+            "or control characters",
         )
+    if length > MAX_PATH:
+        hint = f"shorten the path to at most {MAX_PATH} bytes of UTF-8"
+        raise FormatError(f"site list: path of {length} bytes {shown}", hint=hint)
+    if longest > MAX_NAME:
+        hint = f"shorten each name in the path to at most {MAX_NAME} bytes of UTF-8"
+        raise FormatError(f"site list: name of {longest} bytes in {shown}", hint=hint)

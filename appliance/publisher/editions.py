@@ -6,10 +6,10 @@ from pathlib import Path
 
 from catalog.model import Lesson, LessonResource, Lessons, Role, encode_lessons
 from catalog.sheets.compile import Compiled, compile_folder, write_back
-from catalog.sheets.folder import Misplaced, site_files
+from catalog.sheets.folder import read_site
 from sync import site
 from sync.digest import Digest, sha256
-from sync.errors import Fault, FormatError, InputRefused
+from sync.errors import Fault, InputRefused
 from sync.feed import Resource
 from sync.files import write_durably
 from sync.progress import Progress
@@ -87,27 +87,19 @@ def _site(registration: Registration, made: Path) -> CutRequest:
 
 
 def _site_files(folder: Path) -> tuple[tuple[site.SiteFile, ...], dict[str, Path]]:
-    """The site's files, proved to make a lawful list; raises InputRefused."""
-    try:
-        paths = dict(site_files(folder))
-        files = tuple(_site_file(name, path) for name, path in paths.items())
-        site.encode(files)
-    except Misplaced as error:
-        raise _refused(folder, error.what, error.cure) from error
-    except FormatError as error:
-        raise _refused(folder, error.fact, error.hint) from error
-    return files, paths
+    """The site's files, proved to make a lawful list; raises InputRefused with all faults."""
+    found = read_site(folder)
+    if found.problems:
+        faults = tuple(Fault(str(folder), each.what, each.cure) for each in found.problems)
+        raise InputRefused(f"{folder}: no site", faults=faults)
+    files = tuple(_site_file(name, path) for name, path in found.files.items())
+    return files, found.files
 
 
 def _site_file(name: str, path: Path) -> site.SiteFile:
     with path.open("rb") as file:
         digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
         return site.SiteFile(name, digest, file.tell())
-
-
-def _refused(folder: Path, what: str, cure: str) -> InputRefused:
-    fault = Fault(str(folder), what, cure or "mend the folder")
-    return InputRefused(f"{folder}: no site", faults=(fault,))
 
 
 def _place(contents: Mapping[Digest, bytes], made: Path) -> dict[Digest, Path]:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.sheets.media import Problem
 from catalog.sheets.sheet import SUFFIXES, WITH_IDS
-from sync.errors import Fault
-from sync.site import ENTRY
+from sync.errors import Fault, FormatError
+from sync.site import ENTRY, check_path
 
+MAX_PROBLEMS = 50
+"""How many faults of one site are listed."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -42,7 +45,7 @@ class Folder:
         path = self.root
         for part in _parts(text):
             path /= self._name(path, part, text)
-        if not path.resolve().is_relative_to(self.root):
+        if path.exists() and not path.resolve().is_relative_to(self.root):  # a loop has no end
             raise Misplaced(
                 f"{text!r} is a link to a place outside the folder", "copy the file itself here"
             )
@@ -118,23 +121,51 @@ def hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
 
 
-def site_files(site: Path) -> Iterator[tuple[str, Path]]:
-    """Path within the site, and on the disk, of each of its files; raises Misplaced for links."""
-    inside = site.resolve()
+@dataclass(frozen=True, slots=True)
+class SiteFolder:
+    """What lies in the folder of a site."""
+
+    files: dict[str, Path]
+    """Path on the disk of each file, by its path within the site."""
+    problems: tuple[Problem, ...]
+    """Everything for which it cannot be published, the first ``MAX_PROBLEMS`` one by one."""
+
+
+def read_site(folder: Path) -> SiteFolder:
+    """The files of the site in ``folder``; hidden ones are no part of it."""
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    problems = []
+    if ENTRY not in files:
+        problems.append(Problem(f"there is no {ENTRY}", f"add an {ENTRY} at the top of the site"))
+    inside = folder.resolve()
+    for name, path in files.items():
+        problems += _problems(name, path, inside)
+    if more := len(problems[MAX_PROBLEMS:]):
+        cure = "mend those named, then check again"
+        problems[MAX_PROBLEMS:] = [Problem(f"and {more} more faults in this site", cure)]
+    return SiteFolder(files, tuple(problems))
+
+
+def _walk(site: Path) -> Iterator[Path]:
+    """All but folders and what is hidden; links to folders are not followed."""
     for directory, folders, names in os.walk(site):
         folders[:] = sorted(name for name in folders if not hidden(name))
-        for name in sorted(
-            names + [name for name in folders if Path(directory, name).is_symlink()]
-        ):
-            path = Path(directory, name)
-            if hidden(name):
-                continue
-            if not path.is_file() or not path.resolve().is_relative_to(inside):
-                where = printable(path.relative_to(site).as_posix())
-                raise Misplaced(
-                    f"{where!r} is no ordinary file of the site", "copy the file itself into it"
-                )
-            yield path.relative_to(site).as_posix(), path
+        parent = Path(directory)
+        links = [name for name in folders if (parent / name).is_symlink()]
+        yield from (parent / name for name in sorted(names + links) if not hidden(name))
+
+
+def _problems(name: str, path: Path, inside: Path) -> Iterator[Problem]:
+    """What is wrong with one file of a site; links may lead to what is ``inside``."""
+    try:
+        check_path(name)
+    except FormatError as error:
+        yield Problem(error.fact, error.hint)
+    if not path.is_file() or not path.resolve().is_relative_to(inside):
+        what = f"{printable(name)!r} is no ordinary file of the site"
+        yield Problem(what, "copy the file itself into it")
+    elif name == ENTRY and not path.stat().st_size:
+        yield Problem(f"{ENTRY} is empty", "copy it again")
 
 
 def sheet_files(folder: Path) -> tuple[list[Path], list[Fault]]:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from catalog.sheets import media, values
 from catalog.sheets.check import Draft, Findings, Piece
-from catalog.sheets.folder import Folder, Misplaced, site_files
+from catalog.sheets.folder import Folder, Misplaced, read_site
 from sync import site
 from sync.digest import Digest, sha256
-from sync.errors import FormatError
 from sync.progress import Progress
 
 SITE = "site"
@@ -109,12 +108,9 @@ class Looker:
     def _look_at_one(self, path: Path) -> Look:
         try:
             return _look_at_site(path) if path.is_dir() else self._look_at_file(path)
-        except Misplaced as error:
-            return _faulty(path, error.what, error.cure)
-        except FormatError as error:
-            return _faulty(path, error.fact, error.hint or "rename its files")
         except OSError as error:
-            return _faulty(path, f"cannot be read: {error.strerror}", "check the disk and the file")
+            what, cure = f"cannot be read: {error.strerror}", "check the disk and the file"
+            return _faulty(path, (media.Problem(what, cure),))
 
     def _look_at_file(self, path: Path) -> Look:
         format_ = _format(path)
@@ -161,12 +157,15 @@ def _format(path: Path) -> str:
     return SITE if path.is_dir() else media.format_of(path.name)
 
 
-def _faulty(path: Path, what: str, cure: str) -> Look:
-    return Look(_format(path), Digest(""), 0, problems=(media.Problem(what, cure),))
+def _faulty(path: Path, problems: tuple[media.Problem, ...]) -> Look:
+    return Look(_format(path), Digest(""), 0, problems=problems)
 
 
 def _look_at_site(folder: Path) -> Look:
-    hashed = [(name, path, *_hash(path)) for name, path in site_files(folder)]
+    found = read_site(folder)
+    if found.problems:
+        return _faulty(folder, found.problems)
+    hashed = [(name, path, *_hash(path)) for name, path in found.files.items()]
     listing = site.encode(site.SiteFile(name, digest, size) for name, _, digest, size in hashed)
     return Look(
         format=SITE,
