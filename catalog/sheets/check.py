@@ -280,10 +280,14 @@ class _Cells:
 
     def required(self, key: str, *, cure: str = "") -> str:
         text = self.text(key)
-        column = BY_KEY[key]
-        if not text and (key in self._sheet.headings or not column.required):
-            self.fault(key, f"{column.heading} ({key}) is missing", cure or _CURES[key])
+        if not text:
+            self._missing(key, cure or _CURES[key])
         return text
+
+    def _missing(self, key: str, cure: str) -> None:
+        column = BY_KEY[key]
+        if key in self._sheet.headings or not column.required:
+            self.fault(key, f"{column.heading} ({key}) is missing", cure)
 
     def code(self, key: str, text: str | None = None) -> str:
         """The code that a cell names; "" for an empty or faulty one."""
@@ -323,13 +327,16 @@ class _Cells:
         return text
 
     def chapters(self) -> tuple[tuple[str, ...], ...]:
-        paths = []
-        for value in split_values(self.text("chapter")):
-            path = tuple(" ".join(part.split()) for part in value.split("/") if part.strip())
-            if len(path) > MAX_DEPTH:
+        """The paths of the cell; slashes alone name no chapter."""
+        named = split_values(self.text("chapter"))
+        paths = {path: value for value in named if (path := values.chapter(value))}
+        for path, value in paths.items():
+            if "" in path:
+                cure = "write the title that is missing, or take away the '/' too many"
+                self.fault("chapter", f"{value[:80]!r} has a level without a title", cure)
+            elif len(path) > MAX_DEPTH:
                 self.fault("chapter", f"{len(path)} levels", f"at most {MAX_DEPTH} are allowed")
-            paths += [path] if path else []
-        return tuple(dict.fromkeys(paths))
+        return tuple(paths)
 
     def class_hour(self) -> int | None:
         return self._value("class_hour", values.class_hour, "number", "write 1, 2, 3 …") or None
@@ -361,13 +368,15 @@ class _Cells:
     def check_place(self, draft: Draft) -> None:
         """A lesson lies in a textbook, or belongs to a programme and to no textbook."""
         keys = ("press", "book", "chapter")
-        given = [key for key in keys if key in self.row.cells]
+        given = [
+            key for key in keys if key in self.row.cells and (key != "chapter" or draft.chapters)
+        ]
         if draft.program and not given:
             return
         for key in keys:
             if key not in given:
                 cure = _CURES[key] + ("" if given else ", or name the 栏目 (program) it belongs to")
-                self.required(key, cure=cure)
+                self._missing(key, cure)
 
 
 _CURES = {

@@ -84,6 +84,12 @@ def iso_duration(seconds: float) -> str:
     return "PT" + "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
+def chapter(text: str) -> tuple[str, ...]:
+    """The titles of a path (``第一单元/1 观潮``), "" for an empty one; () if all are empty."""
+    titles = tuple(" ".join(title.split()) for title in text.split("/"))
+    return titles if any(titles) else ()
+
+
 def _numeral(text: str) -> int:
     return int(text) if text.isdigit() else _NUMERALS.get(text, 0)
 

@@ -344,6 +344,7 @@ BAD: list[tuple[str, dict[str, str], str, str]] = [
     ("文件", {"file": "x" * 300}, "no file name", "correct"),
     ("文件", {"file": "link.mp4"}, "a link to a place outside", "copy the file itself"),
     ("文件", {"file": "pipe.mp4"}, "is no file", "name one file"),
+    ("文件", {"file": "loop.mp4"}, "is no file", "name one file"),
     ("文件", {"file": "video"}, "is no file", "index.html"),
     ("文件", {"file": ""}, "文件 (file) is missing", "below this folder"),
     ("文件", {"file": "slides.pptx", "role": "课件"}, ".pptx file cannot be shown", "PDF"),
@@ -361,6 +362,14 @@ BAD: list[tuple[str, dict[str, str], str, str]] = [
     ("标题", {"title": ""}, "标题 (title) is missing", "first row"),
     ("章节", {"chapter": ""}, "章节 (chapter) is missing", "第一单元/1 观潮"),
     ("章节", {"chapter": "/".join("abcdefghi")}, "9 levels", "at most 8"),
+    *(
+        ("章节", {"chapter": nothing}, "章节 (chapter) is missing", "第一单元/1 观潮")
+        for nothing in ("/", "//////////", " / ", "/;//", ";")
+    ),
+    *(
+        ("章节", {"chapter": path}, f"{path!r} has a level without a title", "take away the '/'")
+        for path in ("第一单元//1 观潮", "第一单元/1 观潮/", "/第一单元", "二年级/")
+    ),
     ("课程编号", {"lesson_id": "Flag 1"}, "'Flag 1' is no id", ": flag-1"),
     ("许可", {"licence": ""}, "许可 (licence) is missing", "CC BY 4.0"),
     ("许可", {"licence": "免费"}, "'免费' is no licence we know", "SPDX"),
@@ -383,6 +392,7 @@ def test_every_fault_has_row_column_what_and_cure(
     fill(folder, [LESSON | VIDEO | changes], {**FILES, "late.mp4": late, "slides.pptx": b"PK"})
     (folder / "link.mp4").symlink_to(tmp_path / "outside.mp4")
     os.mkfifo(folder / "pipe.mp4")
+    (folder / "loop.mp4").symlink_to("loop.mp4")
     shutil.copytree(folder / "quiz", folder / "linked")
     (folder / "linked" / "out.js").symlink_to(tmp_path / "outside.mp4")
     (fault,) = check(folder).faults
@@ -510,6 +520,41 @@ def test_a_site_whose_list_is_unsafe_is_refused(tmp_path: Path) -> None:
     (fault,) = check(tmp_path).faults
     assert fault.where == "lessons.csv row 5 column 文件"
     str(fault).encode()
+
+
+def test_every_fault_of_a_site_is_listed(tmp_path: Path) -> None:
+    fill(tmp_path, [LESSON | QUIZ], {"quiz/index.html": b"", "quiz/a\\b.js": b"x", "out.js": b"x"})
+    quiz = tmp_path / "quiz"
+    (quiz / "linked.js").symlink_to(tmp_path / "out.js")
+    (quiz / "loop").symlink_to(quiz)
+    (quiz / "self.js").symlink_to(quiz / "self.js")
+    os.mkfifo(quiz / "pipe")
+    deep = quiz.joinpath(*["长" * 80] * 4, "长" * 40)
+    deep.mkdir(parents=True)
+    (deep / "x.js").write_bytes(b"x")
+    (quiz / "empty.js").write_bytes(b"")
+    found = check(tmp_path).faults
+    assert {fault.where for fault in found} == {"lessons.csv row 2 column 文件"}
+    whats = [
+        "unsafe path",
+        "index.html is empty",
+        "'linked.js' is no ordinary",
+        "'loop' is no ordinary",
+        "'pipe' is no ordinary",
+        "'self.js' is no ordinary",
+        "path of 1089 bytes",
+    ]
+    assert [what in fault.what for what, fault in zip(whats, found, strict=True)] == [True] * 7
+    assert "shorten the path to at most 1024 bytes" in found[-1].cure
+
+
+def test_the_faults_of_a_site_that_are_listed_are_bounded(tmp_path: Path) -> None:
+    fill(tmp_path, [LESSON | QUIZ])
+    for number in range(60):
+        (tmp_path / "quiz" / f"{number}.js").symlink_to("nowhere")
+    found = check(tmp_path).faults
+    assert len(found) == 51
+    assert "and 10 more faults" in found[-1].what
 
 
 def test_a_folder_as_a_whole_is_no_site(tmp_path: Path) -> None:

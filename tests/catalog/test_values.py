@@ -103,6 +103,21 @@ def test_class_hours(text: str, number: int) -> None:
     assert values.class_hour(text) == number
 
 
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("第一单元/1 观潮", ("第一单元", "1 观潮")),
+        (" 第一单元　 爱国 / 1 观潮 ", ("第一单元 爱国", "1 观潮")),
+        ("第一单元//1 观潮", ("第一单元", "", "1 观潮")),
+        ("二年级/", ("二年级", "")),
+        ("/第一单元", ("", "第一单元")),
+        *((" / ", ()), ("//////////", ()), ("", ())),
+    ],
+)
+def test_chapter_paths(text: str, titles: tuple[str, ...]) -> None:
+    assert values.chapter(text) == titles
+
+
 @given(st.floats(0, 10**7))
 def test_a_length_in_seconds_is_a_lawful_duration(seconds: float) -> None:
     assert DURATION.fullmatch(values.iso_duration(seconds))
