@@ -1,28 +1,44 @@
 """Copies the repository to where boxes fetch it: a folder, or a server over SSH with rsync.
 
 Pass after pass in the lawful order; nothing is deleted. A tree that holds a private key is refused
-before the first byte leaves. Cut off at any point, what is there is whole; run again to go on.
+before the first byte leaves, and so is one older than what is there, or forked from it: boxes would
+refuse it as a roll-back. Cut off at any point, what is there is whole; run again to go on.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sync.errors import Fault, Incomplete, InputRefused, UsageError
-from sync.files import write_durably
+from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]  # documented, no __all__
+from tuf.api.serialization import DeserializationError
+
+from sync.errors import (
+    Fault,
+    FormatError,
+    Incomplete,
+    InputRefused,
+    KexiaError,
+    TrustRefused,
+    UsageError,
+)
+from sync.files import disk_errors, make_folder, write_durably
 from sync.progress import Progress
 from sync.publish import order
 from sync.publish.keys import holds_private_key
 from sync.publish.order import Rank
-from sync.run import run
+from sync.publish.workspace import TIMESTAMP
+from sync.run import Finished, run
 
 SSH = re.compile(r"(?:[\w.-]+@)?(?:[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<path>[^\0\n]+)")
 KEY_NAME = re.compile(r".*\.(pem|key|p12|pfx|ppk)|id_(rsa|ecdsa|ed25519)")
 SCANNED = 64 * 1024
 """Bytes looked at, from the start, of a file with a lawful name; of others, all up to 1 MiB."""
+TIMESTAMP_LIMIT = 64 * 1024
+"""Bytes; a longer one is damaged. Boxes read a quarter of that."""
 PASS_TIMEOUT = 24 * 3600.0
 STALLED = 120
 """Seconds without a byte after which rsync gives up."""
@@ -71,11 +87,17 @@ def push(plan: PushPlan, to: str, progress: Progress) -> Pushed:
     """Bring ``to`` (a folder, or ``[user@]host:path``) up to date.
 
     Raises Incomplete if the connection broke off: what is there is whole, run again to go on.
+    Raises, before anything is sent, UsageError for a folder that cannot be one or that mixes with
+    the workspace, and TrustRefused if what is there is newer than the plan, or of its age but not
+    the same. A damaged timestamp there is mended: no box believes it, so it holds nothing back.
     """
     files = size = 0
     send = _send_remote if is_remote(to) else _send_folder
     if not is_remote(to):
-        _refuse_inside(plan.repository, Path(to))
+        _refuse_mixing(plan.repository, Path(to))
+    _refuse_older(plan, to, _read_remote(to) if is_remote(to) else _read_folder(Path(to)))
+    if not is_remote(to):
+        _make_folders(plan, Path(to))
     for rank, names in order.passes(plan.names):
         total = sum((plan.repository / name).stat().st_size for name in names)
         progress.step(f"push {rank.name.lower()}", total=total)
@@ -116,9 +138,89 @@ class _Pass:
     names: list[str]
 
 
-def _refuse_inside(repository: Path, to: Path) -> None:
-    if to.resolve().is_relative_to(repository.resolve()):
-        raise UsageError(f"{to} lies in the repository itself", hint="push to another folder")
+def _refuse_mixing(repository: Path, to: Path) -> None:
+    """In the workspace, or above it, whoever serves the folder would serve ``keys/`` too."""
+    target = _real(to)
+    for kept in (_real(repository), _real(repository.parent)):
+        if target.is_relative_to(kept) or kept.is_relative_to(target):
+            raise UsageError(
+                f"{to} lies in the workspace or holds it: its keys would be served too",
+                hint=f"push to a folder outside {repository.parent} that does not hold it",
+            )
+
+
+def _real(path: Path) -> Path:
+    """Links followed; unlike ``resolve``, a loop of links is left to whoever opens it."""
+    return Path(os.path.realpath(path))
+
+
+def _refuse_older(plan: PushPlan, to: str, there: bytes | None) -> None:
+    """Raise TrustRefused if ``there``, the timestamp at ``to``, is not one that ours follows."""
+    ours = plan.timestamps.get(TIMESTAMP)
+    if ours is None or there is None or there == ours:
+        return
+    mine, theirs = _version(ours), _version(there)
+    if mine is None:
+        raise FormatError(
+            f"{plan.repository / TIMESTAMP} is damaged; nothing was pushed",
+            hint=f"copy it back from {to} or from a backup of the workspace",
+        )
+    if theirs is None or theirs < mine:
+        return
+    place = f"{to.rstrip('/')}/{TIMESTAMP}"
+    if theirs > mine:
+        fact = f"{to} is newer (timestamp {theirs}) than this workspace ({mine})"
+    else:
+        fact = f"{to} has another timestamp {theirs} than this workspace"
+    raise TrustRefused(
+        f"{fact}: somebody else published to it from another copy of the workspace, "
+        "or this copy is an old one; nothing was pushed",
+        hint="push from the workspace that published last, and keep only that one; "
+        f"if what is there must not stay, remove {place} and push again",
+    )
+
+
+def _version(timestamp: bytes) -> int | None:
+    """The version a timestamp says it has; ``None`` if it is damaged."""
+    if len(timestamp) > TIMESTAMP_LIMIT:
+        return None
+    try:
+        return Metadata[Timestamp].from_bytes(timestamp).signed.version
+    except (DeserializationError, RecursionError):
+        return None
+
+
+def _read_folder(to: Path) -> bytes | None:
+    """The timestamp in a folder, no more than proves it too long; ``None`` if there is none."""
+    path = to / TIMESTAMP
+    with _possible(to):
+        try:
+            with path.open("rb") as file:
+                return file.read(TIMESTAMP_LIMIT + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def _make_folders(plan: PushPlan, to: Path) -> None:
+    """The folders right below ``to``: what stands in the way shows before anything is sent."""
+    with _possible(to):
+        for folder in sorted({name.partition("/")[0] for name in plan.names}):
+            make_folder(to / folder)
+
+
+@contextmanager
+def _possible(to: Path) -> Iterator[None]:
+    """Make an error that is not of the disk one of the command: it named a wrong folder."""
+    try:
+        with disk_errors(to):
+            yield
+    except KexiaError as error:
+        if error.exit_code != KexiaError.exit_code:
+            raise
+        raise UsageError(
+            f"{to} is no folder to push to ({error.fact})",
+            hint="name a folder you may write in, or one that can be made",
+        ) from error
 
 
 def _send_folder(plan: PushPlan, to: str, step: _Pass, progress: Progress) -> tuple[int, int]:
@@ -127,7 +229,8 @@ def _send_folder(plan: PushPlan, to: str, step: _Pass, progress: Progress) -> tu
         source, target = plan.repository / name, Path(to, name)
         length = source.stat().st_size
         if _differs(plan, name, target):
-            write_durably(target, plan.timestamps.get(name) or _blocks(source))
+            with _possible(Path(to)):
+                write_durably(target, plan.timestamps.get(name) or _blocks(source))
             files, size = files + 1, size + length
         progress.advance(length)
     return files, size
@@ -146,6 +249,27 @@ def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(2**20):
             yield block
+
+
+_MISSING = re.compile(r"^rsync: .* failed: .* \(2\)\s*$", re.MULTILINE)
+"""rsync's words, with the number of ENOENT, for a file or a folder above it that is not there."""
+
+
+def _read_remote(to: str) -> bytes | None:
+    """The timestamp on a server; ``None`` if there is none or it is too long to be one."""
+    with TemporaryDirectory(prefix="kexia-push-") as folder:
+        copy = Path(folder, "timestamp.json")
+        done = run(
+            [
+                *("rsync", "--copy-links", f"--max-size={TIMESTAMP_LIMIT}"),
+                *(f"--timeout={STALLED}", "--", f"{to.rstrip('/')}/{TIMESTAMP}", copy),
+            ],
+            timeout=PASS_TIMEOUT,
+            accept=(0, *_BROKEN_OFF),
+        )
+        if done.code != 0 and not _MISSING.search(done.stderr.decode(errors="replace")):
+            raise _broken_off(to, "reading what is there", done)
+        return copy.read_bytes() if copy.is_file() else None
 
 
 def _send_remote(plan: PushPlan, to: str, step: _Pass, progress: Progress) -> tuple[int, int]:
@@ -174,13 +298,16 @@ def _rsync(source: Path, to: str, step: _Pass) -> tuple[int, int]:
         accept=(0, *_BROKEN_OFF),
     )
     if done.code != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        raise Incomplete(
-            f"{to}: pushing {step.rank.name.lower()} broke off "
-            f"(rsync {done.code}: {words[0][:200]})",
-            hint="what is there is whole; run the same command again to send the rest",
-        )
+        raise _broken_off(to, f"pushing {step.rank.name.lower()}", done)
     return _statistics(done.stdout.decode(errors="replace"))
+
+
+def _broken_off(to: str, what: str, done: Finished) -> Incomplete:
+    words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+    return Incomplete(
+        f"{to}: {what} broke off (rsync {done.code}: {words[0][:200]})",
+        hint="what is there is whole; run the same command again to send the rest",
+    )
 
 
 _FILES_SENT = re.compile(r"^Number of regular files transferred: ([\d,.]+)", re.MULTILINE)

@@ -6,19 +6,21 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Incomplete, InputRefused, UsageError
+from sync.errors import FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Silent
 from sync.publish import order, push
 from sync.publish.order import Rank
 from sync.publish.push import Pushed, is_remote, make_plan
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
+from sync.publish.workspace import TIMESTAMP
 from tests.kit.province import Province
 from tests.kit.whole import published
 
@@ -166,10 +168,102 @@ def test_a_private_key_in_other_clothes(province: Province, tmp_path: Path) -> N
         (province.repository / name).unlink()
 
 
-def test_the_repository_is_not_pushed_into_itself(province: Province) -> None:
-    for to in (province.repository, province.repository / "copy"):
-        with pytest.raises(UsageError):
+def copied(province: Province, folder: Path) -> Province:
+    """Another copy of the workspace."""
+    shutil.copytree(province.workspace.root, folder / province.workspace.root.name)
+    return Province.open(folder, now=province.now)
+
+
+def test_an_older_copy_does_not_roll_the_server_back(province: Province, tmp_path: Path) -> None:
+    older = copied(province, tmp_path / "older")
+    province.publish({"43/a": {"l1.pdf": b"new"}})
+    send(province, tmp_path / "server")
+    before = tree(tmp_path / "server")
+    with pytest.raises(TrustRefused, match="is newer") as refused:
+        send(older, tmp_path / "server")
+    assert refused.value.exit_code == 5
+    assert str(tmp_path / "server" / TIMESTAMP) in refused.value.hint
+    assert tree(tmp_path / "server") == before
+
+
+def test_a_fork_does_not_take_the_server_over(province: Province, tmp_path: Path) -> None:
+    fork = copied(province, tmp_path / "fork")
+    fork.now += timedelta(minutes=1)
+    for each, text in ((province, b"here"), (fork, b"there")):
+        each.publish({"43/a": {"l1.pdf": text}})
+    send(province, tmp_path / "server")
+    before = tree(tmp_path / "server")
+    with pytest.raises(TrustRefused, match="another timestamp"):
+        send(fork, tmp_path / "server")
+    assert tree(tmp_path / "server") == before
+    (tmp_path / "server" / TIMESTAMP).unlink()  # what the hint says
+    send(fork, tmp_path / "server")
+    assert (tmp_path / "server" / TIMESTAMP).read_bytes() == (
+        fork.repository / TIMESTAMP
+    ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"\xff{", b"{}", b"[" * 60_000, b" " * (push.TIMESTAMP_LIMIT + 1)]
+)
+def test_a_damaged_server_is_mended(province: Province, tmp_path: Path, damaged: bytes) -> None:
+    send(province, tmp_path / "server")
+    (tmp_path / "server" / TIMESTAMP).write_bytes(damaged)
+    assert send(province, tmp_path / "server").files == 1
+    assert tree(tmp_path / "server") == tree(province.repository)
+
+
+def test_a_damaged_workspace_does_not_damage_the_server(province: Province, tmp_path: Path) -> None:
+    send(province, tmp_path / "server")
+    before = tree(tmp_path / "server")
+    (province.repository / TIMESTAMP).write_bytes(b"{")
+    with pytest.raises(FormatError):
+        send(province, tmp_path / "server")
+    assert tree(tmp_path / "server") == before
+
+
+def test_a_push_stays_outside_the_workspace(province: Province, tmp_path: Path) -> None:
+    root = province.workspace.root
+    (tmp_path / "link").symlink_to(root)
+    before = tree(tmp_path)
+    for to in (
+        province.repository,
+        province.repository / "copy",
+        root,
+        root / "www",
+        root / ".." / root.name / "keys",
+        root.parent,
+        Path("/"),
+        tmp_path / "link" / "www",
+    ):
+        with pytest.raises(UsageError, match="workspace") as refused:
             send(province, to)
+        assert refused.value.hint
+    assert tree(tmp_path) == before
+
+
+def test_a_place_that_is_no_folder(province: Province, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("theirs")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "packs").write_text("theirs")
+    (tmp_path / "odd" / TIMESTAMP).mkdir(parents=True)
+    for to in (
+        tmp_path / "file",
+        tmp_path / "file" / "below",
+        tmp_path / "loop",
+        tmp_path / "taken",
+        tmp_path / "odd",
+        tmp_path / ("long" * 100),
+        Path("/proc"),
+        Path("/proc/kexia/www"),
+        Path("/dev/null"),
+    ):
+        with pytest.raises(UsageError, match="no folder to push to") as refused:
+            send(province, to)
+        assert refused.value.exit_code == 2
+        assert refused.value.hint
+    assert (tmp_path / "file").read_text() == "theirs"
 
 
 @pytest.mark.parametrize(
@@ -270,11 +364,38 @@ def test_over_ssh(province: Province, tmp_path: Path, ssh: SshServer) -> None:
 
 
 @pytest.mark.e2e
+def test_over_ssh_nothing_is_rolled_back(
+    province: Province, tmp_path: Path, ssh: SshServer
+) -> None:
+    server = tmp_path / "www"
+    older = copied(province, tmp_path / "older")
+    province.publish({"43/a": {"l1.pdf": b"new"}})
+    send(province, f"127.0.0.1:{server}")
+    before = tree(server)
+    with pytest.raises(TrustRefused, match="is newer"):
+        send(older, f"127.0.0.1:{server}/")
+    assert tree(server) == before
+    for damaged in (b"{", b" " * (push.TIMESTAMP_LIMIT + 1)):
+        (server / TIMESTAMP).write_bytes(damaged)
+        send(province, f"127.0.0.1:{server}")
+        assert tree(server) == before
+
+
+@pytest.mark.e2e
+def test_a_server_that_cannot_be_read_is_not_written(
+    province: Province, tmp_path: Path, ssh: SshServer
+) -> None:
+    (tmp_path / "file").write_text("theirs")
+    with pytest.raises(Incomplete, match="reading what is there"):
+        send(province, f"127.0.0.1:{tmp_path}/file")
+
+
+@pytest.mark.e2e
 def test_a_server_that_is_down_is_for_the_next_time(
     province: Province, tmp_path: Path, ssh: SshServer
 ) -> None:
     ssh.stop()
-    with pytest.raises(Incomplete, match="content broke off") as incomplete:
+    with pytest.raises(Incomplete, match="reading what is there broke off") as incomplete:
         send(province, f"127.0.0.1:{tmp_path}/www")
     assert incomplete.value.exit_code == 9
     assert not (tmp_path / "www").exists()
