@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
+from sync.errors import KexiaError, LeaseHeld, UsageError
 from sync.run import Process, start
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -17,7 +18,20 @@ STEADY = 60.0
 LAST_WORDS = 15.0
 """Seconds a process has to end by itself."""
 LOOK = 0.2
+HOPELESS = (UsageError.exit_code, LeaseHeld.exit_code)
+"""Exit codes of a first start that no restart mends: wrong settings, somebody else at work."""
 _LOG = logging.getLogger("kexia.run")
+
+
+class CannotStart(KexiaError):
+    """A process ended at its first start with a code that restarting does not change; it has it."""
+
+    def __init__(self, name: str, exit_code: int) -> None:
+        super().__init__(
+            f"{name} cannot start (exit code {exit_code}), so nothing runs",
+            hint="its own message stands above",
+        )
+        self.exit_code = exit_code
 
 
 class Watched:
@@ -29,6 +43,7 @@ class Watched:
         self._clock = clock
         self._process: Process | None = None
         self._pause = FIRST_PAUSE
+        self._is_first = True
         self._since = self._due = clock()
 
     @property
@@ -37,7 +52,7 @@ class Watched:
         return self._process.pid if self._process else None
 
     def look(self) -> None:
-        """Start it when it is due; note when it died."""
+        """Start it when it is due; note when it died. Raises CannotStart if it never got up."""
         now = self._clock()
         if self._process is None:
             if now >= self._due:
@@ -46,7 +61,11 @@ class Watched:
         code = self._process.poll()
         if code is None:
             return
-        if now - self._since >= STEADY:
+        is_steady = now - self._since >= STEADY
+        if self._is_first and not is_steady and code in HOPELESS:
+            raise CannotStart(self.name, code)
+        self._is_first = False
+        if is_steady:
             self._pause = FIRST_PAUSE
         _LOG.warning("%s ended with %s, starts again in %.0f s", self.name, code, self._pause)
         self._process, self._due = None, now + self._pause
@@ -71,7 +90,10 @@ class Watched:
 def supervise(
     watched: Sequence[Watched], stop: threading.Event, clock: Callable[[], float]
 ) -> None:
-    """Keep all of them running until ``stop`` is set, then end them."""
+    """Keep all of them running until ``stop`` is set, then end them.
+
+    Raises CannotStart, with all of them ended, when one never got up: there is nothing to keep.
+    """
     try:
         while True:
             for one in watched:

@@ -65,6 +65,8 @@ def status_lines(value: Value) -> Iterable[str]:
     yield from (f"  {item}: not here yet" for item in texts(value, "missing"))
     for item in objects(value, "publishers"):
         yield f"publisher {item['code']} {item['name']}: signed {item['signed_at']}"
+    kept = ", ".join(texts(value, "other_generations"))
+    yield f"kept to roll back to: {f'generation {kept}' if kept else 'nothing'}"
     yield f"free: {size(int(str(value['free'])))}"
     state = value.get("update")
     if isinstance(state, dict):

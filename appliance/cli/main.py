@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from appliance.cli import box
 from appliance.cli.console import EXIT_CODES, fail
@@ -12,8 +13,22 @@ from appliance.cli.publish import app as publish_app
 from appliance.version import VERSION
 from sync.errors import KexiaError
 
+
+class _Interrupted(BaseException):
+    """Ctrl-C, past typer: that one would end with 130 and not a word."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
+
+
 app = typer.Typer(
     name="kexia",
+    cls=_Commands,
     help="Kexia 课匣: an offline-first lesson cache for rural teaching points.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -47,6 +62,6 @@ def main() -> None:
         app()
     except KexiaError as error:
         fail(error, as_json="--json" in sys.argv)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Interrupted):
         sys.stderr.write("kexia: interrupted; what was done is kept, run the same command again\n")
         raise SystemExit(130) from None

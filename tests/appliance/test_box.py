@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from appliance.box.programmes import is_clock_set, real_machine
-from appliance.box.supervise import Watched, supervise
+from appliance.box.supervise import CannotStart, Watched, supervise
 from appliance.box.works import Works
 from appliance.cli.main import main
 from appliance.config import BoxConfig, BoxPaths
@@ -150,6 +150,12 @@ def test_looking_and_searching(box: Path, kexia: Kexia) -> None:
     text = kexia("box", "status", box)[2]
     assert "43/a edition 1" in text
     assert "update process: not running" in text
+    assert "kept to roll back to: nothing" in text
+    kexia("box", "subscribe", box, "43/b", "--remove")
+    kexia("box", "sync", box)
+    assert "kept to roll back to: generation 1" in kexia("box", "status", box)[2]
+    kexia("box", "subscribe", box, "43/b")
+    kexia("box", "sync", box)
     code, found, _ = kexia("box", "search", box, "课", "--json")
     assert (code, found["total"]) == (0, 3)
     assert "43/b/b" in kexia("box", "search", box, "课")[2]
@@ -368,6 +374,62 @@ def test_one_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("code", [2, 7])
+def test_one_that_never_gets_up_ends_both(code: int) -> None:
+    steady = Watched(
+        "steady", [sys.executable, "-c", "import time; time.sleep(60)"], time.monotonic
+    )
+    hopeless = Watched(
+        "hopeless", [sys.executable, "-c", f"raise SystemExit({code})"], time.monotonic
+    )
+    with pytest.raises(CannotStart, match=f"hopeless cannot start .exit code {code}") as caught:
+        supervise([steady, hopeless], threading.Event(), time.monotonic)
+    assert caught.value.exit_code == code
+    assert not Path(f"/proc/{steady.pid}").exists()
+
+
+def test_one_that_was_up_once_is_started_again_whatever_its_code(tmp_path: Path) -> None:
+    """While it was down somebody took the lease, say: that ends, and the pages must not."""
+    starts, stop = tmp_path / "starts", threading.Event()
+    script = (
+        f"f = open({str(starts)!r}, 'a+'); f.write('x'); raise SystemExit(7 if f.tell() > 1 else 1)"
+    )
+    watched = Watched("import", [sys.executable, "-c", script], time.monotonic)
+    thread = threading.Thread(target=supervise, args=([watched], stop, time.monotonic))
+    thread.start()
+    until(lambda: starts.exists() and len(starts.read_text()) == 3)
+    assert thread.is_alive()
+    stop.set()
+    thread.join(20)
+
+
+def test_run_on_a_box_where_somebody_updates_ends_at_once(box: Path) -> None:
+    with running("box", "update", box):
+        until(lambda: listens(box))
+        words = [KEXIA, "box", "run", str(box), "--host", "127.0.0.1", "--port", str(free_port())]
+        done = subprocess.run(words, capture_output=True, check=False, timeout=60)
+        assert listens(box)
+    assert done.returncode == 7
+    assert "kexia: update cannot start (exit code 7), so nothing runs" in done.stderr.decode()
+
+
+def test_an_interrupted_sync_says_what_to_do(box: Path, server: FolderServer, kexia: Kexia) -> None:
+    kexia("box", "subscribe", box, "43/a")
+    server.reset()
+    server.fail("*", Silence(2.0), times=ALWAYS)
+    words = [KEXIA, "box", "sync", str(box)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        until(lambda: bool(server.requests))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == b""
+    told = "kexia: interrupted; what was done is kept, run the same command again\n"
+    assert err.decode() == told
+    server.heal()
+    assert kexia("box", "sync", box)[0] == 0
 
 
 @pytest.mark.parametrize("name", ["kexia-update.service", "kexia-serve.service"])
