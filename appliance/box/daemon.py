@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from appliance import config
+from appliance.box.gate import Gate
 from appliance.box.schedule import Rhythm, first_wait, next_wait, rhythm
 from appliance.box.works import Works
 from appliance.config import BoxPaths
@@ -24,70 +25,14 @@ from sync.errors import Incomplete, KexiaError, UsageError
 from sync.lease import hold
 from sync.library import Store
 from sync.progress import Progress, Silent
-from sync.transport.base import Transport
 
 _LOG = logging.getLogger("kexia.update")
 _WRITING = frozenset({"sync", "plan", "rollback", "release", "offered"})
 """Commands that use the library or the scratch folder, so only one at a time."""
+_FETCHING = frozenset({"sync", "plan", "offered"})
+"""Commands that ask sources, so they would wait while paused."""
 LOOK = 30.0
 """Seconds between two looks at the clock."""
-
-
-class Gate:
-    """Where every transfer waits while somebody needs the line or the disk for the class."""
-
-    def __init__(self) -> None:
-        self._open = threading.Event()
-        self._open.set()
-        self._shut = False
-
-    @property
-    def is_open(self) -> bool:
-        """False while paused."""
-        return self._open.is_set()
-
-    def close(self) -> None:
-        """Pause."""
-        self._open.clear()
-
-    def open(self) -> None:
-        """Go on."""
-        self._open.set()
-
-    def shut(self) -> None:
-        """For good: whoever passes or waits is sent home with Incomplete."""
-        self._shut = True
-        self._open.set()
-
-    def passing(self) -> None:
-        """Wait until it is open; raises Incomplete once it is shut."""
-        self._open.wait()
-        if self._shut:
-            raise Incomplete("the update process ends", hint="what has arrived is kept; sync again")
-
-    def wrap(self, inner: Transport) -> Transport:
-        """``inner``, passing through this gate before each file and each block."""
-        return _Gated(inner, self)
-
-
-class _Gated:
-    def __init__(self, inner: Transport, gate: Gate) -> None:
-        self._inner = inner
-        self._gate = gate
-
-    @property
-    def label(self) -> str:
-        return self._inner.label
-
-    def read(self, name: str, *, limit: int) -> bytes:
-        self._gate.passing()
-        return self._inner.read(name, limit=limit)
-
-    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
-        self._gate.passing()
-        for block in self._inner.stream(name, offset=offset, length=length):
-            yield block
-            self._gate.passing()
 
 
 class UpdateProcess:
@@ -126,7 +71,7 @@ class UpdateProcess:
                 _LOG.info("ended")
 
     def handle(self, message: Mapping[str, object], progress: Progress) -> Event:
-        """One request from the socket."""
+        """One request from the socket; raises what the work raises, Incomplete while paused."""
         command = str(message.get("command"))
         if command == "pause":
             self._gate.close()
@@ -141,8 +86,17 @@ class UpdateProcess:
                 return self._works(message, progress)
         if command not in _WRITING:
             return self._works(message, progress)
-        with self._taking_turn(command, progress):
-            return self._works(message, progress)
+        if command in _FETCHING and not self._gate.is_open:
+            raise Incomplete(
+                "the update process is paused",
+                hint=f"go on with: kexia box resume {self._paths.root}",
+            )
+        return self._in_turn(command, message, progress)
+
+    def _in_turn(self, command: str, message: Mapping[str, object], progress: Progress) -> Event:
+        """Begun, it waits at the gate if somebody pauses."""
+        with self._taking_turn(command, progress), self._gate.telling(progress) as told:
+            return self._works(message, told)
 
     def _state(self) -> Event:
         return {"running": True, "doing": self._doing, "paused": not self._gate.is_open}
@@ -165,14 +119,17 @@ class UpdateProcess:
         failures = 0
         while not self._stop.wait(self._until(due, own)):
             own = self._rhythm_or(own)
-            if own.is_on and self._clock() >= due:
+            if own.is_on and self._gate.is_open and self._clock() >= due:
                 code = self._sync_once()
                 failures = failures + 1 if code else 0
                 wait = next_wait(own, exit_code=code, failures=failures)
                 due = self._clock() + wait.total_seconds()
 
     def _until(self, due: float, own: Rhythm) -> float:
-        return min(LOOK, max(0.0, due - self._clock())) if own.is_on else LOOK
+        """Seconds to the next look; whoever resumes finds a sync that fell due within LOOK."""
+        if not (own.is_on and self._gate.is_open):
+            return LOOK
+        return min(LOOK, max(0.0, due - self._clock()))
 
     def _rhythm(self) -> Rhythm:
         box = config.load(self._paths)
@@ -187,7 +144,7 @@ class UpdateProcess:
 
     def _sync_once(self) -> int:
         try:
-            report = self.handle({"command": "sync"}, Silent())
+            report = self._in_turn("sync", {"command": "sync"}, Silent())
         except KexiaError as error:
             _LOG.error("sync: %s", error.fact)
             return error.exit_code

@@ -257,11 +257,7 @@ def listens(box: Path) -> bool:
 def test_the_update_process_answers_pauses_and_goes_on(
     box: Path, server: FolderServer, kexia: Kexia
 ) -> None:
-    paths, done = BoxPaths(box), []
-
-    def sync() -> None:
-        done.append(ask(paths, {"command": "sync"}, Silent()))
-
+    paths = BoxPaths(box)
     with running("box", "update", box) as process:
         until(lambda: listens(box))
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
@@ -269,17 +265,18 @@ def test_the_update_process_answers_pauses_and_goes_on(
         code, state, _ = kexia("box", "pause", box, "--json")
         assert (code, state["paused"]) == (0, True)
         server.reset()
-        asking = [threading.Thread(target=sync) for _ in range(2)]
-        for thread in asking:
-            thread.start()
-        until(lambda: "paused" in kexia("box", "status", box)[2])
-        time.sleep(0.3)
+        assert "update process: paused" in kexia("box", "status", box)[2]
+        for words in (("sync", box), ("sync", box, "--plan"), ("subscribe", box)):
+            code, _, text = kexia("box", *words)
+            assert code == 9
+            assert text == (
+                f"kexia: the update process is paused\n  → go on with: kexia box resume {box}\n"
+            )
         assert server.requests == []
         assert "resumed" in kexia("box", "resume", box)[2]
-        for thread in asking:
-            thread.join(30)
+        code, done, _ = kexia("box", "sync", box, "--json")
+        assert (code, done["editions"]) == (0, {"43/a": 1})
     assert process.returncode == 0
-    assert sorted(str(one["editions"]) for one in done) == ["{'43/a': 1}", "{}"]
     assert not paths.socket.exists()
 
 

@@ -5,16 +5,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from appliance.box.daemon import Gate, UpdateProcess
+from appliance.box.daemon import UpdateProcess
+from appliance.box.gate import Gate
 from appliance.control import Event, Refused, ask
 from sync.errors import Incomplete, LeaseHeld
 from sync.lease import hold
 from sync.progress import Silent
 from sync.transport.volume import VolumeTransport
 from tests.kit.boxes import BoxUnderTest
+from tests.kit.faults import Portal, Silence
 from tests.kit.province import Province
 from tests.kit.server import FolderServer
 
@@ -75,6 +78,26 @@ def running(box: BoxUnderTest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runn
     made.end()
 
 
+class Told(Silent):
+    """Remembers the steps a client was told."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, name: str, **_: object) -> None:
+        self.steps.append(name)
+
+
+def paused_in_a_sync(running: Running, server: FolderServer, sync: Callable[[], object]) -> Thread:
+    """``sync`` in a thread, begun and then paused before its second file."""
+    server.fail("*", Silence(0.5), times=1)
+    thread = Thread(target=sync)
+    thread.start()
+    until(lambda: bool(server.requests))
+    assert running.ask("pause") == {**IDLE, "doing": "sync", "paused": True}
+    return thread
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not holds():
@@ -100,8 +123,6 @@ def test_it_first_serves_then_asks_and_again_a_day_later(
 
 
 def test_a_failure_is_tried_again_soon(running: Running, server: FolderServer) -> None:
-    from tests.kit.faults import Portal
-
     server.fail("*", Portal(), times=3)
     running.clock.now += 12 * 60 + 1
     until(lambda: len(server.requests) >= 3)
@@ -138,31 +159,62 @@ def test_a_slip_in_the_configuration_is_logged_and_survived(
     until(lambda: running.box.editions() == {"43/a": 1})
 
 
-def test_whoever_comes_second_waits_and_is_told(running: Running) -> None:
-    class Told(Silent):
-        def __init__(self) -> None:
-            self.steps: list[str] = []
-
-        def step(self, name: str, **_: object) -> None:
-            self.steps.append(name)
-
-    running.ask("pause")
-    first = threading.Thread(target=running.ask, args=("sync",))
+def test_whoever_comes_second_waits_and_is_told(running: Running, server: FolderServer) -> None:
+    server.fail("*", Silence(0.5), times=1)
+    first = Thread(target=running.ask, args=("sync",))
     first.start()
-    until(lambda: running.ask("status")["update"] == {**IDLE, "doing": "sync", "paused": True})
+    until(lambda: bool(server.requests))
     told = Told()
-    second = threading.Thread(target=lambda: ask(running.box.paths, {"command": "plan"}, told))
-    second.start()
-    until(lambda: told.steps == ["waiting for sync"])
-    running.ask("resume")
+    ask(running.box.paths, {"command": "plan"}, told)
     first.join(20)
-    second.join(20)
-    assert told.steps[-1] != "waiting for sync"
+    assert told.steps[0] == "waiting for sync"
     assert running.box.editions() == {"43/a": 1}
 
 
-def test_ending_sends_those_who_wait_home(running: Running) -> None:
+@pytest.mark.parametrize("command", ["sync", "plan", "offered"])
+def test_whoever_asks_while_paused_is_told_at_once(
+    running: Running, server: FolderServer, command: str
+) -> None:
     running.ask("pause")
+    with pytest.raises(Refused, match="the update process is paused") as caught:
+        running.ask(command)
+    assert caught.value.exit_code == Incomplete.exit_code
+    assert caught.value.hint == f"go on with: kexia box resume {running.box.paths.root}"
+    assert server.requests == []
+    assert running.ask("resume") == IDLE
+    assert running.ask(command)
+
+
+def test_work_that_is_paused_says_so_and_goes_on(running: Running, server: FolderServer) -> None:
+    told = Told()
+    work = paused_in_a_sync(
+        running, server, lambda: ask(running.box.paths, {"command": "sync"}, told)
+    )
+    until(lambda: told.steps[-1:] == ["paused"])
+    asked = len(server.requests)
+    with pytest.raises(Refused, match="is paused"):
+        running.ask("plan")
+    assert len(server.requests) == asked
+    running.ask("resume")
+    work.join(20)
+    assert told.steps.count("paused") == 1
+    assert told.steps[-1] != "paused"
+    assert running.box.editions() == {"43/a": 1}
+
+
+def test_a_sync_that_falls_due_while_paused_waits_for_the_end(
+    running: Running, server: FolderServer
+) -> None:
+    running.ask("pause")
+    running.clock.now += 12 * 60 + 1
+    time.sleep(0.2)
+    assert running.ask("status")["update"] == {**IDLE, "paused": True}
+    assert server.requests == []
+    running.ask("resume")
+    until(lambda: running.box.editions() == {"43/a": 1})
+
+
+def test_ending_sends_those_who_wait_home(running: Running, server: FolderServer) -> None:
     told: list[str] = []
 
     def sync() -> None:
@@ -171,9 +223,7 @@ def test_ending_sends_those_who_wait_home(running: Running) -> None:
         except Refused as error:
             told.append(error.fact)
 
-    asking = threading.Thread(target=sync)
-    asking.start()
-    until(lambda: running.ask("status")["update"] == {**IDLE, "doing": "sync", "paused": True})
+    asking = paused_in_a_sync(running, server, sync)
     running.end()
     asking.join(20)
     assert told == ["the update process ends"]
@@ -222,3 +272,30 @@ def test_the_gate(tmp_path: Path) -> None:
         transport.read("file", limit=1000)
     with pytest.raises(Incomplete):
         list(transport.stream("file", offset=0, length=10))
+
+
+def test_after_a_pause_the_step_goes_on_with_what_is_left() -> None:
+    class Shown:
+        def __init__(self) -> None:
+            self.said: list[tuple[str, int, str]] = []
+
+        def step(self, name: str, *, total: int = 0, unit: str = "B") -> None:
+            self.said.append((name, total, unit))
+
+        def advance(self, count: int) -> None:
+            self.said.append(("", count, ""))
+
+    gate, shown = Gate(), Shown()
+    with gate.telling(shown) as progress:
+        progress.step("fetch", total=10, unit="files")
+        progress.advance(4)
+        gate.close()
+        waiting = Thread(target=gate.passing)
+        waiting.start()
+        until(lambda: shown.said[-1] == ("paused", 0, ""))
+        gate.open()
+        waiting.join(20)
+        progress.advance(6)
+    assert shown.said == [
+        ("fetch", 10, "files"), ("", 4, ""), ("paused", 0, ""), ("fetch", 6, "files"), ("", 6, "")
+    ]  # fmt: skip
