@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]  # documented, no __all__
-from tuf.api.serialization import DeserializationError
-
 from sync.errors import (
     Fault,
     FormatError,
@@ -30,6 +27,7 @@ from sync.progress import Progress
 from sync.publish import order
 from sync.publish.keys import holds_private_key
 from sync.publish.order import Rank
+from sync.publish.sign import timestamp_version
 from sync.publish.workspace import TIMESTAMP
 from sync.run import Finished, run
 
@@ -185,8 +183,8 @@ def _version(timestamp: bytes) -> int | None:
     if len(timestamp) > TIMESTAMP_LIMIT:
         return None
     try:
-        return Metadata[Timestamp].from_bytes(timestamp).signed.version
-    except (DeserializationError, RecursionError):
+        return timestamp_version(timestamp)
+    except FormatError:
         return None
 
 
