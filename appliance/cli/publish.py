@@ -17,7 +17,7 @@ from appliance.cli.console import EXIT_CODES, Json, result, say, showing, size
 from appliance.cli.passphrase import KeyFiles, PassphraseFile, keys, new_passphrase
 from appliance.cli.plain import plain, plain_object
 from appliance.cli.publish_keys import app as keys_app
-from sync.errors import Incomplete, InputRefused, UsageError
+from sync.errors import Incomplete, InputRefused, TrustRefused, UsageError
 from sync.publish.roles import KeyRole
 
 if TYPE_CHECKING:
@@ -194,10 +194,13 @@ def nightly(
         ],
         "timestamp_signed": night.timestamp_signed,
         "waiting": plain(night.waiting),
+        "refused": plain(night.refused),
         "expiring": plain(night.expiring),
         **plain_object(sent),
     }
     result(value, as_json=as_json, text=lambda: words.night(night, sent))
+    if night.refused:  # told last: all that is sound is published and pushed
+        raise typer.Exit(TrustRefused.exit_code)
     _end(sent)
 
 

@@ -3,12 +3,11 @@
 from typing import TYPE_CHECKING
 
 from appliance.cli.console import size
-from sync.publish.roles import KeyRole
 
 if TYPE_CHECKING:
     from appliance.publisher.programmes import Checked, Sent, Signed
     from appliance.publisher.status import Status
-    from sync.publish.promote import Night, Waiting
+    from sync.publish.promote import Night
 
 
 def checked(found: "tuple[Checked, ...]") -> str:
@@ -37,7 +36,7 @@ def night(done: "Night", pushes: "Sent") -> str:
     if done.published is not None:
         lines = [f"Published candidate {done.published}:"]
         lines += [f"  {each.id} edition {each.edition}" for each in done.collections]
-    return "\n".join([*lines, *_waiting(done.waiting, done.expiring), *_sent(pushes)])
+    return "\n".join([*lines, *_waiting(done), *_sent(pushes)])
 
 
 def sent(pushes: "Sent") -> str:
@@ -58,7 +57,7 @@ def status(found: "Status") -> str:
         f"{size(each.size)}"
         for each in found.collections
     ]
-    lines += _waiting(found.waiting, found.expiring)
+    lines += _waiting(found)
     lines += [
         f"withdrawal {each.number}: {each.collection}/{each.lesson} ({each.reason})"
         for each in found.withdrawals
@@ -69,12 +68,13 @@ def status(found: "Status") -> str:
     return "\n".join([*lines, *(f"mirrors {each}" for each in found.mirrors)])
 
 
-def _waiting(waiting: "tuple[Waiting, ...]", expiring: tuple[KeyRole, ...]) -> list[str]:
+def _waiting(found: "Night | Status") -> list[str]:
     lines = [
         f"Candidate {each.number} waits for {' and '.join(each.missing) or 'the night'}."
-        for each in waiting
+        for each in found.waiting
     ]
-    return lines + [f"{role} must sign again before long: docs/keys.md." for role in expiring]
+    lines += [f"Refused: {fault}" for fault in found.refused]
+    return lines + [f"{role} must sign again before long: docs/keys.md." for role in found.expiring]
 
 
 def _sent(pushes: "Sent") -> list[str]:

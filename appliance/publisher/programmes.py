@@ -164,7 +164,7 @@ def _renew(workspace: Workspace, now: datetime) -> Candidate | None:
     """The published directory once more, if its signatures near their end and nothing waits."""
     roles = sign.read_roles(workspace.metadata)
     due = set(stage.SIGNERS) & set(promote.expiring(roles, now))
-    if not due or stage.candidates(workspace, roles):
+    if not due or stage.newest_sound(workspace, roles) is not None:
         return None
     return stage.stage_directory(workspace, stage.base(workspace, roles).directory, now)
 
@@ -192,18 +192,39 @@ class Signed:
 
 
 def sign_staged(place: Path, role: KeyRole, keys: Keys) -> Signed:
-    """Sign the newest candidate of a workspace, or a copy of a staged folder, as ``role``."""
+    """Sign the newest candidate of a workspace, or a copy of a staged folder, as ``role``.
+
+    Raises TrustRefused for a key that is not the role's in force, as far as that is known there.
+    """
     if not Workspace(place).is_founded:
+        candidate = stage.open_candidate(place)
         signer = keys.ring(Workspace(place)).only_brought()
-        return _sign(stage.open_candidate(place), role, signer)
+        stage.check_signer(role, signer, _in_force(candidate, role))
+        return _sign(candidate, role, signer)
     workspace = open_workspace(place)
     with writing(workspace, "sign"):
         roles = sign.read_roles(workspace.metadata)
-        waiting = stage.candidates(workspace, roles)
-        if not waiting:
-            raise UsageError("nothing is staged", hint="run `kexia publish release` first")
-        [signer] = keys.ring(workspace).signers(role, roles.keyids(role), threshold=1)
-        return _sign(waiting[-1], role, signer)
+        newest = stage.newest_sound(workspace, roles)
+        if newest is None:
+            raise UsageError(
+                "nothing is staged that can be signed", hint="run `kexia publish release` first"
+            )
+        ring = keys.ring(workspace)
+        if keys.brought:
+            signer = ring.only_brought()
+        else:
+            [signer] = ring.signers(role, roles.keyids(role), threshold=1)
+        stage.check_signer(role, signer, roles.keyids(role))
+        return _sign(newest, role, signer)
+
+
+def _in_force(candidate: Candidate, role: KeyRole) -> tuple[str, ...]:
+    """The role's keys as the workspace around it says; on another machine, as it was staged."""
+    folder = candidate.folder.resolve()
+    workspace = Workspace(folder.parent.parent)
+    if folder.parent == workspace.staged and workspace.is_founded:
+        return sign.read_roles(workspace.metadata).keyids(role)
+    return candidate.keyids(role)
 
 
 def check_may_sign_all(root: Path) -> None:
@@ -219,7 +240,7 @@ def sign_all(root: Path, keys: Keys) -> tuple[Signed, ...]:
     """Demo keys only: sign the newest candidate as editor and as reviewer, if one waits."""
     check_may_sign_all(root)
     workspace = open_workspace(root)
-    if not stage.candidates(workspace, sign.read_roles(workspace.metadata)):
+    if stage.newest_sound(workspace, sign.read_roles(workspace.metadata)) is None:
         return ()
     return tuple(sign_staged(root, role, keys) for role in stage.SIGNERS)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sync.publish import promote, sign, stage
+from sync.errors import Fault
+from sync.publish import promote, sign
 from sync.publish.keys import KeyRing
 from sync.publish.promote import Waiting
 from sync.publish.roles import KeyRole
@@ -36,6 +37,8 @@ class Status:
     """When boxes would begin to call the publisher stale."""
     collections: tuple[Offered, ...]
     waiting: tuple[Waiting, ...]
+    refused: tuple[Fault, ...]
+    """Candidates that cannot be published as they are."""
     expiring: tuple[KeyRole, ...]
     """Roles whose holder must sign again soon."""
     keys_here: tuple[KeyRole, ...]
@@ -50,6 +53,7 @@ def status(root: Path, now: datetime) -> Status:
     workspace = open_workspace(root)
     roles = sign.read_roles(workspace.metadata)
     listed, _ = promote.published(workspace, roles)
+    judged = promote.judge(workspace, roles, now)
     ring = KeyRing(workspace.keys)
     mirrors = workspace.repository / "mirrors"
     return Status(
@@ -61,7 +65,8 @@ def status(root: Path, now: datetime) -> Status:
             Offered(each.id, each.title, each.edition, each.lessons, each.size)
             for each in listed.collections
         ),
-        waiting=tuple(promote.waits(each) for each in stage.candidates(workspace, roles)),
+        waiting=judged.waiting,
+        refused=judged.refused,
         expiring=promote.expiring(roles, now),
         keys_here=tuple(
             role for role in KeyRole if any(ring.holds(role, k) for k in roles.keyids(role))

@@ -5,24 +5,30 @@ reads the old timestamp finds all of the old state, and a kill at any instant le
 files it left behind are listed by nothing, and their version numbers never used again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sync.directory import CollectionEntry, Directory, Stored
-from sync.errors import TrustRefused, UsageError
+from sync.errors import Fault, TrustRefused, UsageError
 from sync.files import write_durably
 from sync.progress import Progress
 from sync.publish import sign
 from sync.publish.keys import KeyRing, Signer
 from sync.publish.roles import KeyRole
 from sync.publish.sign import Roles
-from sync.publish.stage import DIRECTORY, SIGNERS, Candidate, candidates, remove_up_to
+from sync.publish.stage import (
+    DIRECTORY,
+    SIGNERS,
+    Candidate,
+    candidates,
+    lacking,
+    remove_up_to,
+)
 from sync.publish.workspace import (
     TIMESTAMP,
     Shelf,
     Workspace,
-    content,
     place,
     prove_file,
     read_directory,
@@ -54,6 +60,25 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the keys in force say of every candidate: each is sound, or refused with its faults."""
+
+    sound: tuple[Candidate, ...]
+    waiting: tuple[Waiting, ...]
+    """What each sound one lacks."""
+    refused: tuple[Fault, ...]
+
+    @property
+    def ready(self) -> tuple[Candidate, ...]:
+        """Those that both have signed."""
+        return tuple(
+            candidate
+            for candidate, waits in zip(self.sound, self.waiting, strict=True)
+            if not waits.missing
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Night:
     """What a night did."""
 
@@ -65,66 +90,138 @@ class Night:
     waiting: tuple[Waiting, ...]
     expiring: tuple[KeyRole, ...]
     """Offline roles that must be signed anew within 200 days of their end."""
+    refused: tuple[Fault, ...] = ()
+    """Candidates that cannot be published as they are: the file, what is wrong, the cure."""
 
 
 def nightly(workspace: Workspace, ring: KeyRing, now: datetime, progress: Progress) -> Night:
-    """Publish the newest candidate that both have signed, and keep the metadata fresh.
+    """Publish the newest sound candidate that both have signed, and keep the metadata fresh.
 
-    Changes no byte when there is nothing to do. Raises TrustRefused, with the repository as it
-    was, for a candidate with a signature that is not of its role's key.
+    Changes no byte when there is nothing to do. A candidate that is damaged, or signed by a key
+    that is not its role's, is told in ``refused`` and keeps nothing else from being published.
     """
     roles = sign.read_roles(workspace.metadata)
     sign.check_keys(roles)
-    waiting = candidates(workspace, roles)
-    chosen = choose(waiting, roles, now)
+    _check_not_before(roles, now)
+    chosen, damaged = _choose(workspace, judge(workspace, roles, now), progress)
     before = read_directory(Shelf([workspace.repository]), roles.target(KeyRole.EDITOR))
     after = before if chosen is None else chosen.directory()
-    if chosen is not None:
-        _place_content(workspace, chosen, after, progress)
-    change = _night_change(workspace, roles, chosen, ring, now)
-    needed = bool(change.roles) or _stale(roles, now)
+    renewed = _due(roles, ring, now)
+    needed = chosen is not None or bool(renewed) or _stale(roles, now)
     if needed:
+        check_clock(roles, (*renewed, *(() if chosen is None else SIGNERS)), now)
+        _place_content(workspace, chosen, after)
+        change = _night_change(workspace, roles, chosen, renewed, ring, now)
         roles = commit(workspace, roles, change, ring, now)
     remove_up_to(workspace, max(roles.version(role) for role in SIGNERS))
+    left = judge(workspace, roles, now)
     return Night(
         published=None if chosen is None else chosen.number,
         collections=_changed(before, after),
         timestamp_signed=needed,
-        waiting=tuple(waits(each) for each in candidates(workspace, roles)),
+        waiting=tuple(each for each in left.waiting if each.number not in damaged),
         expiring=expiring(roles, now),
+        refused=(*left.refused, *damaged.values()),
     )
 
 
-def choose(waiting: Sequence[Candidate], roles: Roles, now: datetime) -> Candidate | None:
-    """The newest candidate both have signed; every signature down to it must hold."""
-    for candidate in reversed(waiting):
-        signed = candidate.signed_by()
-        for role in signed:
-            check_candidate(candidate, role, roles, now)
-        if set(signed) == set(SIGNERS):
-            return candidate
-    return None
+def judge(workspace: Workspace, roles: Roles, now: datetime) -> Judged:
+    """Judge every candidate by the keys in force; content is proved when it is published."""
+    sound: list[Candidate] = []
+    waiting: list[Waiting] = []
+    refused: list[Fault] = []
+    for candidate in candidates(workspace, roles):
+        missing, faults = _judge(candidate, roles, now)
+        refused += faults
+        if not faults:
+            sound.append(candidate)
+            waiting.append(Waiting(candidate.number, missing))
+    return Judged(tuple(sound), tuple(waiting), tuple(refused))
 
 
-def check_candidate(candidate: Candidate, role: KeyRole, roles: Roles, now: datetime) -> None:
-    """Raise TrustRefused unless ``role``'s key in force signed this very directory."""
+def _judge(
+    candidate: Candidate, roles: Roles, now: datetime
+) -> tuple[tuple[KeyRole, ...], list[Fault]]:
+    """Whose signatures it lacks, and what is wrong with it."""
+    missing: list[KeyRole] = []
+    faults: list[Fault] = []
+    for role in SIGNERS:
+        try:
+            if sign.is_signed(candidate.metadata(role)):
+                _check_signed(candidate, role, roles, now)
+            else:
+                missing.append(role)
+        except TrustRefused as error:
+            faults.append(_fault(candidate, f"{candidate.number}.{role}.json", error))
+    if not faults:
+        try:
+            if candidate.directory().code != roles.publisher.code:
+                raise TrustRefused(f"candidate {candidate.number} is another publisher's")
+        except TrustRefused as error:
+            faults.append(_fault(candidate, DIRECTORY, error))
+    return tuple(missing), faults
+
+
+def _check_signed(candidate: Candidate, role: KeyRole, roles: Roles, now: datetime) -> None:
+    """Raise TrustRefused unless ``role``'s key in force signed under this very number."""
     metadata = sign.check_role(roles, role, candidate.metadata(role), now)
     if metadata.signed.version != candidate.number:
         raise TrustRefused(f"candidate {candidate.number}: signed under another number")
-    if candidate.directory().code != roles.publisher.code:
-        raise TrustRefused(f"candidate {candidate.number} is another publisher's")
+
+
+def _fault(candidate: Candidate, name: str, error: TrustRefused) -> Fault:
+    staged = f"staged/{candidate.number}"
+    again = f"remove {staged} and run `kexia publish release` again"
+    return Fault(
+        f"{staged}/{name}" if name else staged,
+        error.fact,
+        f"{error.hint}; or {again}" if error.hint else again,
+    )
+
+
+def check_clock(roles: Roles, renewed: Collection[KeyRole], now: datetime) -> None:
+    """Raise UsageError if no true clock can say ``now`` while ``roles`` are in force.
+
+    A timestamp from the far future would lock its publisher out: boxes refuse a role that had
+    expired when it was signed, and nothing can be signed before the time it names.
+    ``renewed`` are signed anew together with it, snapshot and timestamp always.
+    """
+    _check_not_before(roles, now)
+    if now - roles.signed_at > sign.ROLE_LIFETIME:
+        raise UsageError(
+            f"this machine's clock says {sign.format_time(now)}, more than "
+            f"{sign.ROLE_LIFETIME.days} days after the repository was signed last, "
+            f"at {sign.format_time(roles.signed_at)}",
+            hint=f"set the clock; if it is right, {_LAPSED}",
+        )
+    for role in KeyRole:
+        if role not in (*renewed, *_ONLINE) and roles.expires(role) <= now:
+            raise UsageError(
+                f"this machine's clock says {sign.format_time(now)}, but the role {role} "
+                f"expired at {sign.format_time(roles.expires(role))}",
+                hint=f"set the clock; if it is right, {role} must be signed anew first: {_LAPSED}",
+            )
+
+
+_LAPSED = 'docs/keys.md, "Nobody signed in time"'
+_WRONG_CLOCK = 'docs/keys.md, "Signed under a wrong clock"'
+
+
+def _check_not_before(roles: Roles, now: datetime) -> None:
+    if now < roles.signed_at:
+        raise UsageError(
+            f"this machine's clock says {sign.format_time(now)}, but the repository was signed "
+            f"at {sign.format_time(roles.signed_at)}",
+            hint="set the clock; if it is right, the repository was signed under a wrong clock: "
+            f"{_WRONG_CLOCK}",
+        )
 
 
 def commit(
     workspace: Workspace, roles: Roles, change: Change, ring: KeyRing, now: datetime
 ) -> Roles:
     """Write ``change``, then a snapshot that lists it, then the timestamp that puts it in force."""
-    if now < roles.signed_at:
-        raise UsageError(
-            f"this machine's clock says {sign.format_time(now)}, but the repository was signed "
-            f"at {sign.format_time(roles.signed_at)}",
-            hint="set the clock",
-        )
+    check_clock(roles, change.roles, now)
     signers = {role: _online(roles, role, ring, change) for role in _ONLINE}
     listed = {role: roles.version(role) for role in sign.LISTED}
     for name, data in change.targets.items():
@@ -173,8 +270,38 @@ def _online(roles: Roles, role: KeyRole, ring: KeyRing, change: Change) -> list[
     return [*old, *cosigner]
 
 
+def _choose(
+    workspace: Workspace, judged: Judged, progress: Progress
+) -> tuple[Candidate | None, dict[int, Fault]]:
+    """The newest candidate to publish, all its content proved; and the newer ones damaged."""
+    damaged: dict[int, Fault] = {}
+    for candidate in reversed(judged.ready):
+        try:
+            _prove_content(workspace, candidate, progress)
+        except TrustRefused as error:
+            damaged[candidate.number] = _fault(candidate, "", error)
+        else:
+            return candidate, damaged
+    return None, damaged
+
+
+def _due(roles: Roles, ring: KeyRing, now: datetime) -> tuple[KeyRole, ...]:
+    """Roles that near their end and whose key is here."""
+    return tuple(
+        role
+        for role in RENEWED
+        if roles.expires(role) - now < sign.SAFE_REST
+        and any(ring.holds(role, keyid) for keyid in roles.keyids(role))
+    )
+
+
 def _night_change(
-    workspace: Workspace, roles: Roles, chosen: Candidate | None, ring: KeyRing, now: datetime
+    workspace: Workspace,
+    roles: Roles,
+    chosen: Candidate | None,
+    renewed: Collection[KeyRole],
+    ring: KeyRing,
+    now: datetime,
 ) -> Change:
     targets: dict[str, bytes] = {}
     changed: dict[KeyRole, tuple[int, bytes]] = {}
@@ -183,27 +310,25 @@ def _night_change(
         stored = sign.stored_target(sign.parse_role(chosen.metadata(KeyRole.EDITOR)))
         targets[target_name(stored, "directory")] = data
         changed |= {role: (chosen.number, chosen.metadata(role)) for role in SIGNERS}
-    for role in RENEWED:
-        due = roles.expires(role) - now < sign.SAFE_REST
-        if due and any(ring.holds(role, keyid) for keyid in roles.keyids(role)):
-            changed[role] = renewal(roles, role, next_version(workspace, role), ring, now)
+    for role in renewed:
+        changed[role] = renewal(roles, role, next_version(workspace, role), ring, now)
     return Change(targets=targets, roles=changed)
 
 
-def _place_content(
-    workspace: Workspace, candidate: Candidate, after: Directory, progress: Progress
-) -> None:
-    """Content into the repository, each file proved first; in lawful order."""
-    missing = [
-        (name, stored)
-        for name, stored in content(after.collections)
-        if not (workspace.repository / name).is_file()
-    ]
+def _prove_content(workspace: Workspace, candidate: Candidate, progress: Progress) -> None:
+    """Raise TrustRefused unless every file the repository lacks is here as it was signed."""
+    missing = lacking(workspace, candidate.directory())
     progress.step("publish", total=sum(stored.size for _, stored in missing))
     for name, stored in missing:
         prove_file(candidate.folder / name, stored)
-        place(candidate.folder / name, workspace.repository / name)
         progress.advance(stored.size)
+
+
+def _place_content(workspace: Workspace, candidate: Candidate | None, after: Directory) -> None:
+    """Proved content into the repository, in lawful order."""
+    if candidate is not None:
+        for name, _ in lacking(workspace, after):
+            place(candidate.folder / name, workspace.repository / name)
 
 
 def _stale(roles: Roles, now: datetime) -> bool:
@@ -213,12 +338,6 @@ def _stale(roles: Roles, now: datetime) -> bool:
 
 def _changed(before: Directory, after: Directory) -> tuple[CollectionEntry, ...]:
     return tuple(entry for entry in after.collections if entry != before.entry(entry.id))
-
-
-def waits(candidate: Candidate) -> Waiting:
-    """Whose signatures a candidate lacks."""
-    signed = candidate.signed_by()
-    return Waiting(candidate.number, tuple(role for role in SIGNERS if role not in signed))
 
 
 def published(workspace: Workspace, roles: Roles) -> tuple[Directory, Stored]:

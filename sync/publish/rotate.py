@@ -13,14 +13,14 @@ from sync.errors import UsageError
 from sync.files import write_durably
 from sync.publish import sign
 from sync.publish.keys import KeyRing, Signer
-from sync.publish.promote import Change, commit, next_version
+from sync.publish.promote import Change, check_clock, commit, next_version
 from sync.publish.roles import KeyRole
 from sync.publish.sign import ROOT_ROLES, Roles, TargetsChange
 from sync.publish.stage import (
     SIGNERS,
     Candidate,
     base,
-    candidates,
+    newest_sound,
     next_number,
     remove_up_to,
     stage_directory,
@@ -69,6 +69,7 @@ def rotate(
             hint="`kexia publish keys WORKSPACE list` shows them; name one with --only",
         )
     _check_signers(roles, ring, role)
+    check_clock(roles, (role,) if role in ROOT_ROLES else (role, KeyRole.TARGETS), now)
     replaced = {keyid: new.brought or ring.make(role, new.passphrase) for keyid in old}
     restaged = None
     if role in ROOT_ROLES:
@@ -137,9 +138,15 @@ def _change_delegated(
     restaged = None
     if role in SIGNERS:
         version = next_number(workspace)
-        if candidates(workspace, roles):  # under a higher number than the version used up here
+        if (
+            newest_sound(workspace, roles) is not None
+        ):  # under a higher number than the version used up here
             restaged = stage_directory(
-                workspace, base(workspace, roles).directory, now, above=version
+                workspace,
+                base(workspace, roles).directory,
+                now,
+                above=version,
+                new_keys={role: [new.public_key.keyid]},
             )
     else:
         version = next_version(workspace, role)

@@ -276,9 +276,20 @@ def sign_role(data: bytes, signer: Signer) -> bytes:
 def parse_role(data: bytes) -> Metadata[Targets]:
     """Read a delegated role's metadata; raises FormatError."""
     try:
-        return Metadata[Targets].from_bytes(data)
+        metadata = Metadata[Targets].from_bytes(data)
     except (DeserializationError, ValueError) as error:
         raise FormatError(f"role metadata cannot be read ({error})") from error
+    if metadata.signed.type != Targets.type:
+        raise FormatError(f"this is metadata of the role {metadata.signed.type}")
+    return metadata
+
+
+def timestamp_version(data: bytes) -> int:
+    """The version a timestamp says it has, whoever signed it; raises FormatError if damaged."""
+    try:
+        return int(Metadata[Timestamp].from_bytes(data).signed.version)
+    except (DeserializationError, RecursionError) as error:
+        raise FormatError(f"the timestamp cannot be read ({error})") from error
 
 
 def stored_target(metadata: Metadata[Targets]) -> Stored:
@@ -307,10 +318,7 @@ def check_role(roles: Roles, role: KeyRole, data: bytes, now: datetime) -> Metad
     if PATHS[role] not in metadata.signed.targets:
         raise TrustRefused(f"the {role} signed another path than {PATHS[role]}")
     if metadata.signed.is_expired(now):
-        raise TrustRefused(
-            f"{metadata.signed.version}.{role}.json expired before it was published",
-            hint="run `kexia publish release` and have it signed again",
-        )
+        raise TrustRefused(f"{metadata.signed.version}.{role}.json expired before it was published")
     return metadata
 
 

@@ -7,7 +7,7 @@ candidate builds on the newest one before it, so publishing one publishes those 
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from sync import directory, feed, pack
 from sync.digest import sha256
 from sync.directory import CollectionEntry, Directory, Stored
-from sync.errors import FormatError, UsageError
+from sync.errors import FormatError, TrustRefused, UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
 from sync.progress import Progress
 from sync.publish.cut import CutRequest, Previous, cut
@@ -32,7 +32,14 @@ from sync.publish.sign import (
     stored_target,
     versions,
 )
-from sync.publish.workspace import Shelf, Workspace, content, place, read_directory
+from sync.publish.workspace import (
+    Shelf,
+    Workspace,
+    content,
+    place,
+    prove_file,
+    read_directory,
+)
 
 DIRECTORY = "directory"
 RELEASE = "release.json"
@@ -71,6 +78,12 @@ class Candidate:
             return {}
         return value if isinstance(value, dict) else {}
 
+    def keyids(self, role: KeyRole) -> tuple[str, ...]:
+        """The keys of ``role`` in force when it was staged; empty if it does not say."""
+        said = self.changes().get("keys")
+        ids = said.get(role) if isinstance(said, dict) else None
+        return tuple(map(str, ids)) if isinstance(ids, list) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -102,6 +115,27 @@ def candidates(workspace: Workspace, roles: Roles) -> tuple[Candidate, ...]:
     return tuple(Candidate(number, workspace.staged / str(number)) for number in found)
 
 
+def newest_sound(workspace: Workspace, roles: Roles) -> Candidate | None:
+    """The candidate to sign and to build on; damaged ones, if newer, are passed over."""
+    for candidate in reversed(candidates(workspace, roles)):
+        try:
+            for name, stored in lacking(workspace, candidate.directory()):
+                prove_file(candidate.folder / name, stored)
+        except TrustRefused:  # `nightly` and `status` say what is wrong with it
+            continue
+        return candidate
+    return None
+
+
+def lacking(workspace: Workspace, listed: Directory) -> list[tuple[str, Stored]]:
+    """Name and proof of every file the repository lacks, in the lawful order of writing."""
+    return [
+        (name, stored)
+        for name, stored in content(listed.collections)
+        if not (workspace.repository / name).is_file()
+    ]
+
+
 def open_candidate(folder: Path) -> Candidate:
     """A staged folder anywhere, also a copy on another machine; raises UsageError if it is none."""
     numbers = [path.name.split(".")[0] for path in folder.glob("*.editor.json")]
@@ -114,10 +148,10 @@ def open_candidate(folder: Path) -> Candidate:
 
 def base(workspace: Workspace, roles: Roles) -> Base:
     """What the next candidate builds on."""
-    waiting = candidates(workspace, roles)
-    if waiting:
-        shelf = Shelf([waiting[-1].folder, workspace.repository])
-        return Base(waiting[-1].number, waiting[-1].directory(), shelf)
+    newest = newest_sound(workspace, roles)
+    if newest is not None:
+        shelf = Shelf([newest.folder, workspace.repository])
+        return Base(newest.number, newest.directory(), shelf)
     shelf = Shelf([workspace.repository])
     return Base(0, read_directory(shelf, roles.target(KeyRole.EDITOR)), shelf)
 
@@ -136,19 +170,26 @@ def stage_editions(
     entries = [cut(request, partial, progress) for request in changed]
     after = replace(before.directory, collections=_merged(before.directory, entries))
     changes = [_describe(request, entry) for request, entry in zip(changed, entries, strict=True)]
-    return _finish(workspace, _New(number, partial, before, after, changes), now)
+    return _finish(workspace, _New(number, partial, before, after, changes, _keyids(roles)), now)
 
 
 def stage_directory(
-    workspace: Workspace, changed: Directory, now: datetime, *, above: int = 0
+    workspace: Workspace,
+    changed: Directory,
+    now: datetime,
+    *,
+    above: int = 0,
+    new_keys: Mapping[KeyRole, Sequence[str]] | None = None,
 ) -> Candidate:
     """Stage a directory that needs no new content (reinstating, renewing, a key's rotation).
 
-    Its number is greater than ``above``.
+    Its number is greater than ``above``; ``new_keys`` come into force before it is signed.
     """
-    before = base(workspace, read_roles(workspace.metadata))
+    roles = read_roles(workspace.metadata)
+    before = base(workspace, roles)
     number, partial = _begin(workspace, above=above)
-    return _finish(workspace, _New(number, partial, before, changed, []), now)
+    keyids = {**_keyids(roles), **(new_keys or {})}
+    return _finish(workspace, _New(number, partial, before, changed, [], keyids), now)
 
 
 def sign_candidate(candidate: Candidate, role: KeyRole, signer: Signer) -> None:
@@ -156,6 +197,17 @@ def sign_candidate(candidate: Candidate, role: KeyRole, signer: Signer) -> None:
     candidate.directory()
     signed = sign_role(candidate.metadata(role), signer)
     write_durably(candidate.folder / f"{candidate.number}.{role}.json", signed)
+
+
+def check_signer(role: KeyRole, signer: Signer, in_force: Sequence[str]) -> None:
+    """Raise TrustRefused for a key that is not among ``in_force``, if that is known."""
+    keyid = signer.public_key.keyid
+    if in_force and keyid not in in_force:
+        raise TrustRefused(
+            f"this is not the {role}'s key ({keyid[:16]}); "
+            f"in force is {' or '.join(each[:16] for each in in_force)}",
+            hint=f"bring the {role}'s own key; if it was replaced, copy the newest staged folder",
+        )
 
 
 def remove_up_to(workspace: Workspace, number: int) -> None:
@@ -173,6 +225,8 @@ class _New:
     before: Base
     after: Directory
     changes: Sequence[dict[str, object]]
+    keyids: Mapping[KeyRole, Sequence[str]]
+    """Who may sign it."""
 
 
 def _begin(workspace: Workspace, *, above: int = 0) -> tuple[int, Path]:
@@ -205,6 +259,7 @@ def _finish(workspace: Workspace, new: _New, now: datetime) -> Candidate:
         "builds_on": new.before.number,
         "made": format_time(now),
         "changes": list(new.changes),
+        "keys": {str(role): list(keyids) for role, keyids in new.keyids.items()},
         "reinstated": sorted(set(new.after.reinstated) - set(new.before.directory.reinstated)),
     }
     text = json.dumps(release, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
@@ -212,6 +267,10 @@ def _finish(workspace: Workspace, new: _New, now: datetime) -> Candidate:
     sync_tree(new.partial)
     rename_durably(new.partial, workspace.staged / str(new.number))
     return Candidate(new.number, workspace.staged / str(new.number))
+
+
+def _keyids(roles: Roles) -> dict[KeyRole, tuple[str, ...]]:
+    return {role: roles.keyids(role) for role in SIGNERS}
 
 
 def _merged(before: Directory, entries: Iterable[CollectionEntry]) -> tuple[CollectionEntry, ...]:

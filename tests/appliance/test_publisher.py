@@ -14,7 +14,8 @@ from appliance.cli.main import main
 from appliance.publisher import programmes as publisher
 from sync import lease
 from sync.progress import Silent
-from sync.publish import sign
+from sync.publish import sign, stage
+from sync.publish.keys import no_passphrase, read_key
 from sync.publish.roles import KeyRole
 from sync.publish.workspace import open_workspace
 from tests.kit.whole import published
@@ -155,11 +156,44 @@ def test_two_signatures_of_one_key_are_refused(office: Office) -> None:
     office.run("release", office.workspace)
     [editor] = (office.workspace / "keys").glob("editor-*")
     staged = office.workspace / "staged" / "2"
-    for role in ("editor", "reviewer"):
-        office.run("sign", staged, "--as", role, "--key", editor)
-    refused = office.run("nightly", office.workspace, expect=5)
-    assert "reviewer" in str(refused["error"])
+    away = shutil.copytree(staged, office.folder / "stick")
+    for place in (office.workspace, staged, away):
+        office.run("sign", place, "--as", "editor", "--key", editor)
+        before = (staged / "2.reviewer.json").read_bytes()
+        refused = office.run("sign", place, "--as", "reviewer", "--key", editor, expect=5)
+        assert "this is not the reviewer's key" in str(refused["error"])
+        assert (staged / "2.reviewer.json").read_bytes() == before
+    assert office.run("nightly", office.workspace)["waiting"][0]["missing"] == ["reviewer"]
     assert office.offers() == {}
+
+
+def test_a_bad_candidate_is_told_and_stops_nothing(office: Office) -> None:
+    office.found("--demo")
+    folder = office.add()
+    office.run("release", office.workspace, "--sign-all")
+    fill(folder, {"l1": "国歌", "l2": "小星星"})
+    office.run("release", office.workspace)
+    [key] = (office.workspace / "keys").glob("editor-*")
+    bad = stage.open_candidate(office.workspace / "staged" / "3")
+    stage.sign_candidate(bad, KeyRole.REVIEWER, read_key(key, no_passphrase))
+    [fault] = office.run("status", office.workspace)["refused"]
+    assert fault["where"] == "staged/3/3.reviewer.json"
+    server = office.folder / "server"
+    night = office.run("nightly", office.workspace, "--push", server, expect=5)
+    assert (night["published"], night["waiting"], len(night["pushed"])) == (2, [], 1)
+    assert night["refused"] == [fault]
+    assert office.offers() == {"43/music-1a": 1}
+    told = office.tell("nightly", office.workspace, expect=5)
+    assert "Refused: staged/3/3.reviewer.json" in told
+    (bad.folder / "3.reviewer.json").unlink()
+    told = office.tell("status", office.workspace)
+    assert "3.reviewer.json is missing" in told
+    assert "remove staged/3" in told
+    assert office.run("release", office.workspace)["staged"] == 4
+    for role in ("editor", "reviewer"):
+        assert office.run("sign", office.workspace, "--as", role)["number"] == 4
+    assert office.run("nightly", office.workspace)["published"] == 4
+    assert office.offers() == {"43/music-1a": 2}
 
 
 def test_every_fault_of_every_folder_at_once(office: Office) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sync import directory
 from sync.digest import sha256
-from sync.errors import FormatError, ProofFailed, TrustRefused, UsageError
+from sync.errors import FormatError, UsageError
 from sync.progress import Silent
 from sync.publish import promote, sign, stage
 from sync.publish.roles import KeyRole
@@ -34,6 +34,17 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def night(province: Province) -> promote.Night:
     return promote.nightly(province.workspace, province.ring, province.now, Silent())
+
+
+def refused(province: Province) -> str:
+    """What a night says that publishes nothing, because of the one candidate there is."""
+    before = files(province.repository)
+    done = night(province)
+    assert (done.published, done.waiting) == (None, ())
+    assert files(province.repository) == before
+    assert done.refused
+    assert all("and run `kexia publish release` again" in fault.cure for fault in done.refused)
+    return "\n".join(map(str, done.refused))
 
 
 def offered(province: Province, tmp_path: Path) -> list[tuple[str, int]]:
@@ -129,11 +140,9 @@ def test_one_key_for_both_roles_is_refused(
     [signer] = province.ring.signers(role, province.roles.keyids(role), threshold=1)
     for each in stage.SIGNERS:
         sign_candidate(candidate, each, signer)
-    before = files(province.repository)
-    with pytest.raises(TrustRefused, match="is not signed by") as refused:
-        night(province)
-    assert refused.value.exit_code == 5
-    assert files(province.repository) == before
+    other = next(each for each in stage.SIGNERS if each is not role)
+    assert f"staged/2/2.{other}.json: 2.{other}.json is not signed by" in refused(province)
+    assert offered(province, tmp_path) == []
 
 
 def test_a_revoked_key_is_worth_nothing(province: Province, tmp_path: Path) -> None:
@@ -143,8 +152,7 @@ def test_a_revoked_key_is_worth_nothing(province: Province, tmp_path: Path) -> N
     assert done.restaged is not None
     sign_candidate(done.restaged, EDITOR, old)
     province.sign(done.restaged, REVIEWER)
-    with pytest.raises(TrustRefused, match=r"editor\.json is not signed by"):
-        night(province)
+    assert "editor.json is not signed by" in refused(province)
     assert offered(province, tmp_path) == []
     province.sign(done.restaged, EDITOR)
     night(province)
@@ -201,8 +209,7 @@ def test_a_directory_exchanged_after_signing_is_not_published(province: Province
     province.sign(candidate)
     other = directory.encode(directory.Directory("43", "other", ()))
     (candidate.folder / "directory").write_bytes(other)
-    with pytest.raises(FormatError, match="names another directory"):
-        night(province)
+    assert "names another directory" in refused(province)
 
 
 def test_a_directory_of_another_publisher_is_refused(province: Province, tmp_path: Path) -> None:
@@ -215,8 +222,7 @@ def test_a_directory_of_another_publisher_is_refused(province: Province, tmp_pat
         metadata = sign.make_role(role, candidate.number, stored, [], province.now)
         (candidate.folder / f"{candidate.number}.{role}.json").write_bytes(metadata)
     province.sign(candidate)
-    with pytest.raises(TrustRefused, match="another publisher"):
-        night(province)
+    assert "another publisher" in refused(province)
 
 
 def test_a_signature_moved_to_another_number_is_refused(province: Province) -> None:
@@ -227,8 +233,8 @@ def test_a_signature_moved_to_another_number_is_refused(province: Province) -> N
     shutil.copytree(first.folder, second)
     for role in stage.SIGNERS:
         (second / f"2.{role}.json").replace(second / f"3.{role}.json")
-    with pytest.raises(TrustRefused, match="another number"):
-        night(province)
+    assert night(province).published == 2
+    assert "another number" in refused(province)
 
 
 def test_reviewer_and_editor_must_mean_the_same_directory(province: Province) -> None:
@@ -239,8 +245,9 @@ def test_reviewer_and_editor_must_mean_the_same_directory(province: Province) ->
     province.sign(second)
     forged = (first.folder / "2.reviewer.json").read_bytes()
     (second.folder / "3.reviewer.json").write_bytes(forged)
-    with pytest.raises((FormatError, TrustRefused)):
-        night(province)
+    done = night(province)
+    assert done.published == 2
+    assert [fault.where for fault in done.refused] == ["staged/3/3.reviewer.json"]
 
 
 def test_content_that_was_damaged_in_staging_is_not_published(
@@ -251,8 +258,7 @@ def test_content_that_was_damaged_in_staging_is_not_published(
     [pack] = candidate.folder.glob("packs/*/*.pack")
     pack.write_bytes(pack.read_bytes()[:-1] + b"!")
     province.sign(candidate)
-    with pytest.raises(ProofFailed):
-        night(province)
+    assert "digest is not the signed one" in refused(province)
     assert offered(province, tmp_path) == []
 
 
@@ -262,8 +268,7 @@ def test_content_that_got_lost_on_the_stick_is_named(province: Province) -> None
     [table] = candidate.folder.glob("tables/*/*")
     table.unlink()
     province.sign(candidate)
-    with pytest.raises(FormatError, match="tables"):
-        night(province)
+    assert "tables" in refused(province)
 
 
 @pytest.mark.parametrize("name", ["directory", "2.editor.json", "2.reviewer.json"])
@@ -293,10 +298,12 @@ def test_release_json_only_informs(province: Province) -> None:
 def test_a_candidate_that_waited_too_long_is_refused(province: Province) -> None:
     candidate = province.release(ONE)
     assert candidate is not None
+    stored = sign.stored_target(sign.parse_role(candidate.metadata(EDITOR)))
+    for role in stage.SIGNERS:
+        old = sign.make_role(role, 2, stored, [], province.now - sign.ROLE_LIFETIME)
+        (candidate.folder / f"2.{role}.json").write_bytes(old)
     province.sign(candidate)
-    province.now += sign.ROLE_LIFETIME
-    with pytest.raises(TrustRefused, match="expired"):
-        night(province)
+    assert "expired" in refused(province)
 
 
 def test_a_clock_that_went_back_signs_nothing(province: Province, tmp_path: Path) -> None:
@@ -306,6 +313,59 @@ def test_a_clock_that_went_back_signs_nothing(province: Province, tmp_path: Path
     with pytest.raises(UsageError, match="clock"):
         province.publish_all(province.now - timedelta(hours=1))
     assert (province.repository / "metadata" / "timestamp.json").read_bytes() == before
+
+
+def test_a_clock_that_went_back_is_not_fresh(province: Province) -> None:
+    province.publish(ONE)
+    signed_at = sign.format_time(province.now)
+    province.now -= timedelta(minutes=1)
+    with pytest.raises(UsageError, match="clock") as told:
+        night(province)
+    assert signed_at in told.value.fact
+    assert sign.format_time(province.now) in told.value.fact
+    assert "Signed under a wrong clock" in told.value.hint
+
+
+@pytest.mark.parametrize("years", [1.2, 5, 73])
+def test_a_clock_in_the_far_future_signs_nothing(
+    province: Province, tmp_path: Path, years: float
+) -> None:
+    province.publish(ONE)
+    candidate = province.release(TWO)
+    assert candidate is not None
+    province.sign(candidate)
+    before, true = files(province.workspace.root), province.now
+    province.now += timedelta(days=365 * years)
+    with pytest.raises(UsageError, match="clock says"):
+        night(province)
+    with pytest.raises(UsageError, match="clock says"):
+        province.withdraw("43/a/l1")
+    for role in KeyRole:
+        with pytest.raises(UsageError, match="clock says"):
+            rotate(province.workspace, province.ring, role, NewKeys(None), province.now)
+    assert files(province.workspace.root) == before
+    province.now = true
+    assert night(province).published == candidate.number
+
+
+def test_nothing_is_signed_beside_a_role_that_expired(province: Province) -> None:
+    """The clock may be true: a box would refuse a timestamp signed beside it."""
+    for _ in range(20):
+        province.now += timedelta(days=19)
+        night(province)
+    province.now += timedelta(days=21)
+    with pytest.raises(UsageError, match="the role editor expired at") as told:
+        night(province)
+    assert "Nobody signed in time" in told.value.hint
+
+
+def test_what_expired_is_in_force_again_when_both_sign(province: Province, tmp_path: Path) -> None:
+    for _ in range(20):
+        province.now += timedelta(days=19)
+        night(province)
+    province.now += timedelta(days=21)
+    province.publish(ONE)
+    assert offered(province, tmp_path) == [("43/a", 1)]
 
 
 def test_online_roles_are_renewed_in_time_and_offline_ones_called_for(
@@ -350,8 +410,58 @@ def test_role_metadata_that_cannot_be_read(province: Province) -> None:
     candidate = province.release(ONE)
     assert candidate is not None
     (candidate.folder / "2.editor.json").write_bytes(b"<html>")
-    with pytest.raises(FormatError, match="cannot be read"):
-        night(province)
+    assert "cannot be read" in refused(province)
+    root = (province.repository / "metadata" / "1.root.json").read_bytes()
+    (candidate.folder / "2.editor.json").write_bytes(root)
+    assert "metadata of the role root" in refused(province)
+    (candidate.folder / "2.editor.json").unlink()
+    assert "missing from the staged folder" in refused(province)
+
+
+def test_a_bad_candidate_keeps_no_good_one_waiting(province: Province, tmp_path: Path) -> None:
+    good, bad = province.release(ONE), province.release(TWO)
+    assert good is not None
+    assert bad is not None
+    province.sign(good)
+    (bad.folder / "3.reviewer.json").write_bytes(b"{")
+    done = night(province)
+    assert (done.published, done.timestamp_signed, done.waiting) == (2, True, ())
+    [fault] = done.refused
+    assert fault.where == "staged/3/3.reviewer.json"
+    assert "remove staged/3" in fault.cure
+    assert offered(province, tmp_path) == [("43/a", 1)]
+    province.now += promote.REFRESH_AFTER
+    assert night(province).timestamp_signed
+    after = province.release(TWO)
+    assert after is not None
+    assert after.number == 4
+    province.sign(after)
+    done = night(province)
+    assert (done.published, done.refused) == (4, ())
+    assert offered(province, tmp_path) == [("43/a", 2)]
+
+
+def test_damaged_content_keeps_no_earlier_candidate_waiting(
+    province: Province, tmp_path: Path
+) -> None:
+    good, bad = province.release(ONE), province.release(TWO)
+    assert good is not None
+    assert bad is not None
+    province.sign(good)
+    province.sign(bad)
+    [pack] = set(bad.folder.glob("packs/*/*.pack")) - {
+        bad.folder / path.relative_to(good.folder) for path in good.folder.glob("packs/*/*.pack")
+    }
+    pack.unlink()
+    done = night(province)
+    assert done.published == 2
+    assert [fault.where for fault in done.refused] == ["staged/3"]
+    assert done.waiting == ()
+    rebuilt = province.release(TWO)
+    assert rebuilt is not None
+    province.sign(rebuilt)
+    assert night(province).published == 4
+    assert offered(province, tmp_path) == [("43/a", 2)]
 
 
 def test_a_disk_without_hard_links_gets_copies(
