@@ -17,7 +17,7 @@ from catalog.model import decode_lessons
 from catalog.sheets.compile import check_folder
 from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
-from sync.errors import Fault, FormatError, Incomplete, InputRefused, UsageError
+from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
 from sync.publish import mirror as mirrors
 from sync.publish import promote, sign, stage
@@ -295,11 +295,13 @@ class Sent:
 def push(root: Path, destinations: Sequence[str], progress: Progress) -> Sent:
     """Bring each destination up to date; one that fails does not keep the others waiting.
 
-    The workspace stays free for others meanwhile.
+    The workspace stays free for others meanwhile. A destination that must not be overwritten
+    (TrustRefused) or cannot be (UsageError) is raised once the others are served.
     """
     workspace = open_workspace(root)
     pushed: list[Pushed] = []
     broken_off: list[str] = []
+    refused: list[TrustRefused | UsageError] = []
     with lease.hold(workspace.push_lease, holder="kexia publish push"):
         with writing(workspace, "push"):
             plan = pushes.make_plan(workspace.repository)
@@ -308,6 +310,10 @@ def push(root: Path, destinations: Sequence[str], progress: Progress) -> Sent:
                 pushed.append(pushes.push(plan, to, progress))
             except Incomplete as error:
                 broken_off.append(error.fact)
+            except (TrustRefused, UsageError) as error:
+                refused.append(error)
+    if refused:
+        raise refused[0]
     return Sent(tuple(pushed), tuple(broken_off))
 
 

@@ -318,6 +318,17 @@ def test_a_push_after_the_night(office: Office) -> None:
     assert "editor.pem" in json.dumps(refused)
 
 
+def test_a_place_that_refuses_keeps_no_other_waiting(office: Office) -> None:
+    office.found("--demo")
+    office.add()
+    office.run("release", office.workspace, "--sign-all")
+    server, inside = office.folder / "server", office.workspace / "www"
+    refused = office.run("nightly", office.workspace, "--push", inside, "--push", server, expect=2)
+    assert "workspace" in str(refused["error"])
+    assert (server / "metadata" / "timestamp.json").is_file()
+    assert not inside.exists()
+
+
 @pytest.mark.e2e
 def test_a_server_that_is_down_keeps_no_other_waiting(office: Office) -> None:
     office.found("--demo")
