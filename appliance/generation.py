@@ -41,12 +41,11 @@ class GenerationDamaged(KexiaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
-    """A whole generation, read-only."""
+class Layout:
+    """Where things are in the folder of a generation, whole or being written."""
 
     number: int
     folder: Path
-    record: Record
 
     @property
     def catalog(self) -> Path:
@@ -64,25 +63,15 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Generation(Layout):
+    """A whole generation, read-only."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Layout):
     """A generation being written: the number it will have and the folder to fill."""
-
-    number: int
-    folder: Path
-
-    @property
-    def catalog(self) -> Path:
-        """Where its catalogue goes."""
-        return self.folder / "catalog.db"
-
-    @property
-    def index(self) -> Path:
-        """Where its index goes."""
-        return self.folder / INDEX
-
-    def trust(self, publisher_id: str) -> Path:
-        """Where that publisher's trust state goes."""
-        return self.folder / TRUST / publisher_id
 
 
 @dataclass(frozen=True, slots=True)
