@@ -46,6 +46,16 @@ class PackRef:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateRef:
+    """An update pack: the edition it starts from (0: from nothing), and how to prove it."""
+
+    base: int
+    pack: Stored
+    head: Stored
+    """The first bytes of the pack: what the groups behind them hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionEntry:
     """One collection as the directory lists it: enough to choose it, plan it and find its files."""
 
@@ -60,6 +70,10 @@ class CollectionEntry:
     """Bytes of all its resources."""
     feed: FeedRef
     packs: tuple[PackRef, ...]
+    updates: tuple[UpdateRef, ...] = ()
+    """The usual ways to this edition: from the one before, or from nothing."""
+    routes: Stored | None = None
+    """The list of all update packs kept, for boxes that are elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,16 @@ def table_name(table: Stored) -> str:
 def pack_name(pack: Stored) -> str:
     """Name of a pack in the repository."""
     return f"packs/{pack.digest[:2]}/{pack.digest}.pack"
+
+
+def update_name(pack: Stored) -> str:
+    """Name of an update pack in the repository."""
+    return f"updates/{pack.digest[:2]}/{pack.digest}.pack"
+
+
+def routes_name(routes: Stored) -> str:
+    """Name of a list of update packs in the repository."""
+    return f"routes/{routes.digest[:2]}/{routes.digest}"
 
 
 def encode(directory: Directory) -> bytes:
@@ -153,9 +177,26 @@ def entry_value(entry: CollectionEntry) -> dict[str, object]:
         "edition": entry.edition,
         "lessons": entry.lessons,
         "size": entry.size,
-        "feed": {"stored": _pair(entry.feed.stored), "plain": _pair(entry.feed.plain)},
-        "packs": [{"pack": _pair(ref.pack), "table": _pair(ref.table)} for ref in entry.packs],
+        "feed": feed_value(entry.feed),
+        "packs": [pack_value(ref) for ref in entry.packs],
+        "updates": [update_value(ref) for ref in entry.updates],
+        "routes": _pair(entry.routes) if entry.routes else [],
     }
+
+
+def pack_value(ref: PackRef) -> dict[str, object]:
+    """``ref`` as canonical JSON takes it."""
+    return {"pack": _pair(ref.pack), "table": _pair(ref.table)}
+
+
+def update_value(ref: UpdateRef) -> dict[str, object]:
+    """``ref`` as canonical JSON takes it."""
+    return {"base": ref.base, "pack": _pair(ref.pack), "head": _pair(ref.head)}
+
+
+def feed_value(ref: FeedRef) -> dict[str, object]:
+    """``ref`` as canonical JSON takes it."""
+    return {"stored": _pair(ref.stored), "plain": _pair(ref.plain)}
 
 
 def _pair(stored: Stored) -> list[object]:
@@ -180,7 +221,7 @@ def parse_entry(item: object, *, code: str) -> CollectionEntry:
     fields = canonical.as_object(item)
     collection = canonical.as_text(fields["id"])
     check_collection_id(collection, code=code)
-    feed = canonical.as_object(fields["feed"])
+    routes = canonical.as_list(fields["routes"])
     return CollectionEntry(
         id=collection,
         title=canonical.as_text(fields["title"]),
@@ -191,8 +232,10 @@ def parse_entry(item: object, *, code: str) -> CollectionEntry:
         edition=canonical.as_count(fields["edition"]),
         lessons=canonical.as_count(fields["lessons"]),
         size=canonical.as_count(fields["size"]),
-        feed=FeedRef(_stored(feed["stored"]), _stored(feed["plain"])),
-        packs=tuple(_pack_ref(ref) for ref in canonical.as_list(fields["packs"])),
+        feed=parse_feed_ref(fields["feed"]),
+        packs=tuple(parse_pack_ref(ref) for ref in canonical.as_list(fields["packs"])),
+        updates=tuple(parse_update_ref(ref) for ref in canonical.as_list(fields["updates"])),
+        routes=_stored(routes) if routes else None,
     )
 
 
@@ -201,6 +244,21 @@ def _stored(value: object) -> Stored:
     return Stored(parse_digest(digest), canonical.as_count(size))
 
 
-def _pack_ref(value: object) -> PackRef:
+def parse_feed_ref(value: object) -> FeedRef:
+    """Read what ``feed_value`` made; raises FormatError, Key-, Type- or ValueError."""
+    fields = canonical.as_object(value)
+    return FeedRef(_stored(fields["stored"]), _stored(fields["plain"]))
+
+
+def parse_pack_ref(value: object) -> PackRef:
+    """Read what ``pack_value`` made; raises FormatError, Key-, Type- or ValueError."""
     fields = canonical.as_object(value)
     return PackRef(_stored(fields["pack"]), _stored(fields["table"]))
+
+
+def parse_update_ref(value: object) -> UpdateRef:
+    """Read what ``update_value`` made; raises FormatError, Key-, Type- or ValueError."""
+    fields = canonical.as_object(value)
+    return UpdateRef(
+        canonical.as_count(fields["base"]), _stored(fields["pack"]), _stored(fields["head"])
+    )
