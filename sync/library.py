@@ -174,7 +174,10 @@ class Store:
         self.root = root
         self.library = ContentFolder(root / "library")
         self.feeds = ContentFolder(root / "feeds")
+        """Plain feeds, by the digest of their plain bytes."""
         self.tables = ContentFolder(root / "tables")
+        self.heads = ContentFolder(root / "heads")
+        """Heads of update packs on their way."""
         self.staging = root / "staging"
         self.groups = StagedGroups(self.staging / "groups")
         self.quarantine = root / "quarantine"
