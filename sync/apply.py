@@ -17,7 +17,6 @@ from sync.deflate import deflate
 from sync.digest import Digest, prove
 from sync.errors import FormatError, NoRoom, NoSource, ProofFailed
 from sync.library import BATCH_BYTES, Batch, Store
-from sync.pack import decode_group
 from sync.plan import FromGroup, FromSeed, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
 from sync.transport.base import Transport

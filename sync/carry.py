@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from sync.apply import Applied, apply
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
-from sync.fetch import Start, fetch_feed, fetch_tables, fetch_wanted
+from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
 from sync.plan import Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
@@ -44,7 +44,10 @@ class Carrier:
         Raises NoRoom, NoSource, ProofFailed (the source delivers something else), FormatError (what
         was signed contradicts itself); what is done is kept.
         """
-        plan = self.plan(entries)
+        return self.execute(self.plan(entries))
+
+    def execute(self, plan: Plan) -> Applied:
+        """Apply ``plan``, and plan again what it could not make; raises as ``carry``."""
         total = Applied()
         while True:
             done = apply(plan, self._transport, self._store, self._progress)
@@ -78,8 +81,8 @@ class Carrier:
         return make_plan(more, have)
 
     def _with_tables(self, one: Wanted) -> Wanted:
-        fetch_feed(one.entry, self._transport, self._store)
-        return fetch_tables(one, self._transport, self._store)
+        tables = fetch_tables(one.entry, self._transport, self._store)
+        return Wanted(one.entry, one.feed, tables, one.steps)
 
 
 def _without(one: Wanted, bad: frozenset[str]) -> Wanted:

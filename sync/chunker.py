@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from pyfastcdc import FastCDC
 
-Buffer = bytes | memoryview | mmap
+Buffer = bytes | mmap
+"""Bytes in memory, or a file mapped into it."""
 
 MIN_CHUNK = 16 * 1024
 AVERAGE_CHUNK = 64 * 1024
@@ -38,5 +39,5 @@ def fine_cuts(data: Buffer, *, average: int) -> Iterator[tuple[int, memoryview]]
     Finer than chunks, for finding what two files have in common; never stored.
     """
     chunker = FastCDC(average, min_size=average // 4, max_size=average * 8)
-    for chunk in chunker.cut_buf(data):
+    for chunk in chunker.cut_buf(memoryview(data)):
         yield chunk.offset, chunk.data

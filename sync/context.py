@@ -65,8 +65,8 @@ class Contexts:
             raise ProofFailed(f"{path}: {error.strerror}") from error
 
     def is_damaged(self, digest: Digest) -> bool:
-        """True if a file of the library is not what its name says (re-reads all of it)."""
-        if self._batch.holds(digest) or not self._store.library.has(digest):
+        """True if a file of the box is gone or not what its name says (re-reads all of it)."""
+        if self._batch.holds(digest) or self._store.feeds.proves(digest):
             return False
         return not self._store.library.proves(digest)
 

@@ -30,7 +30,7 @@ from sync.updates import routes as ways
 from sync.updates.head import MAX_HEAD, Base, Head, decode_head
 
 SHORT = 256 * 1024
-"""Update packs up to so many bytes are read whole: a second request would cost more than is saved."""
+"""Update packs up to so many bytes are read whole, as a second request costs more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ def fetch_wanted(
         steps = ()  # a missing or broken update pack costs only the fallback
     if steps:
         return Wanted(entry, steps[-1].head.feed, steps=steps)
-    return fetch_tables(Wanted(entry, fetch_feed(entry, transport, store)), transport, store)
+    feed = fetch_feed(entry, transport, store)
+    return Wanted(entry, feed, fetch_tables(entry, transport, store))
 
 
 def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Feed:
@@ -78,14 +79,12 @@ def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Fe
     return _checked(feeds.parse_plain(kept), entry)
 
 
-def fetch_tables(wanted: Wanted, transport: Transport, store: Store) -> Wanted:
-    """``wanted`` with the tables of all its packs, fetched where the box has them not.
+def fetch_tables(entry: CollectionEntry, transport: Transport, store: Store) -> tuple[Table, ...]:
+    """The tables of the entry's packs, from the box where they are there, else fetched and kept.
 
     Raises NoSource, ProofFailed, or FormatError: not a table, or not that of its pack.
     """
-    entry = wanted.entry
-    tables = tuple(_fetch_table(ref, transport, store) for ref in entry.packs)
-    return Wanted(entry, wanted.feed, tables, wanted.steps)
+    return tuple(_fetch_table(ref, transport, store) for ref in entry.packs)
 
 
 def _fetch_steps(

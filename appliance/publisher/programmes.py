@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.publisher import editions
+from appliance.publisher.labels import label
 from appliance.version import BUILD_TIME
 from catalog.model import decode_lessons
 from catalog.sheets.compile import check_folder
@@ -124,7 +125,7 @@ def release(root: Path, only: Sequence[str], now: datetime, progress: Progress) 
     workspace = open_workspace(root)
     with writing(workspace, "release"), _scratch(workspace) as made:
         requests, notes = _requests(workspace, only, made, progress)
-        candidate = stage.stage_editions(workspace, requests, now, progress)
+        candidate = stage.stage_editions(workspace, requests, now, progress, labeller=label)
         if candidate is not None:
             return Released(candidate, notes, renewal=False)
         candidate = _renew(workspace, now)

@@ -5,6 +5,7 @@ holds what they build on, from chunk packs (``chunks``) everywhere else. ``route
 update packs, ``schedule`` says what can be put together when.
 """
 
+from sync.plan.draft import MAX_GAP
 from sync.plan.make import make_plan
 from sync.plan.pieces import (
     Assembly,
@@ -23,6 +24,7 @@ from sync.plan.pieces import (
 from sync.plan.schedule import Schedule
 
 __all__ = [
+    "MAX_GAP",
     "Assembly",
     "FromGroup",
     "FromSeed",

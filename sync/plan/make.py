@@ -1,4 +1,4 @@
-"""Makes the plan: for each wanted edition the cheapest way, its update packs or its chunk packs. Pure.
+"""Makes the plan: for each edition the cheapest way, its update packs or its chunk packs. Pure.
 
 Resources come in the order of the lessons, so that the first lessons are whole early; in an update
 pack in the order of its groups, as later ones build on earlier ones.

@@ -1,4 +1,4 @@
-"""What a plan is: the resources to make, the pieces they are made of, the ranges to ask for. Pure."""
+"""What a plan is: resources to make, the pieces they are made of, ranges to ask for. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -195,4 +195,3 @@ class Unplanned(FormatError):
     def __init__(self, collections: tuple[str, ...]) -> None:
         super().__init__(f"{', '.join(collections)}: cannot be planned without tables")
         self.collections = collections
-

@@ -12,7 +12,7 @@ from sync.directory import pack_name
 from sync.feed import Resource
 from sync.plan.draft import Draft
 from sync.plan.pieces import FromGroup, FromSeed, Have, Piece, Remade, Step
-from sync.updates.parts import Copy, Deflated, Literal, Part, UpdateGroup
+from sync.updates.parts import Copy, Deflated, Literal, Part, Skip, UpdateGroup
 
 _Place = tuple[int, int]
 """Number of the step, number of the group in it."""
@@ -105,6 +105,8 @@ def _pieces(part: Part, group: int, start: int) -> Iterator[Piece]:
                 start += length
             case Copy(span):
                 yield FromSeed(span.digest, span.start, span.length)
+            case Skip(length):
+                start += length
             case Deflated(length, size, parameters):
                 yield Remade(group, start, length, size, parameters)
                 start += length

@@ -20,6 +20,7 @@ from sync.recipe import Chunk, ChunkId, Chunks, whole
 
 IN_MEMORY = 8 * 2**20
 """Resources up to so many bytes are read whole; longer ones are mapped."""
+START = 64
 GROUPS = 32
 """Decoded groups kept, at most 1 MiB each."""
 
@@ -31,6 +32,10 @@ class Contents(Protocol):
 
     def read(self, resource: Resource) -> Bytes:
         """All of them; raises FormatError if they are not to be had."""
+        ...
+
+    def start(self, resource: Resource) -> bytes:
+        """The first bytes, at least 16 if there are as many."""
         ...
 
 
@@ -55,6 +60,11 @@ class FileContents:
             return path.read_bytes()
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def start(self, resource: Resource) -> bytes:
+        """The file's first bytes."""
+        with self._paths[resource.digest].open("rb") as file:
+            return file.read(START)
 
 
 class PackedContents:
@@ -81,6 +91,12 @@ class PackedContents:
                 file.write(self._chunk(chunk))
             file.flush()
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def start(self, resource: Resource) -> bytes:
+        """The first chunk's first bytes."""
+        for chunk in self._chunks(resource):
+            return self._chunk(chunk)[:START]
+        return b""
 
     def _chunks(self, resource: Resource) -> Iterable[Chunk]:
         if resource.digest in self._recipes:

@@ -61,14 +61,15 @@ class SketchBook:
     def save(self, needed: Iterable[Resource]) -> None:
         """Keep the sketches of ``needed``, if there are new ones."""
         if self._new:
-            kept = {one.digest: self._kept[one.digest] for one in needed if one.digest in self._kept}
+            digests = {one.digest for one in needed}
+            kept = {digest: one for digest, one in self._kept.items() if digest in digests}
             write_durably(self._path, _encode(kept))
             self._new = False
 
 
-def most_similar(wanted: Mapping[Digest, Sketch], among: Mapping[Digest, Sketch]) -> dict[
-    Digest, list[Digest]
-]:
+def most_similar(
+    wanted: Mapping[Digest, Sketch], among: Mapping[Digest, Sketch]
+) -> dict[Digest, list[Digest]]:
     """For each wanted file the old files that share most with it, the best first."""
     asked = set[int]().union(*wanted.values())
     holders: dict[int, list[Digest]] = defaultdict(list)
@@ -111,5 +112,8 @@ def _read(path: Path) -> dict[Digest, Sketch]:
 def _encode(kept: Mapping[Digest, Sketch]) -> bytes:
     parts = [_VERSION]
     for digest, known in sorted(kept.items()):
-        parts += [_RECORD.pack(bytes.fromhex(digest), len(known)), array("Q", sorted(known)).tobytes()]
+        parts += [
+            _RECORD.pack(bytes.fromhex(digest), len(known)),
+            array("Q", sorted(known)).tobytes(),
+        ]
     return b"".join(parts)

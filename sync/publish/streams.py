@@ -51,7 +51,7 @@ def find_streams(data: bytes) -> Iterator[Stream]:
         return
     end = 0
     for stream in found:
-        worth = MIN_STREAM <= stream.length and len(stream.plain) <= MAX_RATIO * stream.length
+        worth = stream.length >= MIN_STREAM and len(stream.plain) <= MAX_RATIO * stream.length
         if stream.start >= end and worth:
             end = stream.start + stream.length
             yield stream
@@ -66,9 +66,7 @@ def find_parameters(data: bytes, stream: Stream, *, first: Parameters | None) ->
     return None
 
 
-def _candidates(
-    raw: memoryview, wrap: Wrap, first: Parameters | None
-) -> Iterator[Parameters]:
+def _candidates(raw: memoryview, wrap: Wrap, first: Parameters | None) -> Iterator[Parameters]:
     if first is not None and first.wrap is wrap:
         yield first
     window = (raw[0] >> 4) + 8 if wrap is Wrap.ZLIB else 15
@@ -131,9 +129,10 @@ def _open(data: bytes, start: int, wrap: Wrap) -> Stream | None:
 def _zip_streams(data: bytes) -> Iterator[Stream]:
     """From local header to local header: the central directory may be missing or lie."""
     at = data.find(b"PK\x03\x04")
-    while 0 <= at and at + 30 <= len(data):
-        method, names = struct.unpack_from("<H", data, at + 8)[0], struct.unpack_from(
-            "<HH", data, at + 26
+    while at >= 0 and at + 30 <= len(data):
+        method, names = (
+            struct.unpack_from("<H", data, at + 8)[0],
+            struct.unpack_from("<HH", data, at + 26),
         )
         start = at + 30 + sum(names)
         stream = _open(data, start, Wrap.RAW) if method == zlib.DEFLATED else None

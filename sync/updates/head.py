@@ -28,6 +28,7 @@ from sync.updates.parts import (
     Literal,
     Part,
     Segment,
+    Skip,
     Span,
     UpdateGroup,
 )
@@ -50,6 +51,7 @@ class Kind(IntEnum):
     LITERAL = 1
     COPY = 2
     DEFLATED = 3
+    SKIP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ class _Writer:
 
     def _part(self, part: Part) -> bytes:
         head = self._number(part.resource.digest)
-        if part.segments == (Literal(part.resource.size),):
+        if part.segments == (Literal(part.resource.size),):  # the usual case, in two bytes
             return head + varint.write(1) + bytes([Kind.WHOLE])
         return head + varint.write(len(part.segments)) + b"".join(map(self._segment, part.segments))
 
@@ -183,6 +185,8 @@ class _Writer:
         match segment:
             case Literal(length):
                 return bytes([Kind.LITERAL]) + varint.write(length)
+            case Skip(length):
+                return bytes([Kind.SKIP]) + varint.write(length)
             case Copy(span):
                 return bytes([Kind.COPY]) + self._span(span)
             case Deflated(length, size, how):
@@ -195,7 +199,7 @@ def _record(data: bytes) -> bytes:
     return varint.write(len(data)) + data
 
 
-class _Unknown(Exception):  # noqa: N818 - no error: a group this reader leaves to newer ones
+class _Unknown(Exception):
     """A group of a codec or with a segment of a kind that is not known here."""
 
 
@@ -209,22 +213,22 @@ class _Index:
         self._packs = entry.packs
         self._next = start
         self._last = 0
+        self._unknown = 0
         self._made: dict[int, int] = {}
         """Bytes made so far of each new resource, by its number."""
 
     def read(self, reader: varint.Reader) -> tuple[tuple[UpdateGroup, ...], int]:
         groups: list[UpdateGroup] = []
-        unknown = 0
         for _ in range(reader.count(each=40)):
             record = reader.inner()
             codec, home, group = self._place(record)
             try:
                 groups.append(self._group(record, codec, home, group))
             except _Unknown:
-                unknown += 1
+                self._unknown += 1
         if reader.left:
             raise reader.broken("goes on after its last group")
-        return tuple(groups), unknown
+        return tuple(groups), self._unknown
 
     def _place(self, record: varint.Reader) -> tuple[int, int, Group]:
         """What every group says first, of whatever kind it is."""
@@ -284,6 +288,8 @@ class _Index:
         number, resource = self._resource(record)
         new = self._known.first_new <= number < len(self._known.all) - 1
         if new and self._made.get(number, 0) != resource.size:
+            if self._unknown:
+                raise _Unknown  # perhaps one of those makes it
             raise record.broken("uses a file before it is made")
         form = record.take(1)[0]
         if form == 0:
@@ -311,6 +317,8 @@ class _Index:
                 return Literal(resource.size)
             case Kind.LITERAL:
                 return Literal(record.number())
+            case Kind.SKIP:
+                return Skip(record.number())
             case Kind.COPY:
                 span = self._span(record)
                 if span.inflated or span.digest == self._known.feed.digest:
@@ -323,4 +331,5 @@ class _Index:
                     raise _Unknown
                 how = Parameters(Wrap(wrap), effort >> 4, effort & 15, strategy, window)
                 return Deflated(length, size, how)
-        raise _Unknown
+            case _:
+                raise _Unknown

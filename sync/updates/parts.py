@@ -77,7 +77,19 @@ class Deflated:
     parameters: Parameters
 
 
-Segment = Literal | Copy | Deflated
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The next ``length`` bytes of the payload are none of the resource's: others use them."""
+
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Bytes it makes."""
+        return 0
+
+
+Segment = Literal | Copy | Deflated | Skip
 
 
 @dataclass(frozen=True, slots=True)
