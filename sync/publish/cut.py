@@ -24,6 +24,10 @@ from sync.publish.items import Nature, nature_of
 from sync.recipe import Chunk, ChunkId, Chunks, Recipe, chunk_id, whole
 
 
+LEVEL = 12
+"""zstd level of chunk packs: updates and first syncs come as update packs, these are for the rest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the publisher has the bytes of a resource."""
@@ -197,7 +201,7 @@ class _Packs:
         if self._writer is None:
             make_folder(self._path.parent)
             self._file = self._stack.enter_context(self._path.open("wb"))
-            self._writer = PackWriter(self._file)
+            self._writer = PackWriter(self._file, level=LEVEL)
         return self._writer
 
     def _close(self) -> None:

@@ -27,7 +27,6 @@ from sync.updates.parts import (
     taken,
 )
 
-LEVEL = 19
 RAW_ABOVE = 0.99
 """A group that zstd shortens less is stored as it is: that spares the box the work."""
 
@@ -138,12 +137,9 @@ def pack_groups(drafts: Iterable[Drafted], *, level: int) -> Iterator[Packed]:
 def _pack(draft: Drafted, level: int) -> Packed:
     payload = b"".join(draft.payload)
     prefix = [Context(span, data) for span, data in draft.builds_on.items()]
+    if draft.neighbours and _helps(draft.neighbours, prefix, payload):
+        prefix = [*draft.neighbours, *prefix]
     stored = compression.compress_with(_joined(prefix), payload, level=level)
-    if draft.neighbours:
-        more = [*draft.neighbours, *prefix]
-        longer = compression.compress_with(_joined(more), payload, level=level)
-        if len(longer) + _COST * len(draft.neighbours) < len(stored):
-            prefix, stored = more, longer
     if len(stored) > RAW_ABOVE * len(payload):
         prefix, stored = [], payload
     codec = Codec.RAW if stored is payload else Codec.ZSTD
@@ -154,6 +150,14 @@ def _pack(draft: Drafted, level: int) -> Packed:
 
 _COST = 3
 """Bytes that a span takes in the head."""
+_TRIAL = 9
+"""Level at which neighbours are tried: quick, and it errs on both sides alike."""
+
+
+def _helps(more: list[Context], prefix: list[Context], payload: bytes) -> bool:
+    longer = compression.compress_with(_joined([*more, *prefix]), payload, level=_TRIAL)
+    alone = compression.compress_with(_joined(prefix), payload, level=_TRIAL)
+    return len(longer) + _COST * len(more) < len(alone)
 
 
 def _joined(context: Iterable[Context]) -> bytes:

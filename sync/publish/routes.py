@@ -26,11 +26,13 @@ from sync.publish.contents import Contents, FileContents, PackedContents
 from sync.publish.cut import CutRequest
 from sync.publish.pairs import Labels
 from sync.publish.similar import SketchBook
-from sync.publish.update import Edition, UpdateRequest, cut_update
+from sync.publish.update import LEVEL, Edition, UpdateRequest, cut_update
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways
 from sync.updates.routes import Routes, Stop
 
+FAR_LEVEL = 16
+"""zstd level of packs from farther back: half the work of 19, for the few that need them."""
 Labeller = Callable[[Feed, Contents], Labels]
 """Says what an edition's resources are called: it knows what lessons mean, ``sync`` does not."""
 
@@ -122,7 +124,9 @@ class _Work:
         """The pack from ``start`` to the new edition."""
         old = self._old(start) if start else None
         request = UpdateRequest(self._new, old, self._entry.packs, self._tables)
-        pack, head = cut_update(request, self._book, self._desk.out, self._progress)
+        near = start is None or start.edition == self._entry.edition - 1
+        level = LEVEL if near else FAR_LEVEL
+        pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)
         return UpdateRef(start.edition if start else 0, pack, head)
 
     def save_sketches(self) -> None:

@@ -21,13 +21,14 @@ from sync.pack import Table
 from sync.progress import Progress
 from sync.publish.contents import Bytes, Contents
 from sync.publish.foreign import Foreign
-from sync.publish.groups import LEVEL, Drafted, fill, pack_groups
+from sync.publish.groups import Drafted, fill, pack_groups
 from sync.publish.items import Context, Item, Nature, Old, as_it_is, make_item, nature_of
 from sync.publish.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
 from sync.publish.similar import SketchBook
 from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span, UpdateGroup
 
+LEVEL = 19
 NEIGHBOURS = 8 * 2**20
 """Most bytes of neighbouring old files taken as context for a group of text."""
 
@@ -66,7 +67,7 @@ class UpdateRequest:
 
 
 def cut_update(
-    request: UpdateRequest, book: SketchBook, out: Path, progress: Progress
+    request: UpdateRequest, book: SketchBook, out: Path, progress: Progress, *, level: int = LEVEL
 ) -> tuple[Stored, Stored]:
     """Write one update pack below ``out``, shaped like a repository; returns pack and head."""
     added = request.added
@@ -74,7 +75,7 @@ def cut_update(
     work = _Cutting(request, book, progress)
     groups: list[UpdateGroup] = []
     with TemporaryFile() as body:
-        for packed in pack_groups(work.drafts(added), level=LEVEL):
+        for packed in pack_groups(work.drafts(added), level=level):
             groups.append(packed.group)
             body.write(packed.stored)
         groups += work.foreign.groups()
