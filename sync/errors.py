@@ -14,6 +14,7 @@
     ├── LeaseHeld           7  somebody else is writing
     ├── MediumFailing       8  a disk, card or stick gives read or write errors
     └── Incomplete          9  some of it is in, the rest comes next time
+        └── BudgetSpent     9  the bytes allowed for now are spent
 """
 
 from dataclasses import dataclass
@@ -105,3 +106,7 @@ class Incomplete(KexiaError):
     """Some of the work is done and kept; the rest continues next time."""
 
     exit_code = 9
+
+
+class BudgetSpent(Incomplete):
+    """The bytes allowed for now are spent; what came is kept."""

@@ -13,7 +13,6 @@ from sync.directory import (
     CollectionEntry,
     PackRef,
     Stored,
-    UpdateRef,
     feed_name,
     routes_name,
     table_name,
@@ -21,7 +20,7 @@ from sync.directory import (
 )
 from sync.errors import FormatError, MediumFailing, NotThere, ProofFailed
 from sync.feed import Feed
-from sync.library import ContentFolder, Store
+from sync.library import BLOCK, ContentFolder, Store
 from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Step, Wanted
 from sync.plan.route import NOTHING, Leg, cheapest, direct
@@ -46,14 +45,20 @@ class Start:
 
 
 def fetch_wanted(
-    entry: CollectionEntry, start: Start, transport: Transport, store: Store
+    entry: CollectionEntry,
+    start: Start,
+    transport: Transport,
+    store: Store,
+    *,
+    short: int = SHORT,
 ) -> Wanted:
     """The edition with its update packs where a way leads from ``start``, else with its tables.
 
+    ``short``: the longest update packs that are read whole, in bytes; 0 if only lists shall come.
     Raises NoSource, ProofFailed or FormatError only for what it cannot do without.
     """
     try:
-        steps = _fetch_steps(entry, start, transport, store)
+        steps = _fetch_steps(entry, start, transport, store, short)
     except (NotThere, ProofFailed, FormatError):
         steps = ()  # a missing or broken update pack costs only the fallback
     if steps:
@@ -71,10 +76,7 @@ def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Fe
     kept = _kept(store.feeds, ref.plain)
     if kept is None:
         _check_size(ref.stored, limit=feeds.MAX_STORED, what=f"feed of {entry.id}")
-        name = feed_name(ref)
-        data = transport.read(name, limit=ref.stored.size)
-        prove(data, ref.stored.digest, what=f"{transport.label}: {name}")
-        kept = feeds.open_stored(data, ref)
+        kept = feeds.open_stored(_receive(feed_name(ref), ref.stored, transport, store), ref)
         store.feeds.put(ref.plain.digest, kept)
     return _checked(feeds.parse_plain(kept), entry)
 
@@ -88,18 +90,18 @@ def fetch_tables(entry: CollectionEntry, transport: Transport, store: Store) -> 
 
 
 def _fetch_steps(
-    entry: CollectionEntry, start: Start, transport: Transport, store: Store
+    entry: CollectionEntry, start: Start, transport: Transport, store: Store, short: int
 ) -> tuple[Step, ...]:
     legs = direct(entry, start.edition)
     if not legs and entry.routes is not None:
-        listed = ways.decode(_read_routes(entry, entry.routes, transport))
+        listed = ways.decode(_read_routes(entry, entry.routes, transport, store))
         legs = cheapest(entry, listed, start.edition)
     if not legs:
         return ()
     base = _base(start, store) if legs[0].update.base else Base()
     steps: list[Step] = []
     for leg in legs:
-        step = _fetch_step(leg, base, transport, store)
+        step = _fetch_step(leg, base, transport, store, short)
         plain = feeds.plain_bytes(step.head.feed)
         store.feeds.put(leg.entry.feed.plain.digest, plain)
         base = Base(plain, step.head.feed)
@@ -115,36 +117,32 @@ def _base(start: Start, store: Store) -> Base:
     return Base(plain, feeds.parse_plain(plain))
 
 
-def _read_routes(entry: CollectionEntry, stored: Stored, transport: Transport) -> bytes:
+def _read_routes(
+    entry: CollectionEntry, stored: Stored, transport: Transport, store: Store
+) -> bytes:
     _check_size(stored, limit=ways.MAX_STORED, what=f"routes of {entry.id}")
-    name = routes_name(stored)
-    data = transport.read(name, limit=stored.size)
-    return prove(data, stored.digest, what=f"{transport.label}: {name}")
+    return _receive(routes_name(stored), stored, transport, store)
 
 
-def _fetch_step(leg: Leg, base: Base, transport: Transport, store: Store) -> Step:
+def _fetch_step(leg: Leg, base: Base, transport: Transport, store: Store, short: int) -> Step:
     update = leg.update
     name = update_name(update.pack)
     _check_size(update.head, limit=MAX_HEAD, what=f"update pack of {leg.entry.id}")
     kept = _kept(store.heads, update.head)
     rest = b""
     if kept is None:
-        data = _read_start(name, update, transport)
-        kept, rest = data[: update.head.size], data[update.head.size :]
-        prove(kept, update.head.digest, what=f"{transport.label}: {name}")
+        if update.pack.size <= short:
+            data = transport.read(name, limit=update.pack.size)
+            kept, rest = data[: update.head.size], data[update.head.size :]
+            prove(kept, update.head.digest, what=f"{transport.label}: {name}")
+        else:
+            kept = _receive(name, update.head, transport, store)
         store.heads.put(update.head.digest, kept)
     head = decode_head(kept, base, leg.entry)
     _checked(head.feed, leg.entry)
     if rest:
         _stage(head, rest, store)
     return Step(name, leg.entry, head)
-
-
-def _read_start(name: str, update: UpdateRef, transport: Transport) -> bytes:
-    """The head; of a short pack all of it."""
-    if update.pack.size <= SHORT:
-        return transport.read(name, limit=update.pack.size)
-    return b"".join(transport.stream(name, offset=0, length=update.head.size))
 
 
 def _stage(head: Head, rest: bytes, store: Store) -> None:
@@ -170,14 +168,31 @@ def _fetch_table(ref: PackRef, transport: Transport, store: Store) -> Table:
     _check_size(ref.table, limit=MAX_TABLE, what=what)
     data = _kept(store.tables, ref.table)
     if data is None:
-        name = table_name(ref.table)
-        data = transport.read(name, limit=ref.table.size)
-        prove(data, ref.table.digest, what=f"{transport.label}: {name}")
+        data = _receive(table_name(ref.table), ref.table, transport, store)
         store.tables.put(ref.table.digest, data)
     table = decode_table(data)
     if table.pack != ref.pack:
         raise FormatError(f"{what}: belongs to another pack than the directory says")
     return table
+
+
+def _receive(name: str, stored: Stored, transport: Transport, store: Store) -> bytes:
+    """The proved bytes of a file (or of the start of one, if that is what ``stored`` is of).
+
+    Long ones are staged as they come, so that a cut costs no more than it costs a group.
+    """
+    what = f"{transport.label}: {name}"
+    if stored.size <= BLOCK:
+        data = b"".join(transport.stream(name, offset=0, length=stored.size))
+        return prove(data, stored.digest, what=what)
+    held = store.groups.sizes().get(stored.digest, 0)
+    at = held if held <= stored.size else 0
+    with store.groups.append(stored.digest, at=at) as file:
+        for block in transport.stream(name, offset=at, length=stored.size - at):
+            file.write(block)
+    data = store.groups.read(stored.digest, size=stored.size)
+    store.groups.drop(stored.digest)
+    return prove(data, stored.digest, what=what)
 
 
 def _check_size(stored: Stored, *, limit: int, what: str) -> None:

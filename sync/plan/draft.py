@@ -55,11 +55,15 @@ class Draft:
         missing.sort(key=lambda number: (groups[number].name, groups[number].start))
         runs: list[list[int]] = []
         for number in missing:
-            if runs and _adjoins(groups[runs[-1][-1]], groups[number]):
+            if runs and self._adjoins(groups[runs[-1][0]], groups[runs[-1][-1]], groups[number]):
                 runs[-1].append(number)
             else:
                 runs.append([number])
         return tuple(_range(groups, run) for run in sorted(runs, key=min))
+
+    def _adjoins(self, first: PlannedGroup, last: PlannedGroup, following: PlannedGroup) -> bool:
+        near = last.name == following.name and following.start - last.end <= MAX_GAP
+        return near and following.end - first.start <= self._have.stride
 
 
 def _joined(pieces: Sequence[Piece]) -> list[Piece]:
@@ -78,10 +82,6 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
             case _:
                 joined.append(piece)
     return joined
-
-
-def _adjoins(one: PlannedGroup, following: PlannedGroup) -> bool:
-    return one.name == following.name and following.start - one.end <= MAX_GAP
 
 
 def _range(groups: Sequence[PlannedGroup], run: Sequence[int]) -> Range:

@@ -5,6 +5,7 @@ pack in the order of its groups, as later ones build on earlier ones.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync.feed import Resource
 from sync.plan.chunks import add_chunks, cut_of, find_seeds
@@ -28,7 +29,7 @@ def _cheapest(one: Wanted, have: Have) -> Wanted:
     """``one`` with the lists to plan it from: without its steps if chunk packs alone cost less."""
     if not (one.steps and one.has_tables):
         return one
-    alone = Wanted(one.entry, one.feed, one.tables)
+    alone = replace(one, steps=())
     both = _plan([one], [one], have).bytes_to_fetch
     return alone if _plan([alone], [one], have).bytes_to_fetch < both else one
 
@@ -52,4 +53,4 @@ def _plan(chosen: Sequence[Wanted], wanted: Sequence[Wanted], have: Have) -> Pla
 
 
 def _lacking(draft: Draft, one: Wanted) -> list[Resource]:
-    return [resource for resource in one.feed.resources if draft.lacks(resource)]
+    return [resource for resource in one.resources if draft.lacks(resource)]

@@ -36,6 +36,13 @@ class Wanted:
     feed: Feed
     tables: tuple[Table, ...] = ()
     steps: tuple[Step, ...] = ()
+    order: tuple[Resource, ...] | None = None
+    """The resources to make, what matters most first; None: all, as the feed lists them."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The resources to make."""
+        return self.feed.resources if self.order is None else self.order
 
     @property
     def has_tables(self) -> bool:
@@ -55,6 +62,8 @@ class Have:
     """Bytes received of each staged group; all of it, or the beginning."""
     deflates: bool = True
     """It makes deflate streams again bit for bit (``sync.deflate.reproduces``)."""
+    stride: int = 2**30
+    """Longest range in bytes: short ones let what matters come first, but cost more requests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ it make? Backwards, the groups are chosen: those that yield something wanted, th
 what these build on. What no group can make is left to the chunk packs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sync.digest import Digest
 from sync.directory import pack_name
@@ -19,14 +19,17 @@ _Place = tuple[int, int]
 
 
 def add_updates(
-    draft: Draft, steps: Sequence[Step], wanted: Iterable[Resource], have: Have
+    draft: Draft, steps: Sequence[Step], wanted: Sequence[Resource], have: Have
 ) -> list[Resource]:
     """Plan what the steps can make of ``wanted``; returns what they cannot."""
     chosen, makers = _choose(steps, wanted, _usable(steps, have), draft)
-    made: dict[Digest, tuple[Resource, list[Piece]]] = {}
+    numbers: dict[_Place, int] = {}
     for place in chosen:
         step, one = _at(steps, place)
-        number = draft.group(_name(step, one), one.group, one.prefix)
+        numbers[place] = draft.group(_name(step, one), one.group, one.prefix)
+    made: dict[Digest, tuple[Resource, list[Piece]]] = {}
+    for place, number in sorted(numbers.items()):
+        _, one = _at(steps, place)
         start = 0
         for part in one.parts:
             if makers.get(part.resource.digest) == place[0]:
@@ -61,25 +64,32 @@ def _usable(steps: Sequence[Step], have: Have) -> dict[Digest, int]:
 
 
 def _choose(
-    steps: Sequence[Step], wanted: Iterable[Resource], usable: dict[Digest, int], draft: Draft
+    steps: Sequence[Step], wanted: Sequence[Resource], usable: dict[Digest, int], draft: Draft
 ) -> tuple[list[_Place], dict[Digest, int]]:
-    """The groups to take, in their order, and the step that makes each resource."""
-    makers = {
-        one.digest: usable[one.digest]
-        for one in wanted
+    """The groups to take, what matters first, and the step that makes each resource."""
+    ranks = {
+        one.digest: rank
+        for rank, one in enumerate(wanted)
         if one.digest in usable and draft.lacks(one)
     }
-    chosen: list[_Place] = []
+    makers = {digest: usable[digest] for digest in ranks}
+    chosen: list[tuple[int, _Place]] = []
     for place in _backwards(steps):
         _, one = _at(steps, place)
-        if not any(makers.get(part.resource.digest) == place[0] for part in one.parts):
+        yields = [part.resource.digest for part in one.parts]
+        own = [ranks[each] for each in yields if makers.get(each) == place[0]]
+        if not own:
             continue
-        chosen.append(place)
+        rank = min(own)
+        chosen.append((rank, place))
         for span in one.spans():
-            if span.digest in usable and not draft.knows(span.digest):
+            if makers.get(span.digest) is not None or (
+                span.digest in usable and not draft.knows(span.digest)
+            ):
+                # what a group builds on matters as much as the group
                 makers.setdefault(span.digest, usable[span.digest])
-    chosen.reverse()
-    return chosen, makers
+                ranks[span.digest] = min(rank, ranks.get(span.digest, rank))
+    return [place for _, place in sorted(chosen)], makers
 
 
 def _backwards(steps: Sequence[Step]) -> Iterator[_Place]:

@@ -23,9 +23,8 @@ from sync.progress import Progress
 from sync.publish.items import Nature, nature_of
 from sync.recipe import Chunk, ChunkId, Chunks, Recipe, chunk_id, whole
 
-
 LEVEL = 12
-"""zstd level of chunk packs: updates and first syncs come as update packs, these are for the rest."""
+"""zstd level of chunk packs: quick, as updates and first syncs come in update packs."""
 
 
 @dataclass(frozen=True, slots=True)

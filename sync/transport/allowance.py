@@ -1,0 +1,79 @@
+"""A budget on a metered line: so many bytes may come, and not one more.
+
+Ranges are asked for no farther than the budget reaches, so nothing is sent in vain; what came is
+staged, and the next night goes on from there.
+"""
+
+import threading
+from collections.abc import Iterator
+
+from sync.errors import BudgetSpent
+from sync.transport.base import Transport
+
+REQUEST = 512
+"""Bytes a request costs beside what it brings: its own headers and the answer's."""
+_EXACT = ("feeds/", "tables/", "routes/", "packs/", "updates/", "resources/")
+"""Content, of which the limit of a read is its size; of metadata it is only the most allowed."""
+
+
+class Purse:
+    """Bytes that may still be fetched, shared by all sources they are counted for."""
+
+    def __init__(self, size: int) -> None:
+        self._lock = threading.Lock()
+        self.left = size
+        self.spent = 0
+        """Bytes fetched so far, with what the requests cost."""
+
+    def pay(self, count: int) -> None:
+        """``count`` bytes came."""
+        with self._lock:
+            self.left -= count
+            self.spent += count
+
+
+class Allowance:
+    """Takes what ``inner`` gives out of ``purse``; raises BudgetSpent when it is empty."""
+
+    def __init__(self, inner: Transport, purse: Purse) -> None:
+        self._inner = inner
+        self._purse = purse
+
+    @property
+    def label(self) -> str:
+        """The inner source's."""
+        return self._inner.label
+
+    def read(self, name: str, *, limit: int) -> bytes:
+        """The whole file, if the purse has enough for it."""
+        least = limit if _is_content(name) else 1
+        self._open(least, name)
+        data = self._inner.read(name, limit=limit)
+        self._purse.pay(len(data))
+        return data
+
+    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
+        """``length`` bytes from ``offset``, or as many as the purse has, and then BudgetSpent."""
+        self._open(1, name)
+        affordable = min(length, self._purse.left)
+        for block in self._inner.stream(name, offset=offset, length=affordable):
+            self._purse.pay(len(block))
+            yield block
+        if affordable < length:
+            raise self._spent(name)
+
+    def _open(self, least: int, name: str) -> None:
+        if self._purse.left < REQUEST + least:
+            raise self._spent(name)
+        self._purse.pay(REQUEST)
+
+    def _spent(self, name: str) -> BudgetSpent:
+        return BudgetSpent(
+            f"{self.label}: the budget of bytes is spent ({self._purse.spent} fetched), "
+            f"{name} waits",
+            hint="what came is kept; the next sync goes on with it",
+        )
+
+
+def _is_content(name: str) -> bool:
+    return any(f"/{start}" in f"/{name}" for start in _EXACT)
