@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -44,6 +44,44 @@ def rename_durably(source: Path, path: Path) -> None:
     with disk_errors(path):
         source.replace(path)
         sync_folder(path.parent)
+
+
+def create_partial(path: Path) -> int:
+    """Descriptor of a new empty file beside ``path``, to be named by ``name_durably``.
+
+    Clears what a killed run left there, and makes the folder if it is missing.
+    """
+    partial = partial_of(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with disk_errors(path):
+        try:
+            return os.open(partial, flags, 0o644)
+        except FileNotFoundError:
+            make_folder(path.parent)
+        except FileExistsError:
+            partial.unlink()
+        return os.open(partial, flags, 0o644)
+
+
+def partial_of(path: Path) -> Path:
+    """Where the bytes of ``path`` are while they are being written."""
+    return path.with_name(path.name + PARTIAL)
+
+
+def name_durably(written: Mapping[Path, int]) -> None:
+    """Sync many partial files (descriptors by final path), name them, and sync their folders.
+
+    No file is named before all of them are on the disk; one sync per folder covers all its names.
+    """
+    for path, descriptor in written.items():
+        with disk_errors(path):
+            os.fsync(descriptor)
+    for path in written:
+        with disk_errors(path):
+            partial_of(path).replace(path)
+    for folder in sorted({path.parent for path in written}):
+        with disk_errors(folder):
+            sync_folder(folder)
 
 
 def switch(link: Path, target: str) -> None:

@@ -5,20 +5,24 @@ Nothing gets a name here before its bytes were proved and are on the disk; so a 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from sync import files
 from sync.digest import Digest, parse_digest, prove, sharded
-from sync.errors import FormatError, ProofFailed
+from sync.errors import FormatError, KexiaError, ProofFailed
 
 BLOCK = 256 * 1024
 """Bytes read from disk at once."""
 MTIME = 946_684_800
 """Modification time of every library file (2000-01-01), so that equal libraries are equal."""
 READ_ONLY = 0o444
+BATCH_FILES = 256
+"""Files a batch brings to the disk together; each holds a descriptor until then."""
+BATCH_BYTES = 64 * 2**20
+"""Bytes after which a batch is brought to the disk, however few its files are."""
 
 
 class ContentFolder:
@@ -94,10 +98,20 @@ class ContentFolder:
             os.utime(file.fileno(), (MTIME, MTIME))
 
     @contextmanager
-    def batch(self, named: Callable[[object], None]) -> Iterator["Batch"]:
-        """Shim."""
-        yield Batch(self)
-        named(())
+    def batch(self, named: Callable[[Sequence[Digest]], object]) -> Iterator["Batch"]:
+        """Receive many files at the cost of few waits for the disk.
+
+        ``named`` is told the digests that have their names durably. What was received whole is
+        named even if the block fails, unless the disk fails too.
+        """
+        batch = Batch(self, named)
+        try:
+            yield batch
+        except BaseException:
+            with suppress(KexiaError):  # what stopped the block says more
+                batch.flush()
+            raise
+        batch.flush()
 
     def proves(self, digest: Digest) -> bool:
         """True if the file is there, can be read, and has its digest (re-reads all of it)."""
@@ -115,31 +129,117 @@ class ContentFolder:
         self.path(digest).unlink(missing_ok=True)
 
 
-BATCH_BYTES = 64 * 2**20
-
-
-class Batch:
-    def __init__(self, folder: ContentFolder) -> None:
-        self._folder = folder
-        self._held: set[Digest] = set()
-
-    @contextmanager
-    def receive(self, digest: Digest) -> Iterator[Callable[[bytes | memoryview], object]]:
-        with self._folder.receive(digest) as write:
-            yield write
-        self._held.add(digest)
-
-    def holds(self, digest: Digest) -> bool:
-        return digest in self._held
-
-    def path(self, digest: Digest) -> Path:
-        return self._folder.path(digest)
-
-
 def _sizes(entries: "Iterator[os.DirEntry[str]]") -> Iterator[tuple[Digest, int]]:
     for entry in entries:
         with suppress(FormatError):  # a partial file of a killed run
             yield parse_digest(entry.name), entry.stat().st_size
+
+
+class Batch:
+    """Files received into one folder and not yet named; see ``ContentFolder.batch``."""
+
+    def __init__(self, folder: ContentFolder, named: Callable[[Sequence[Digest]], object]) -> None:
+        self._folder = folder
+        self._named = named
+        self._waiting: dict[Digest, int] = {}
+        self._bytes = 0
+
+    def holds(self, digest: Digest) -> bool:
+        """True if that file was received whole and waits for its name."""
+        return digest in self._waiting
+
+    def path(self, digest: Digest) -> Path:
+        """Where the file's bytes can be read now, named or not."""
+        path = self._folder.path(digest)
+        return files.partial_of(path) if digest in self._waiting else path
+
+    @contextmanager
+    def receive(self, digest: Digest) -> Iterator[Callable[[bytes | memoryview], object]]:
+        """A function that takes the file's blocks; when the block ends the file waits for a name.
+
+        Raises ProofFailed, and leaves nothing of this file, if the blocks do not have that digest.
+        """
+        if digest in self._waiting:  # its partial file must not be written over
+            self.flush()
+        path = self._folder.path(digest)
+        descriptor = files.create_partial(path)
+        try:
+            with files.disk_errors(path):
+                writing = _Writing(descriptor)
+                yield writing.write
+                size = writing.finish(digest, what=str(path))
+        except BaseException:
+            _discard(path, descriptor)
+            raise
+        self._waiting[digest] = descriptor
+        self._bytes += size
+        if len(self._waiting) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring all that was received to the disk and name it; raises NoRoom or MediumFailing.
+
+        What could not be named is removed.
+        """
+        waiting, self._waiting, self._bytes = self._waiting, {}, 0
+        if not waiting:
+            return
+        written = {self._folder.path(digest): number for digest, number in waiting.items()}
+        try:
+            files.name_durably(written)
+        except BaseException:
+            for path, descriptor in written.items():
+                _discard(path, descriptor)
+            raise
+        for descriptor in written.values():
+            os.close(descriptor)
+        self._named(tuple(waiting))
+
+
+def _discard(path: Path, descriptor: int) -> None:
+    """Close a partial file, and remove it if it was not named."""
+    os.close(descriptor)
+    with suppress(OSError):
+        files.partial_of(path).unlink()
+
+
+class _Writing:
+    """One file on its way to a descriptor: small blocks are hashed and written together."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._proof = hashlib.sha256()
+        self._pending = bytearray()
+        self._size = 0
+
+    def write(self, block: bytes | memoryview) -> None:
+        """Take the next block; it may be reused by the caller afterwards."""
+        if len(self._pending) + len(block) < BLOCK:
+            self._pending += block
+            return
+        self._spill()
+        self._out(block)
+
+    def finish(self, digest: Digest, *, what: str) -> int:
+        """Prove all of it and give it its mode and time; its size in bytes."""
+        self._spill()
+        if self._proof.hexdigest() != digest:
+            raise ProofFailed(f"{what}: what was put together has another digest")
+        os.fchmod(self._descriptor, READ_ONLY)
+        os.utime(self._descriptor, (MTIME, MTIME))
+        return self._size
+
+    def _spill(self) -> None:
+        if self._pending:
+            pending, self._pending = self._pending, bytearray()
+            self._out(pending)
+
+    def _out(self, block: bytes | bytearray | memoryview) -> None:
+        self._proof.update(block)
+        self._size += len(block)
+        rest = memoryview(block)
+        while rest:  # the kernel may take less than all, on a disk that becomes full
+            rest = rest[os.write(self._descriptor, rest) :]
 
 
 class StagedGroups:

@@ -1,12 +1,13 @@
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from sync import files
+from sync import files, library
 from sync.digest import Digest, sha256
-from sync.errors import FormatError, KexiaError, ProofFailed
+from sync.errors import FormatError, KexiaError, MediumFailing, ProofFailed
 from sync.library import MTIME, ContentFolder, Store
 from tests.kit.packed import noise
 
@@ -181,3 +182,124 @@ def test_a_leftover_read_only_file_does_not_stop_an_ordinary_user(folder: Conten
     with folder.receive(NAME) as write:
         assert partial.stat().st_ino != before or partial.stat().st_mode & 0o200
         write(DATA)
+
+
+MANY = {sha256(data): data for data in (noise(seed, 3_000 + seed) for seed in range(20))}
+
+
+def fill(folder: ContentFolder, told: list[Digest]) -> None:
+    """Receive MANY in one batch."""
+    with folder.batch(named=told.extend) as batch:
+        for digest, data in MANY.items():
+            with batch.receive(digest) as write:
+                write(data[:1000])
+                write(memoryview(data)[1000:])
+
+
+def test_a_batch_names_all_at_its_end(folder: ContentFolder) -> None:
+    told: list[Digest] = []
+    with folder.batch(named=told.extend) as batch:
+        for data in (DATA, b""):
+            with batch.receive(sha256(data)) as write:
+                write(data)
+        assert batch.holds(NAME)
+        assert not folder.has(NAME)
+        assert batch.path(NAME).read_bytes() == DATA
+        batch.flush()
+        assert told == [NAME, sha256(b"")]
+        assert not batch.holds(NAME)
+        assert batch.path(NAME) == folder.path(NAME)
+    assert told == [NAME, sha256(b"")]
+    assert all(folder.proves(digest) for digest in told)
+    found = folder.path(NAME).stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_mtime) == (0o444, MTIME)
+    assert len(everything(folder.root)) == 2
+
+
+@pytest.mark.parametrize(("bound", "value"), [("BATCH_FILES", 5), ("BATCH_BYTES", 15_000)])
+def test_a_batch_is_bounded(
+    folder: ContentFolder, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    monkeypatch.setattr(library, bound, value)
+    turns: list[int] = []
+    with folder.batch(named=lambda digests: turns.append(len(digests))) as batch:
+        for digest, data in MANY.items():
+            with batch.receive(digest) as write:
+                write(data)
+    assert turns == [5, 5, 5, 5]
+    assert set(folder.sizes()) == set(MANY)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, ProofFailed])
+def test_a_batch_that_is_broken_off_keeps_what_is_whole(
+    folder: ContentFolder, stop: type[BaseException]
+) -> None:
+    told: list[Digest] = []
+
+    def break_off() -> None:
+        with folder.batch(named=told.extend) as batch:
+            with batch.receive(NAME) as write:
+                write(DATA)
+            with batch.receive(Digest("a" * 64)) as write:
+                write(DATA)
+                if stop is KeyboardInterrupt:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(stop):
+        break_off()
+    assert told == [NAME]
+    assert everything(folder.root) == [folder.path(NAME)]
+
+
+def test_a_batch_takes_the_same_file_twice_and_after_a_kill(folder: ContentFolder) -> None:
+    partial = files.partial_of(folder.path(NAME))
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(DATA + b"and more")
+    partial.chmod(0o444)
+    with folder.batch(named=lambda _: None) as batch:
+        for _ in range(2):
+            with batch.receive(NAME) as write:
+                write(DATA)
+    assert folder.proves(NAME)
+    assert everything(folder.root) == [folder.path(NAME)]
+
+
+def test_a_batch_leaves_no_descriptor_open(folder: ContentFolder) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    fill(folder, [])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_batch_stopped_before_any_step_never_names_what_is_not_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync fails at every step in turn; what has a name then was synced before, and is whole."""
+    fsync = os.fsync
+    for step in range(400):
+        folder, told = ContentFolder(tmp_path / str(step)), list[Digest]()
+        synced: set[int] = set()
+        left = step
+
+        def failing(descriptor: int) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise OSError(errno.EIO, "Input/output error")
+            fsync(descriptor)
+            synced.add(os.fstat(descriptor).st_ino)  # noqa: B023
+
+        monkeypatch.setattr(os, "fsync", failing)
+        try:
+            fill(folder, told)
+        except MediumFailing:
+            assert told == []
+        else:
+            assert set(told) == set(MANY)
+            return
+        finally:
+            monkeypatch.setattr(os, "fsync", fsync)
+        for digest in folder.sizes():
+            assert folder.path(digest).stat().st_ino in synced
+            assert folder.proves(digest)
+        assert not list(folder.root.rglob(f"*{files.PARTIAL}"))
+    pytest.fail("the batch never came to its end")
