@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sync import files
+from sync import files, library
 from sync.apply import FLOOR, PATIENCE, Applied, apply, check_room
 from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry, pack_name
@@ -24,6 +24,7 @@ from sync.recipe import Chunks
 from sync.seed import survey
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
+from sync.updates.parts import MAX_PAYLOAD
 from tests.kit.packed import Packed, bring, execute, holds, noise, plan_for, text, want
 
 CONTENTS = [noise(1, 2_500_000), text(2, 700_000), b"", b"small", noise(3, 1_200_000)]
@@ -134,8 +135,9 @@ def on_disk(store: Store) -> int:
 
 
 def test_first_lessons_are_whole_before_the_last_bytes_come(
-    packed: Packed, source: Meter, store: Store
+    packed: Packed, source: Meter, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(library, "BATCH_FILES", 1)
     plan = plan_for([packed.release(CONTENTS)], source, store)
     seen: list[int] = []
     execute(plan, Watched(source, lambda: seen.append(len(store.library.sizes()))), store)
@@ -148,12 +150,15 @@ def test_the_plan_says_how_much_room_is_needed(packed: Packed, source: Meter, st
     most = [0]
     execute(plan, Watched(source, lambda: most.append(on_disk(store) - before)), store)
     rounding = 4096 * 12
-    assert max(most) <= plan.room_needed
+    assert max(most) <= plan.room_needed + plan.bytes_to_fetch, "groups stay until a batch ends"
     assert plan.room_needed <= sum(map(len, CONTENTS)) + 4 * MAX_GROUP + rounding
 
 
-def test_staging_stays_small(packed: Packed, source: Meter, store: Store) -> None:
-    """Never more than the largest resource and a group, although all fit in one request."""
+def test_staging_stays_small(
+    packed: Packed, source: Meter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never more than a batch, the largest resource and a group, although one request has all."""
+    monkeypatch.setattr(library, "BATCH_BYTES", 1)
     contents = [noise(seed, 1_500_000) for seed in range(6)]
     most = [0]
     entry = packed.release(contents)
@@ -161,13 +166,13 @@ def test_staging_stays_small(packed: Packed, source: Meter, store: Store) -> Non
     plan = plan_for([entry], source, store)
     assert plan.requests == 1
     execute(plan, Watched(source, lambda: most.append(staged(store))), store)
-    assert max(most) <= 1_500_000 + 2 * MAX_GROUP
+    assert max(most) <= 2 * 1_500_000 + 2 * MAX_GROUP
 
 
 def test_memory_does_not_grow_with_the_resource(
     packed: Packed, source: Meter, store: Store
 ) -> None:
-    data = noise(1, 24_000_000)
+    data = noise(1, 48_000_000)
     plan = plan_for([packed.release([data])], source, store)
     tracemalloc.start()
     try:
@@ -176,7 +181,7 @@ def test_memory_does_not_grow_with_the_resource(
     finally:
         tracemalloc.stop()
     assert store.library.proves(sha256(data))
-    assert peak < 10 * MAX_GROUP
+    assert peak < MAX_PAYLOAD + 4 * MAX_GROUP
 
 
 # --- no room ---------------------------------------------------------------------------------
@@ -186,10 +191,10 @@ def test_without_room_nothing_is_written(
     packed: Packed, source: Meter, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_for([packed.release(CONTENTS)], source, store)
-    free = plan.room_needed + FLOOR
+    free = plan.room_needed + plan.bytes_to_fetch + FLOOR
     monkeypatch.setattr(files, "free_space", lambda _: free - 1)
     requests = source.requests
-    with pytest.raises(NoRoom, match=r"6 MiB are needed and 64 MiB must stay free") as caught:
+    with pytest.raises(NoRoom, match=r"9 MiB are needed and 64 MiB must stay free") as caught:
         execute(plan, source, store)
     assert caught.value.exit_code == 6
     assert caught.value.hint
