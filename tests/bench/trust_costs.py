@@ -36,7 +36,7 @@ COLLECTIONS, CHANGED = 500, 25
 LEVELS = (("cn", "国家"), ("43", "湖南省"), ("4301", "长沙市"), ("430121", "长沙县"))
 SUBJECTS = ("语文", "数学", "英语", "音乐", "美术", "科学", "道德与法治", "体育与健康")
 PRESSES = ("人民教育出版社", "江苏凤凰教育出版社", "湖南文艺出版社", "北京师范大学出版社")
-BEHIND = {2: "two", 4: "four"}
+BEHIND = {2: "two", 7: "seven", 8: "eight"}
 EARLIER = max(BACK)
 """Nights before the measured one: as many deltas as there ever are."""
 
@@ -266,7 +266,8 @@ class Costs:
     unchanged: Night
     changed: Night
     two_behind: Night
-    four_behind: Night | None = None
+    seven_behind: Night | None = None
+    eight_behind: Night | None = None
     """No delta starts there: the whole frame."""
 
 
@@ -336,7 +337,7 @@ def main() -> None:
     )
     sys.stdout.write("|---|---|---|---|---|---|\n")
     for costs in rows:
-        for kind in ("first", "unchanged", "changed", "two_behind", "four_behind"):
+        for kind in ("first", "unchanged", "changed", "two_behind", "seven_behind", "eight_behind"):
             night: Night = getattr(costs, kind)
             sys.stdout.write(
                 f"| {costs.layout} | {kind.replace('_', ' ')} | {night.requests} "
