@@ -13,7 +13,7 @@ import tomli_w
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
-from sync.transport.web import check_proxy
+from sync.transport.address import check_proxy
 
 HEADER = (
     "# This box: whom it follows and what it keeps. `kexia box` rewrites this file; unknown\n"

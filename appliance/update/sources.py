@@ -11,9 +11,10 @@ from random import Random
 
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, MediumFailing, NoSource, NotThere
+from sync.transport.address import is_web
 from sync.transport.base import Transport
 from sync.transport.limit import Bucket, Limit
-from sync.transport.locate import is_web, open_transport
+from sync.transport.locate import open_transport
 from sync.transport.meter import Meter
 from sync.transport.retry import Retry
 from sync.transport.subtree import Subtree

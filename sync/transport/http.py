@@ -7,9 +7,10 @@ A request asks for one range: servers and caches that mangle several in one answ
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from sync.errors import Busy, NoSource, NotThere, UsageError
+from sync.errors import Busy, NoSource, NotThere
+from sync.transport.address import check_repository
 from sync.transport.base import split_name, too_long
 from sync.transport.validators import Breaks, Version, pause_wanted, version_of
 from sync.transport.web import Response, Web, out_of_order
@@ -33,7 +34,7 @@ class HttpTransport:
     """
 
     def __init__(self, url: str, *, web: Web | None = None) -> None:
-        self._url = _checked_url(url)
+        self._url = check_repository(url)
         self._web = web or Web()
         self._breaks = Breaks()
 
@@ -162,18 +163,3 @@ class HttpTransport:
 
     def _no_source(self, name: str, fact: str) -> NoSource:
         return out_of_order(self._what(name), fact)
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        plain = parts.username is None and not parts.query and not parts.fragment
-    except ValueError:
-        usable = plain = False
-    if not (usable and plain):
-        raise UsageError(
-            f"{url[:120]!r} is no address of a repository",
-            hint="give an http:// or https:// URL without user name, query or fragment",
-        )
-    return url.rstrip("/")

@@ -3,15 +3,11 @@
 from pathlib import Path
 
 from sync.errors import UsageError
+from sync.transport.address import is_web
 from sync.transport.base import Transport
 from sync.transport.http import HttpTransport
 from sync.transport.volume import VolumeTransport
 from sync.transport.web import Web
-
-
-def is_web(location: str | Path) -> bool:
-    """True for an address of a web server, as opposed to a folder."""
-    return str(location).startswith(("http://", "https://"))
 
 
 def open_transport(location: str | Path, *, web: Web | None = None) -> Transport:

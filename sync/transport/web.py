@@ -16,7 +16,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import urllib3
 from urllib3 import exceptions
 
-from sync.errors import NoSource, UsageError
+from sync.errors import NoSource
+from sync.transport.address import check_proxy
 from sync.transport.base import BLOCK
 
 Response = urllib3.BaseHTTPResponse
@@ -161,22 +162,6 @@ class Web:
             retries=False,
             ssl_context=tls,
         )
-
-
-def check_proxy(proxy: str) -> str:
-    """``proxy`` if it is the address of one; raises UsageError."""
-    try:
-        parts = urlsplit(proxy)
-        usable = parts.scheme == "http" and bool(parts.hostname) and bool(parts.port)
-        plain = parts.path in ("", "/") and not parts.query and not parts.fragment
-    except ValueError:
-        usable = plain = False
-    if not (usable and plain):
-        raise UsageError(
-            "the proxy's address is not usable",  # not shown: it may hold a password
-            hint="write it as http://host:port or http://user:password@host:port",
-        )
-    return proxy
 
 
 def _proxy_parts(proxy: str) -> tuple[str, dict[str, str]]:
