@@ -6,11 +6,11 @@ taken from the environment: neither proxies nor credentials, and no cookie is ev
 """
 
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
 from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
@@ -98,6 +98,13 @@ class Web:
     block: int = BLOCK
     """Bytes read at once; small ones let a rate cap work smoothly."""
 
+    _pools: dict[bool, urllib3.PoolManager] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _making: threading.Lock = field(
+        default_factory=threading.Lock, init=False, repr=False, compare=False
+    )
+
     def __post_init__(self) -> None:
         if self.proxy:
             check_proxy(self.proxy)
@@ -121,8 +128,7 @@ class Web:
         """The first answer that is no redirect; https is never left for http."""
         ours = {"User-Agent": self.agent, "Accept-Encoding": "identity"}
         for _ in range(MAX_REDIRECTS + 1):
-            pool = self._secure_pool if urlsplit(url).scheme == "https" else self._pool
-            response = pool.request(
+            response = self._pool_for(url).request(
                 "GET",
                 url,
                 headers={**ours, **headers},
@@ -137,14 +143,14 @@ class Web:
             url = _redirected(what, url, target)
         raise out_of_order(what, f"more than {MAX_REDIRECTS} redirects")
 
-    @cached_property
-    def _pool(self) -> urllib3.PoolManager:
-        return self._make_pool(None)
-
-    @cached_property
-    def _secure_pool(self) -> urllib3.PoolManager:
-        """Made when an https address is met: reading the trust store takes its time."""
-        return self._make_pool(self.tls or system_tls(self.dates))
+    def _pool_for(self, url: str) -> urllib3.PoolManager:
+        """Made when first met: reading the trust store takes its time."""
+        secure = urlsplit(url).scheme == "https"
+        with self._making:
+            if secure not in self._pools:
+                tls = (self.tls or system_tls(self.dates)) if secure else None
+                self._pools[secure] = self._make_pool(tls)
+            return self._pools[secure]
 
     def _make_pool(self, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
         waits = urllib3.Timeout(connect=self.timeouts.connect, read=self.timeouts.read)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import inspect
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -10,9 +9,6 @@ from pathlib import Path
 
 import pytest
 import urllib3.exceptions
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from sync.errors import FormatError, NoSource, NotThere, UsageError
 from sync.transport import web
@@ -34,6 +30,7 @@ from tests.kit.faults import (
     Status,
 )
 from tests.kit.server import ALWAYS, FolderServer
+from tests.kit.tls import certificate
 
 DATA = bytes(range(256)) * 4000
 
@@ -240,7 +237,7 @@ def lower_errors() -> list[type[Exception]]:
 
 
 NEVER_RAISED_HERE = {
-    "ProxySchemeUnsupported": "no proxies",
+    "ProxySchemeUnsupported": "only http:// proxies pass our check",
     "MessageDefect": "urllib3 logs it",
 }
 
@@ -261,35 +258,6 @@ def test_every_error_of_urllib3_is_mapped(kind: type[Exception]) -> None:
         assert "refuses" in what
     elif issubclass(kind, urllib3.exceptions.TimeoutError):
         assert "in time" in what
-
-
-def certificate(folder: Path, *, ends: dt.datetime) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(ends - dt.timedelta(days=30))
-        .not_valid_after(ends)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
 
 
 @pytest.fixture
