@@ -38,7 +38,8 @@ def ahead(
 
     An iterator that is not read to its end is given up when the next one is asked for. An error
     comes where it belongs: after all bytes received of its range; with it everything else under
-    way is given up, and no further range comes. Close the outer iterator (``closing``) if it is
+    way is given up, and no further range comes. Keep the outer iterator: its end closes what it
+    gave. Close the outer iterator (``closing``) if it is
     left early. ``transport`` must allow several threads.
     """
     transfer = _Transfer(transport, tuple(ranges), window)

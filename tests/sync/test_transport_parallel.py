@@ -172,8 +172,9 @@ def test_an_error_nobody_foresaw_reaches_the_reader(tmp_path: Path) -> None:
         def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
             raise ZeroDivisionError(f"{name} {offset} {length}")
 
+    outer = ahead(Broken(tmp_path), cut(3))
     with pytest.raises(ZeroDivisionError):
-        b"".join(next(ahead(Broken(tmp_path), cut(3))))
+        b"".join(next(outer))
 
 
 def generator(
