@@ -76,7 +76,7 @@ def test_the_next_goes_on_from_the_byte_reached(
     assert b"".join(stream) == DATA
     assert stream.sources == (near.url, far.url)
     assert far.record.asked[0].range == "bytes=400000-899999"
-    assert pool.dropped == ()
+    assert not pool.dropped
 
 
 def test_two_failures_in_a_row_set_a_source_aside(
@@ -90,7 +90,7 @@ def test_two_failures_in_a_row_set_a_source_aside(
         pool.read("ok", limit=1)  # an answer: it is alive
     near.fail("file", Status(500), times=ALWAYS)
     assert all_of(pool) == DATA
-    assert pool.dropped == ()
+    assert not pool.dropped
     assert pool.read("file", limit=len(DATA)) == DATA
     assert [label for label, _ in pool.dropped] == [near.url]
     assert "status 500" in pool.dropped[0][1]
@@ -108,7 +108,7 @@ def test_a_success_is_new_credit(pool: Pool, servers: tuple[FolderServer, Folder
         assert all_of(pool) == DATA
         near.heal()
         assert all_of(pool) == DATA
-    assert pool.dropped == ()
+    assert not pool.dropped
 
 
 def test_who_lies_is_set_aside_at_once(
@@ -142,7 +142,7 @@ def test_a_file_too_long_convicts_only_beside_another(
     near, _ = servers
     with pytest.raises(FormatError, match="longer than"):
         pool.read("file", limit=10)
-    assert pool.dropped == ()
+    assert not pool.dropped
     stick = tmp_path / "stick" / "file"
     stick.write_bytes(DATA + b"more")
     assert pool.read("file", limit=len(DATA)) == DATA
