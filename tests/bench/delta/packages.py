@@ -70,7 +70,9 @@ def _download(release: Release, folder: Path) -> Path:
         words = ["python3", "-m", "pip", "download", "-q", "--no-deps", choice, release.package]
         words += ["-d", folder, f"{release.package}=={release.version}"]
     run(words, timeout=FETCH_SECONDS)
-    [archive] = [path for path in folder.iterdir() if path.suffix in {".tgz", ".whl", ".gz", ".zip"}]
+    [archive] = [
+        path for path in folder.iterdir() if path.suffix in {".tgz", ".whl", ".gz", ".zip"}
+    ]
     return archive
 
 

@@ -18,7 +18,7 @@ EXACT = ("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact
 SCENES = {
     "lesson-1": "testsrc2=s=640x360:r=15",
     "lesson-2": "mandelbrot=s=320x180:r=15:maxiter=60:end_scale=0.1:end_pts=3600,scale=640:360",
-    "lesson-3": "life=s=640x360:r=15:mold=20:ratio=0.2:seed=7:death_color=#406080:life_color=#ffffff",
+    "lesson-3": "life=s=640x360:r=15:mold=20:ratio=0.2:seed=7:death_color=#406080",
     "lesson-4": "gradients=s=640x360:r=15:n=6:seed=4:speed=0.01,hue=H=0.1*t",
     "lesson-5": "cellauto=s=640x360:r=15:rule=110:seed=3:full=1:scroll=1",
     "intro": "smptehdbars=s=640x360:r=15,hue=H=t",
@@ -40,7 +40,9 @@ def make_versions(target: Path, work: Path) -> None:
     clips = {name: work / f"{name}.mp4" for name in SCENES}
     for number, (name, scene) in enumerate(SCENES.items()):
         draw(scene, number, 20 if name in {"intro", "more"} else SECONDS, clips[name])
-    lessons = {name: [Cut(clips[name])] for name in ("lesson-1", "lesson-2", "lesson-3", "lesson-4")}
+    lessons = {
+        name: [Cut(clips[name])] for name in ("lesson-1", "lesson-2", "lesson-3", "lesson-4")
+    }
     titles = dict.fromkeys((*lessons, "lesson-5"), "2025")
     _version(target / "v1", lessons, titles, work)
     # a slip of 35 seconds is cut out; another lesson only gets a new title
@@ -93,5 +95,14 @@ def join(cuts: Sequence[Cut], title: str, target: Path, work: Path) -> None:
         listing.append(f"file '{part}'\n")
     (parts / "list.txt").write_text("".join(listing), encoding="utf-8")
     words = ["ffmpeg", "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", parts / "list.txt"]
-    words += ["-c", "copy", "-metadata", f"title={title}", "-movflags", "+faststart", *EXACT, target]
+    words += [
+        "-c",
+        "copy",
+        "-metadata",
+        f"title={title}",
+        "-movflags",
+        "+faststart",
+        *EXACT,
+        target,
+    ]
     run(words, timeout=120)
