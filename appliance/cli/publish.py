@@ -128,6 +128,10 @@ def release(
     sign_all: Annotated[
         bool, typer.Option("--sign-all", help="Demo keys only: sign as editor and reviewer too.")
     ] = False,
+    reprove: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the unchanged files that is read again."),
+    ] = 1 / 30,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -137,7 +141,7 @@ def release(
     if sign_all:
         publisher.check_may_sign_all(workspace)
     with showing(as_json=as_json) as shown:
-        released = publisher.release(workspace, collection or (), _now(), shown)
+        released = publisher.release(workspace, collection or (), _now(), shown, reprove=reprove)
     signed = publisher.sign_all(workspace, keys(passphrase_file)) if sign_all else ()
     staged = released.candidate
     value = {

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.publisher import editions
+from appliance.publisher.editions import Desk
+from appliance.publisher.known import REPROVED
 from appliance.version import BUILD_TIME
 from catalog.model import decode_lessons
 from catalog.sheets.compile import check_folder
@@ -116,14 +118,23 @@ class Released:
     """True if nothing changed, but signatures must be renewed before they expire."""
 
 
-def release(root: Path, only: Sequence[str], now: datetime, progress: Progress) -> Released:
+def release(
+    root: Path,
+    only: Sequence[str],
+    now: datetime,
+    progress: Progress,
+    *,
+    reprove: float = REPROVED,
+) -> Released:
     """Stage the next edition of each registered collection that changed (``only`` those named).
 
-    Raises InputRefused with the faults of all folders at once; nothing is staged then.
+    ``reprove`` is the share (0 to 1) of unchanged files that is read again. Raises InputRefused
+    with the faults of all folders at once; nothing is staged then.
     """
     workspace = open_workspace(root)
     with writing(workspace, "release"), _scratch(workspace) as made:
-        requests, notes = _requests(workspace, only, made, progress)
+        desk = Desk(made, workspace.cache, now, reprove)
+        requests, notes = _requests(workspace, only, desk, progress)
         candidate = stage.stage_editions(workspace, requests, now, progress)
         if candidate is not None:
             return Released(candidate, notes, renewal=False)
@@ -132,7 +143,7 @@ def release(root: Path, only: Sequence[str], now: datetime, progress: Progress) 
 
 
 def _requests(
-    workspace: Workspace, only: Sequence[str], made: Path, progress: Progress
+    workspace: Workspace, only: Sequence[str], desk: Desk, progress: Progress
 ) -> tuple[list[CutRequest], tuple[Fault, ...]]:
     registered = {each.collection: each for each in workspace.registrations()}
     unknown = [name for name in only if name not in registered]
@@ -145,7 +156,7 @@ def _requests(
     notes: list[Fault] = []
     for collection in only or registered:
         try:
-            request, found = editions.request(registered[collection], made, progress)
+            request, found = editions.request(registered[collection], desk, progress)
         except InputRefused as refused:
             faults += [_located(registered[collection], fault) for fault in refused.faults]
         else:

@@ -73,6 +73,11 @@ class Workspace:
         return self.repository / "metadata"
 
     @property
+    def cache(self) -> Path:
+        """What can be found out again; may be removed at any time."""
+        return self.root / "cache"
+
+    @property
     def lease(self) -> Path:
         """The right to write this workspace."""
         return self.root / "publish.lease"
