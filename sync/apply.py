@@ -2,30 +2,27 @@
 and from seeds, proved, and only then named in the library.
 
 Whatever stops it, what was received is used by the next run: a killed transfer goes on within the
-group it was in. Bytes of the box's own that turn out damaged are set aside and planned anew in
-the same run. A group that comes damaged from the source costs the resources that need it; all
-others still go in.
+group it was in. What cannot be made (bytes of the box's own turned out damaged, a group came
+damaged from the source, an update pack makes something else than it says) costs the resources that
+need it; all others go in, and the caller plans the rest anew (``sync.carry``).
 """
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sync import files
+from sync.context import Contexts
+from sync.deflate import deflate
 from sync.digest import Digest, prove
-from sync.directory import pack_name
 from sync.errors import FormatError, NoRoom, NoSource, ProofFailed
-from sync.library import BLOCK, Store
-from sync.pack import Codec, decode_group
-from sync.plan import FromGroup, FromSeed, Piece, Plan, Range, Schedule, make_plan
+from sync.library import BATCH_BYTES, Batch, Store
+from sync.plan import FromGroup, FromSeed, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
-from sync.seed import survey
 from sync.transport.base import Transport
 
 FLOOR = 64 * 2**20
 """Bytes that stay free on the disk whatever is fetched: the box must go on writing its state."""
-DECODED = 4
-"""Plain groups kept in memory, at most 1 MiB each."""
 PATIENCE = 8
 """Damaged groups after which a source is given up."""
 
@@ -41,37 +38,52 @@ class Applied:
     requests: int = 0
     quarantined: tuple[Digest, ...] = ()
     """Library files that were found damaged and moved to quarantine."""
+    unsound: tuple[str, ...] = ()
+    """Update packs that make something else than they say."""
+    refused: tuple[ProofFailed, ...] = ()
+    """Groups the source delivered damaged."""
+    damaged: bool = False
+    """Bytes of our own were found damaged: what needs them has to be planned anew."""
+
+    def plus(self, more: "Applied") -> "Applied":
+        """Both together; ``damaged`` and ``refused`` as the later one says."""
+        return Applied(
+            self.resources_new + more.resources_new,
+            self.bytes_new + more.bytes_new,
+            self.bytes_fetched + more.bytes_fetched,
+            self.bytes_reused + more.bytes_reused,
+            self.requests + more.requests,
+            tuple(dict.fromkeys((*self.quarantined, *more.quarantined))),
+            tuple(dict.fromkeys((*self.unsound, *more.unsound))),
+            more.refused,
+            more.damaged,
+        )
 
 
 def apply(plan: Plan, transport: Transport, store: Store, progress: Progress) -> Applied:
-    """Make every resource of ``plan``, durably, or raise with what is done kept.
+    """Make every resource of ``plan`` that can be made, durably; the result says what could not.
 
-    Raises NoRoom before anything is written; NoSource; ProofFailed naming the source and the pack
-    whose group is not what was signed; FormatError if the signed files contradict each other.
+    Raises NoRoom before anything is written; NoSource; ProofFailed if the source delivers one
+    damaged group after the other; FormatError if the signed tables contradict each other. What is
+    done is kept.
     """
-    done = Applied()
-    while True:
-        check_room(plan, store)
-        progress.step("fetch", total=plan.bytes_to_fetch)
-        work = _Work(plan, transport, store, progress, done)
-        work.run()
-        done = work.done
-        if not work.damaged:
-            break
-        # Each turn removed damaged bytes of our own, so there is an end to it.
-        plan = make_plan(plan.wanted, survey(store, plan.have.tables))
-    if work.refused:
-        raise work.refused[0]
-    return done
+    check_room(plan, store)
+    progress.step("fetch", total=plan.bytes_to_fetch)
+    work = _Work(plan, transport, store, progress)
+    with store.library.batch(named=work.named) as batch:
+        work.run(batch)
+    return work.done
 
 
 def check_room(plan: Plan, store: Store) -> None:
     """Raise NoRoom unless the plan fits on the disk with FLOOR bytes to spare."""
     files.make_folder(store.root)
     free = files.free_space(store.root)
-    if plan.files and plan.room_needed + FLOOR > free:
+    # groups stay until what was made of them is durable, which happens batch by batch
+    needed = plan.room_needed + min(BATCH_BYTES, plan.bytes_to_fetch)
+    if plan.files and needed + FLOOR > free:
         raise NoRoom(
-            f"{store.root}: {_mib(plan.room_needed)} MiB are needed and {_mib(FLOOR)} MiB must "
+            f"{store.root}: {_mib(needed)} MiB are needed and {_mib(FLOOR)} MiB must "
             f"stay free, but only {_mib(free)} MiB are free",
             hint="unpin collections that are no longer taught, or use a bigger disk",
         )
@@ -84,32 +96,33 @@ def _mib(count: int) -> int:
 class _Work:
     """One execution of one plan."""
 
-    def __init__(
-        self, plan: Plan, transport: Transport, store: Store, progress: Progress, done: Applied
-    ) -> None:
+    def __init__(self, plan: Plan, transport: Transport, store: Store, progress: Progress) -> None:
         self._plan = plan
         self._transport = transport
         self._store = store
         self._progress = progress
         self._schedule = Schedule(plan.groups, plan.assemblies)
-        self._plain: OrderedDict[int, bytes] = OrderedDict()
-        self.done = done
-        self.damaged = False
-        """True if bytes of our own were found damaged: what needs them has to be planned anew."""
-        self.refused: list[ProofFailed] = []
-        """Groups the source delivered damaged."""
+        self._spent: list[int] = []
+        """Groups that go as soon as what was made of them is durable."""
+        self.done = Applied()
 
-    def run(self) -> None:
+    def run(self, batch: Batch) -> None:
         """Assemble what is here, then fetch range by range and assemble what becomes whole."""
-        for number in self._schedule.ready():
-            self._assemble(number)
+        self._batch = batch
+        self._context = Contexts(self._plan.groups, self._store, batch)
+        self._assemble(self._schedule.ready())
         for part in self._plan.ranges:
             self._receive(part)
 
+    def named(self, _digests: object) -> None:
+        """All that was assembled so far is durable: groups of no more use can go."""
+        for group in self._spent:
+            self._store.groups.drop(self._plan.groups[group].group.digest)
+        self._spent.clear()
+
     def _receive(self, part: Range) -> None:
-        name = pack_name(part.pack)
-        stream = self._transport.stream(name, offset=part.offset, length=part.length)
-        blocks = _Blocks(stream, what=f"{self._transport.label}: {name}")
+        stream = self._transport.stream(part.name, offset=part.offset, length=part.length)
+        blocks = _Blocks(stream, what=f"{self._transport.label}: {part.name}")
         self.done = replace(self.done, requests=self.done.requests + 1)
         position = part.offset
         for number in part.groups:
@@ -140,10 +153,10 @@ class _Work:
             return
         ready = self._schedule.arrived(number)
         if ready:
-            self._remember(number, stored)
-        for assembly in ready:
-            self._assemble(assembly)
-        if self._store.groups.path(digest).exists():
+            self._context.came(number, stored)
+        del stored
+        self._assemble(ready)
+        if number not in self._spent:
             self._store.groups.keep(digest)
 
     def _refuse(self, number: int, error: ProofFailed) -> None:
@@ -151,119 +164,89 @@ class _Work:
         planned = self._plan.groups[number]
         self._store.groups.drop(planned.group.digest)
         if planned.staged:
-            self.damaged = True
+            self.done = replace(self.done, damaged=True)
             return
-        self.refused.append(error)
-        if len(self.refused) >= PATIENCE:
+        self.done = replace(self.done, refused=(*self.done.refused, error))
+        if len(self.done.refused) >= PATIENCE:
             raise error
 
-    def _assemble(self, number: int) -> None:
+    def _assemble(self, numbers: list[int]) -> None:
+        """Put resources together, and those that waited for them."""
+        waiting = deque(numbers)
+        while waiting:
+            number = waiting.popleft()
+            if self._made(number):
+                unused, more = self._schedule.finished(number)
+                self._spent += unused
+                for group in unused:
+                    self._context.forget(group)
+                waiting.extend(more)
+
+    def _made(self, number: int) -> bool:
         assembly = self._plan.assemblies[number]
         try:
-            with self._store.library.receive(assembly.resource.digest) as write:
+            with self._batch.receive(assembly.resource.digest) as write:
                 for piece in assembly.pieces:
                     for block in self._content(piece):
                         write(block)
-        except ProofFailed:
+        except (ProofFailed, FormatError):
             self._find_damage(number)
-            return
-        for group in self._schedule.finished(number):
-            self._plain.pop(group, None)
-            self._store.groups.drop(self._plan.groups[group].group.digest)
-        self._report(number)
-
-    def _report(self, number: int) -> None:
-        assembly, done = self._plan.assemblies[number], self.done
+            return False
         reused = sum(piece.length for piece in assembly.pieces if isinstance(piece, FromSeed))
+        done = self.done
         self.done = replace(
             done,
             resources_new=done.resources_new + 1,
             bytes_new=done.bytes_new + assembly.resource.size,
             bytes_reused=done.bytes_reused + reused,
         )
+        return True
 
     def _content(self, piece: Piece) -> Iterator[bytes | memoryview]:
         match piece:
             case FromGroup(group, start, length):
-                yield memoryview(self._decoded(group))[start : start + length]
+                yield memoryview(self._context.plain(group))[start : start + length]
+            case Remade(group, start, length, _, parameters):
+                payload = memoryview(self._context.plain(group))[start : start + length]
+                yield from deflate(payload, parameters)
             case FromSeed(resource, start, length):
-                yield from _read(self._store, resource, start, length)
-
-    def _decoded(self, number: int) -> bytes:
-        """Plain bytes of a staged group, decoded once as long as it is among the last few.
-
-        Staged bytes are proved again before a decoder sees them, as a power cut may have come
-        between; raw ones are not decoded, and the resource's own digest proves them.
-        """
-        if number in self._plain:
-            self._plain.move_to_end(number)
-            return self._plain[number]
-        group = self._plan.groups[number].group
-        stored = self._store.groups.read(group.digest, size=group.stored)
-        if group.codec is not Codec.RAW:
-            prove(stored, group.digest, what=f"staged group {group.digest[:16]}…")
-        return self._remember(number, stored)
-
-    def _remember(self, number: int, proved: bytes) -> bytes:
-        group = self._plan.groups[number].group
-        plain = decode_group(group, proved, what=f"group {group.digest[:16]}…")
-        self._plain[number] = plain
-        if len(self._plain) > DECODED:
-            self._plain.popitem(last=False)
-        return plain
+                yield from self._context.read(resource, start, length)
 
     def _find_damage(self, number: int) -> None:
         """An assembly failed its proof: set aside what is damaged of our own bytes.
 
-        Raises FormatError if nothing is, as then the signed recipe itself is wrong.
+        If nothing is, what was signed is wrong: an update pack is left for the chunk packs, but if
+        those are wrong there is nothing beneath them: raises FormatError.
         """
         assembly = self._plan.assemblies[number]
-        store = self._store
-        damaged = False
-        for piece in assembly.pieces:
-            if isinstance(piece, FromSeed) and not store.library.proves(piece.resource):
-                self._set_aside(piece.resource)
-                damaged = True
-            elif isinstance(piece, FromGroup) and not self._holds(piece.group):
-                store.groups.drop(self._plan.groups[piece.group].group.digest)
-                self._plain.pop(piece.group, None)
-                damaged = True
-        if not damaged:
+        damaged = [one for one in self._seeds(number) if self._context.is_damaged(one)]
+        for resource in damaged:
+            self._store.set_aside(resource)
+        known = (*self.done.quarantined, *damaged)
+        self.done = replace(self.done, quarantined=tuple(dict.fromkeys(known)))
+        groups = {piece.group for piece in assembly.pieces if not isinstance(piece, FromSeed)}
+        lost = [group for group in groups if not self._context.holds(group)]
+        for group in lost:
+            self._store.groups.drop(self._plan.groups[group].group.digest)
+            self._context.forget(group)
+        if damaged or lost:
+            self.done = replace(self.done, damaged=True)
+        elif assembly.update:
+            self.done = replace(self.done, unsound=(*self.done.unsound, assembly.update))
+        else:
             raise FormatError(
                 f"resource {assembly.resource.digest}: its recipe puts together something else",
                 hint="the publisher's tables are wrong; it must release the collection again",
             )
-        self.damaged = True
 
-    def _set_aside(self, resource: Digest) -> None:
-        self._store.set_aside(resource)
-        known = (*self.done.quarantined, resource)
-        self.done = replace(self.done, quarantined=tuple(dict.fromkeys(known)))
-
-    def _holds(self, number: int) -> bool:
-        group = self._plan.groups[number].group
-        try:
-            stored = self._store.groups.read(group.digest, size=group.stored)
-            prove(stored, group.digest, what="staged group")
-        except ProofFailed:
-            return False
-        return True
-
-
-def _read(store: Store, resource: Digest, start: int, length: int) -> Iterator[bytes]:
-    """Bytes of a seed in blocks; raises ProofFailed if the file cannot give them."""
-    path = store.library.path(resource)
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            while length:
-                block = file.read(min(length, BLOCK))
-                if not block:
-                    raise ProofFailed(f"{path}: ends too early")
-                length -= len(block)
-                yield block
-    except OSError as error:
-        raise ProofFailed(f"{path}: {error.strerror}") from error
+    def _seeds(self, number: int) -> set[Digest]:
+        """Library files that go into an assembly, or into what its groups are decoded with."""
+        pieces = self._plan.assemblies[number].pieces
+        found = {piece.resource for piece in pieces if isinstance(piece, FromSeed)}
+        for piece in pieces:
+            if not isinstance(piece, FromSeed):
+                found |= {span.digest for span in self._plan.groups[piece.group].prefix}
+        return found
 
 
 class _Blocks:

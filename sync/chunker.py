@@ -6,9 +6,13 @@ its files' chunks from the recipes.
 """
 
 from collections.abc import Iterator
+from mmap import mmap
 from typing import BinaryIO
 
 from pyfastcdc import FastCDC
+
+Buffer = bytes | mmap
+"""Bytes in memory, or a file mapped into it."""
 
 MIN_CHUNK = 16 * 1024
 AVERAGE_CHUNK = 64 * 1024
@@ -27,3 +31,13 @@ def cut(stream: BinaryIO) -> Iterator[bytes]:
     chunker = FastCDC(AVERAGE_CHUNK, min_size=MIN_CHUNK, max_size=MAX_CHUNK)
     for chunk in chunker.cut_stream(stream):
         yield bytes(chunk.data)  # pyfastcdc reuses its buffer for the next chunk
+
+
+def fine_cuts(data: Buffer, *, average: int) -> Iterator[tuple[int, memoryview]]:
+    """Where content-defined pieces of about ``average`` bytes begin, and the pieces.
+
+    Finer than chunks, for finding what two files have in common; never stored.
+    """
+    chunker = FastCDC(average, min_size=average // 4, max_size=average * 8)
+    for chunk in chunker.cut_buf(memoryview(data)):
+        yield chunk.offset, chunk.data

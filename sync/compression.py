@@ -1,7 +1,10 @@
 """Zstandard, the only door to it: bounded frames for directories, feeds and groups. Pure.
 
 A frame is decoded only after its digest was proved, never beyond its signed length, and never
-with a window above 64 MiB (what a box of 1 GB memory can afford beside 40 tablets).
+with a window above 64 MiB (what a box of 1 GB memory can afford beside 40 tablets). A delta is a
+frame whose matches may reach into a ``prefix``, bytes the reader holds already. A frame does not
+say which prefix it needs: read with another, it may give wrong bytes of the right size, so whoever
+decodes one must know the prefix by its digest, and prove the digest of what comes out.
 """
 
 import zstandard
@@ -10,18 +13,25 @@ from sync.errors import FormatError
 
 MAX_WINDOW = 64 * 2**20
 LEVEL = 19
+LONG_DISTANCE = 8 * 2**20
+"""Above these bytes of prefix and data together, zstd looks for far matches by a coarser index."""
 
 
 def compress(data: bytes, *, level: int = LEVEL) -> bytes:
     """One zstd frame with its content size; the same input gives the same bytes."""
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        level,
-        source_size=len(data),
-        window_log=min(26, max(10, (max(len(data), 2) - 1).bit_length())),
-        write_checksum=False,
-        write_content_size=True,
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+    return _compressor(level, len(data)).compress(data)
+
+
+def compress_with(prefix: bytes, data: bytes, *, level: int = LEVEL) -> bytes:
+    """One frame that ``decompress_with`` the same ``prefix`` reads; deterministic as ``compress``.
+
+    Matches reach back 64 MiB at most; below level 19 zstd indexes a long prefix only coarsely.
+    """
+    if not prefix:
+        return compress(data, level=level)
+    total = len(prefix) + len(data)
+    far = total > LONG_DISTANCE
+    return _compressor(level, total, dictionary=_raw(prefix), long_distance=far).compress(data)
 
 
 def content_size(frame: bytes, *, limit: int, what: str) -> int:
@@ -37,11 +47,50 @@ def content_size(frame: bytes, *, limit: int, what: str) -> int:
 
 def decompress(frame: bytes, *, size: int, what: str) -> bytes:
     """Decode exactly ``size`` bytes; raises FormatError for a broken frame."""
+    return _decompress(frame, None, size=size, what=what)
+
+
+def decompress_with(prefix: bytes, frame: bytes, *, size: int, what: str) -> bytes:
+    """Decode exactly ``size`` bytes made by ``compress_with``; raises FormatError.
+
+    Takes memory for a copy of ``prefix`` and for the result, whatever the frame says. With another
+    prefix than the one it was made with, the result is wrong or an error: prove its digest.
+    """
+    return _decompress(frame, _raw(prefix) if prefix else None, size=size, what=what)
+
+
+def _compressor(
+    level: int,
+    total: int,
+    *,
+    dictionary: zstandard.ZstdCompressionDict | None = None,
+    long_distance: bool = False,
+) -> zstandard.ZstdCompressor:
+    """Parameters for ``total`` bytes of prefix and data."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level,
+        source_size=total,
+        window_log=min(26, max(10, (max(total, 2) - 1).bit_length())),
+        write_checksum=False,
+        write_content_size=True,
+        write_dict_id=False,
+        enable_ldm=long_distance,
+    )
+    return zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
+
+
+def _raw(prefix: bytes) -> zstandard.ZstdCompressionDict:
+    """``prefix`` as bytes to match with, also if it happens to begin like a trained dictionary."""
+    return zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def _decompress(
+    frame: bytes, dictionary: zstandard.ZstdCompressionDict | None, *, size: int, what: str
+) -> bytes:
     try:
         _check_frame(frame, size=size, what=what)
-        plain = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompress(
-            frame, max_output_size=size, allow_extra_data=False
-        )
+        decoder = zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=MAX_WINDOW)
+        plain = decoder.decompress(frame, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError(f"{what}: broken zstd frame ({error})") from error
     if len(plain) != size:

@@ -43,6 +43,15 @@ class Feed:
 
 def encode(feed: Feed) -> tuple[bytes, FeedRef]:
     """Stored bytes of ``feed`` and the reference the directory gives to them."""
+    plain = plain_bytes(feed)
+    stored = compression.compress(plain)
+    return stored, FeedRef(
+        stored=Stored(sha256(stored), len(stored)), plain=Stored(sha256(plain), len(plain))
+    )
+
+
+def plain_bytes(feed: Feed) -> bytes:
+    """The feed as it is before it is compressed."""
     header = {
         "collection": feed.collection,
         "edition": feed.edition,
@@ -51,20 +60,26 @@ def encode(feed: Feed) -> tuple[bytes, FeedRef]:
     }
     lines = [MAGIC, canonical.dumps(header)]
     lines += [f"{resource.digest} {resource.size}".encode() for resource in feed.resources]
-    plain = b"\n".join(lines) + b"\n" + feed.lessons
-    stored = compression.compress(plain)
-    return stored, FeedRef(
-        stored=Stored(sha256(stored), len(stored)), plain=Stored(sha256(plain), len(plain))
-    )
+    return b"\n".join(lines) + b"\n" + feed.lessons
 
 
 def decode(stored: bytes, ref: FeedRef) -> Feed:
     """Read stored bytes whose digest was proved; raises FormatError."""
+    return parse_plain(open_stored(stored, ref))
+
+
+def open_stored(stored: bytes, ref: FeedRef) -> bytes:
+    """Plain bytes of a stored feed whose digest was proved; raises FormatError."""
     if ref.plain.size > MAX_PLAIN:
         raise FormatError(f"feed: {ref.plain.size} bytes, at most {MAX_PLAIN} are allowed")
     plain = compression.decompress(stored, size=ref.plain.size, what="feed")
     if sha256(plain) != ref.plain.digest:
         raise FormatError("feed: decompressed content has another digest than signed")
+    return plain
+
+
+def parse_plain(plain: bytes) -> Feed:
+    """Read plain bytes whose digest was proved; raises FormatError."""
     magic, _, rest = plain.partition(b"\n")
     if magic != MAGIC:
         raise FormatError(

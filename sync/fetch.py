@@ -1,13 +1,65 @@
-"""Fetch: feeds and tables from a transport, bounded and proved, into the box's folders."""
+"""Fetch: what a plan is made from (feeds, heads of update packs, tables), bounded and proved.
+
+The usual night costs one request a collection: the head of the update pack that leads from the
+held edition, or the whole pack where it is short. Everything else is asked for only if that way
+does not lead there.
+"""
+
+from dataclasses import dataclass
 
 from sync import feed as feeds
 from sync.digest import prove
-from sync.directory import CollectionEntry, PackRef, Stored, feed_name, table_name
-from sync.errors import FormatError, MediumFailing, ProofFailed
+from sync.directory import (
+    CollectionEntry,
+    PackRef,
+    Stored,
+    UpdateRef,
+    feed_name,
+    routes_name,
+    table_name,
+    update_name,
+)
+from sync.errors import FormatError, MediumFailing, NotThere, ProofFailed
 from sync.feed import Feed
 from sync.library import ContentFolder, Store
 from sync.pack import MAX_TABLE, Table, decode_table
+from sync.plan import Step, Wanted
+from sync.plan.route import NOTHING, Leg, cheapest, direct
 from sync.transport.base import Transport
+from sync.updates import routes as ways
+from sync.updates.head import MAX_HEAD, Base, Head, decode_head
+
+SHORT = 256 * 1024
+"""Update packs up to so many bytes are read whole, as a second request costs more than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a box begins: the edition of a collection it holds whole, if any."""
+
+    entry: CollectionEntry | None = None
+
+    @property
+    def edition(self) -> int:
+        """Its number; 0 for none."""
+        return self.entry.edition if self.entry else NOTHING
+
+
+def fetch_wanted(
+    entry: CollectionEntry, start: Start, transport: Transport, store: Store
+) -> Wanted:
+    """The edition with its update packs where a way leads from ``start``, else with its tables.
+
+    Raises NoSource, ProofFailed or FormatError only for what it cannot do without.
+    """
+    try:
+        steps = _fetch_steps(entry, start, transport, store)
+    except (NotThere, ProofFailed, FormatError):
+        steps = ()  # a missing or broken update pack costs only the fallback
+    if steps:
+        return Wanted(entry, steps[-1].head.feed, steps=steps)
+    feed = fetch_feed(entry, transport, store)
+    return Wanted(entry, feed, fetch_tables(entry, transport, store))
 
 
 def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Feed:
@@ -15,15 +67,16 @@ def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Fe
 
     Raises NoSource, ProofFailed, or FormatError: not a feed, or not that collection and edition.
     """
-    _check_size(entry.feed.stored, limit=feeds.MAX_STORED, what=f"feed of {entry.id}")
-    data = _obtain(entry.feed.stored, feed_name(entry.feed), store.feeds, transport)
-    feed = feeds.decode(data, entry.feed)
-    if (feed.collection, feed.edition) != (entry.id, entry.edition):
-        raise FormatError(
-            f"feed of {entry.id}, edition {entry.edition}: describes {feed.collection[:80]}, "
-            f"edition {feed.edition}"
-        )
-    return feed
+    ref = entry.feed
+    kept = _kept(store.feeds, ref.plain)
+    if kept is None:
+        _check_size(ref.stored, limit=feeds.MAX_STORED, what=f"feed of {entry.id}")
+        name = feed_name(ref)
+        data = transport.read(name, limit=ref.stored.size)
+        prove(data, ref.stored.digest, what=f"{transport.label}: {name}")
+        kept = feeds.open_stored(data, ref)
+        store.feeds.put(ref.plain.digest, kept)
+    return _checked(feeds.parse_plain(kept), entry)
 
 
 def fetch_tables(entry: CollectionEntry, transport: Transport, store: Store) -> tuple[Table, ...]:
@@ -34,10 +87,94 @@ def fetch_tables(entry: CollectionEntry, transport: Transport, store: Store) -> 
     return tuple(_fetch_table(ref, transport, store) for ref in entry.packs)
 
 
+def _fetch_steps(
+    entry: CollectionEntry, start: Start, transport: Transport, store: Store
+) -> tuple[Step, ...]:
+    legs = direct(entry, start.edition)
+    if not legs and entry.routes is not None:
+        listed = ways.decode(_read_routes(entry, entry.routes, transport))
+        legs = cheapest(entry, listed, start.edition)
+    if not legs:
+        return ()
+    base = _base(start, store) if legs[0].update.base else Base()
+    steps: list[Step] = []
+    for leg in legs:
+        step = _fetch_step(leg, base, transport, store)
+        plain = feeds.plain_bytes(step.head.feed)
+        store.feeds.put(leg.entry.feed.plain.digest, plain)
+        base = Base(plain, step.head.feed)
+        steps.append(step)
+    return tuple(steps)
+
+
+def _base(start: Start, store: Store) -> Base:
+    """The held edition's feed; raises ProofFailed or FormatError if it is damaged."""
+    if start.entry is None:
+        return Base()
+    plain = store.feeds.read(start.entry.feed.plain.digest, limit=feeds.MAX_PLAIN)
+    return Base(plain, feeds.parse_plain(plain))
+
+
+def _read_routes(entry: CollectionEntry, stored: Stored, transport: Transport) -> bytes:
+    _check_size(stored, limit=ways.MAX_STORED, what=f"routes of {entry.id}")
+    name = routes_name(stored)
+    data = transport.read(name, limit=stored.size)
+    return prove(data, stored.digest, what=f"{transport.label}: {name}")
+
+
+def _fetch_step(leg: Leg, base: Base, transport: Transport, store: Store) -> Step:
+    update = leg.update
+    name = update_name(update.pack)
+    _check_size(update.head, limit=MAX_HEAD, what=f"update pack of {leg.entry.id}")
+    kept = _kept(store.heads, update.head)
+    rest = b""
+    if kept is None:
+        data = _read_start(name, update, transport)
+        kept, rest = data[: update.head.size], data[update.head.size :]
+        prove(kept, update.head.digest, what=f"{transport.label}: {name}")
+        store.heads.put(update.head.digest, kept)
+    head = decode_head(kept, base, leg.entry)
+    _checked(head.feed, leg.entry)
+    if rest:
+        _stage(head, rest, store)
+    return Step(name, leg.entry, head)
+
+
+def _read_start(name: str, update: UpdateRef, transport: Transport) -> bytes:
+    """The head; of a short pack all of it."""
+    if update.pack.size <= SHORT:
+        return transport.read(name, limit=update.pack.size)
+    return b"".join(transport.stream(name, offset=0, length=update.head.size))
+
+
+def _stage(head: Head, rest: bytes, store: Store) -> None:
+    """Keep the groups that came along; apply proves them as it proves all staged ones."""
+    for one in head.groups:
+        if not one.home:
+            start = one.group.offset - head.size
+            with store.groups.append(one.group.digest, at=0) as file:
+                file.write(rest[start : start + one.group.stored])
+
+
+def _checked(feed: Feed, entry: CollectionEntry) -> Feed:
+    if (feed.collection, feed.edition) != (entry.id, entry.edition):
+        raise FormatError(
+            f"feed of {entry.id}, edition {entry.edition}: describes {feed.collection[:80]}, "
+            f"edition {feed.edition}"
+        )
+    return feed
+
+
 def _fetch_table(ref: PackRef, transport: Transport, store: Store) -> Table:
     what = f"table {ref.table.digest[:16]}…"
     _check_size(ref.table, limit=MAX_TABLE, what=what)
-    table = decode_table(_obtain(ref.table, table_name(ref.table), store.tables, transport))
+    data = _kept(store.tables, ref.table)
+    if data is None:
+        name = table_name(ref.table)
+        data = transport.read(name, limit=ref.table.size)
+        prove(data, ref.table.digest, what=f"{transport.label}: {name}")
+        store.tables.put(ref.table.digest, data)
+    table = decode_table(data)
     if table.pack != ref.pack:
         raise FormatError(f"{what}: belongs to another pack than the directory says")
     return table
@@ -48,14 +185,12 @@ def _check_size(stored: Stored, *, limit: int, what: str) -> None:
         raise FormatError(f"{what}: {stored.size} bytes, at most {limit} are allowed")
 
 
-def _obtain(stored: Stored, name: str, folder: ContentFolder, transport: Transport) -> bytes:
-    """The proved bytes of a file; a damaged copy of the box's own is replaced."""
-    if folder.has(stored.digest, size=stored.size):
-        try:
-            return folder.read(stored.digest, limit=stored.size)
-        except (ProofFailed, MediumFailing):
-            folder.remove(stored.digest)
-    data = transport.read(name, limit=stored.size)
-    prove(data, stored.digest, what=f"{transport.label}: {name}")
-    folder.put(stored.digest, data)
-    return data
+def _kept(folder: ContentFolder, stored: Stored) -> bytes | None:
+    """The proved bytes of a file the box has; a damaged copy is removed."""
+    if not folder.has(stored.digest, size=stored.size):
+        return None
+    try:
+        return folder.read(stored.digest, limit=stored.size)
+    except (ProofFailed, MediumFailing):
+        folder.remove(stored.digest)
+        return None

@@ -93,6 +93,12 @@ class ContentFolder:
             os.fchmod(file.fileno(), READ_ONLY)
             os.utime(file.fileno(), (MTIME, MTIME))
 
+    @contextmanager
+    def batch(self, named: Callable[[object], None]) -> Iterator["Batch"]:
+        """Shim."""
+        yield Batch(self)
+        named(())
+
     def proves(self, digest: Digest) -> bool:
         """True if the file is there, can be read, and has its digest (re-reads all of it)."""
         proof = hashlib.sha256()
@@ -107,6 +113,27 @@ class ContentFolder:
     def remove(self, digest: Digest) -> None:
         """Remove the file, if it is there."""
         self.path(digest).unlink(missing_ok=True)
+
+
+BATCH_BYTES = 64 * 2**20
+
+
+class Batch:
+    def __init__(self, folder: ContentFolder) -> None:
+        self._folder = folder
+        self._held: set[Digest] = set()
+
+    @contextmanager
+    def receive(self, digest: Digest) -> Iterator[Callable[[bytes | memoryview], object]]:
+        with self._folder.receive(digest) as write:
+            yield write
+        self._held.add(digest)
+
+    def holds(self, digest: Digest) -> bool:
+        return digest in self._held
+
+    def path(self, digest: Digest) -> Path:
+        return self._folder.path(digest)
 
 
 def _sizes(entries: "Iterator[os.DirEntry[str]]") -> Iterator[tuple[Digest, int]]:
@@ -174,7 +201,10 @@ class Store:
         self.root = root
         self.library = ContentFolder(root / "library")
         self.feeds = ContentFolder(root / "feeds")
+        """Plain feeds, by the digest of their plain bytes."""
         self.tables = ContentFolder(root / "tables")
+        self.heads = ContentFolder(root / "heads")
+        """Heads of update packs on their way."""
         self.staging = root / "staging"
         self.groups = StagedGroups(self.staging / "groups")
         self.quarantine = root / "quarantine"

@@ -59,8 +59,8 @@ class Group:
     stored: int
     plain: int
     codec: Codec
-    chunks: range
-    """Which chunks of the table it holds, in order."""
+    chunks: range = range(0)
+    """Which chunks of the table it holds, in order; none in an update pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ def open_group(group: Group, stored: bytes, *, what: str) -> bytes:
     return decode_group(group, stored, what=what)
 
 
-def decode_group(group: Group, proved: bytes, *, what: str) -> bytes:
+def decode_group(group: Group, proved: bytes, prefix: bytes = b"", *, what: str) -> bytes:
     """Plain bytes of a group whose stored bytes were proved; raises FormatError."""
     if group.codec is Codec.RAW:
         return proved
-    return compression.decompress(proved, size=group.plain, what=what)
+    return compression.decompress_with(prefix, proved, size=group.plain, what=what)
 
 
 class PackWriter:

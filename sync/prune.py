@@ -24,6 +24,7 @@ class Keep:
     resources: frozenset[Digest]
     feeds: frozenset[Digest]
     tables: frozenset[Digest]
+    heads: frozenset[Digest] = frozenset()
     staging: Staging = Staging.KEEP
 
 
@@ -48,6 +49,7 @@ def prune(store: Store, keep: Keep) -> Pruned:
     if keep.staging is Staging.CLEAR:
         for group in store.groups.sizes():
             store.groups.drop(group)
+    _sweep(store.heads, keep.heads)
     for path in store.quarantine.glob("*"):
         path.unlink()
     return Pruned(resources, feeds, tables, room + feed_room + table_room)

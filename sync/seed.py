@@ -8,12 +8,13 @@ from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Have
 
 
-def survey(store: Store, tables: Iterable[Table]) -> Have:
+def survey(store: Store, tables: Iterable[Table], *, deflates: bool = True) -> Have:
     """What the library and staging hold; ``tables``: every known one, of old editions too.
 
-    Only names and sizes are read: a library file has its name because it was proved.
+    Only names and sizes are read: a library file has its name because it was proved. ``deflates``:
+    whether this machine makes deflate streams again bit for bit.
     """
-    return Have(store.library.sizes(), tuple(tables), store.groups.sizes())
+    return Have(store.library.sizes(), tuple(tables), store.groups.sizes(), deflates)
 
 
 def kept_tables(store: Store) -> tuple[Table, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from appliance.publisher import editions
 from appliance.publisher.editions import Desk
 from appliance.publisher.known import REPROVED
+from appliance.publisher.labels import label
 from appliance.version import BUILD_TIME
 from catalog.model import decode_lessons
 from catalog.sheets.compile import check_folder
@@ -135,7 +136,7 @@ def release(
     with writing(workspace, "release"), _scratch(workspace) as made:
         desk = Desk(made, workspace.cache, now, reprove)
         requests, notes = _requests(workspace, only, desk, progress)
-        candidate = stage.stage_editions(workspace, requests, now, progress)
+        candidate = stage.stage_editions(workspace, requests, now, progress, labeller=label)
         if candidate is not None:
             return Released(candidate, notes, renewal=False)
         candidate = _renew(workspace, now)

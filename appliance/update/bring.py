@@ -11,12 +11,13 @@ from appliance.record import Kept, PublisherState, Record
 from appliance.update.candidates import Candidate, Followed, Heard
 from appliance.update.decide import Answer, Offer, Policy, Wish, format_time, wish
 from appliance.update.report import PlannedCollection, PlanReport, Problem
-from sync.apply import Applied, apply, check_room
+from sync.apply import Applied, check_room
+from sync.carry import Carrier
+from sync.deflate import reproduces
 from sync.directory import CollectionEntry
 from sync.errors import Incomplete, KexiaError, MediumFailing, NoRoom, NoSource, TrustRefused
-from sync.fetch import fetch_feed, fetch_tables
 from sync.library import Store
-from sync.plan import Plan, Wanted, make_plan
+from sync.plan import Wanted, make_plan
 from sync.progress import Progress
 from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
@@ -135,8 +136,7 @@ def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> Applied:
     refused: list[TrustRefused] = []
     for transport in _orders(heard):
         try:
-            plan = _plan(wanted, transport, desk)
-            return apply(plan, transport, desk.store, desk.progress)
+            return _carrier(transport, desk).carry(wanted.take)
         except TrustRefused as error:
             refused.append(error)  # altered bytes: perhaps the next source has the true ones
     raise refused[0]
@@ -155,27 +155,20 @@ def _orders(heard: Heard) -> Iterator[Transport]:
         yield FirstOf([*transports[start:], *transports[:start]])
 
 
-def _plan(wanted: Wish, transport: Transport, desk: Desk) -> Plan:
-    desk.progress.step("plan", total=len(wanted.take), unit="collections")
-    editions = [_wanted(entry, transport, desk) for entry in wanted.take]
-    return make_plan(editions, survey(desk.store, kept_tables(desk.store)))
-
-
-def _wanted(entry: CollectionEntry, transport: Transport, desk: Desk) -> Wanted:
-    feed = fetch_feed(entry, transport, desk.store)
-    tables = fetch_tables(entry, transport, desk.store)
-    desk.progress.advance(1)
-    return Wanted(entry, feed, tables)
+def _carrier(transport: Transport, desk: Desk) -> Carrier:
+    held = desk.served.collections if desk.served else ()
+    editions = {kept.entry.id: kept.entry for kept in held}
+    return Carrier(transport, desk.store, desk.progress, editions)
 
 
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
     transport = FirstOf([source.transport for source in heard.sources])
-    plan = _plan(wanted, transport, desk)
+    plan = _carrier(transport, desk).plan(wanted.take)
     report = replace(
         report,
-        collections=tuple(_planned_collection(one, plan) for one in plan.wanted),
+        collections=tuple(_planned_collection(one, desk) for one in plan.wanted),
         files=plan.files,
         bytes_to_fetch=plan.bytes_to_fetch,
         bytes_reused=plan.bytes_reused,
@@ -190,8 +183,8 @@ def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> Plan
     return report
 
 
-def _planned_collection(one: Wanted, plan: Plan) -> PlannedCollection:
-    alone = make_plan([one], plan.have)
+def _planned_collection(one: Wanted, desk: Desk) -> PlannedCollection:
+    alone = make_plan([one], survey(desk.store, kept_tables(desk.store), deflates=reproduces()))
     return PlannedCollection(
         id=one.entry.id,
         title=one.entry.title,

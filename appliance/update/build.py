@@ -29,8 +29,7 @@ from catalog.search.index import build_index
 from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.directory import CollectionEntry
 from sync.errors import TrustRefused
-from sync.feed import Feed
-from sync.feed import decode as decode_feed
+from sync.feed import Feed, parse_plain
 from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress
@@ -74,8 +73,8 @@ def tidy(paths: BoxPaths, store: Store, unfinished: Sequence[CollectionEntry]) -
 
 def read_feed(store: Store, entry: CollectionEntry) -> Feed:
     """The feed of an edition the box keeps; raises ProofFailed or FormatError."""
-    stored = entry.feed.stored
-    return decode_feed(store.feeds.read(stored.digest, limit=stored.size), entry.feed)
+    plain = entry.feed.plain
+    return parse_plain(store.feeds.read(plain.digest, limit=plain.size))
 
 
 def _write_meaning(bench: Bench, content: Content, draft: Draft) -> None:
@@ -155,14 +154,15 @@ def _needed(
     store: Store, kept: Iterable[Generation], unfinished: Sequence[CollectionEntry]
 ) -> Keep:
     entries = [item.entry for generation in kept for item in generation.record.collections]
-    begun = [entry for entry in unfinished if store.feeds.has(entry.feed.stored.digest)]
+    begun = [entry for entry in unfinished if store.feeds.has(entry.feed.plain.digest)]
     needed = {entry.feed: entry for entry in (*begun, *entries)}
     feeds = (read_feed(store, entry) for entry in needed.values())
     return Keep(
         resources=frozenset(resource.digest for feed in feeds for resource in feed.resources),
-        feeds=frozenset(entry.feed.stored.digest for entry in needed.values()),
+        feeds=frozenset(entry.feed.plain.digest for entry in needed.values()),
         tables=frozenset(
             ref.table.digest for entry in (*unfinished, *entries) for ref in entry.packs
         ),
+        heads=frozenset(ref.head.digest for entry in unfinished for ref in entry.updates),
         staging=Staging.KEEP if unfinished else Staging.CLEAR,
     )

@@ -20,7 +20,12 @@ from sync.feed import Feed, Resource
 from sync.files import make_folder, rename_durably, write_durably
 from sync.pack import PackWriter, Table
 from sync.progress import Progress
+from sync.publish.items import Nature, nature_of
 from sync.recipe import Chunk, ChunkId, Chunks, Recipe, chunk_id, whole
+
+
+LEVEL = 12
+"""zstd level of chunk packs: updates and first syncs come as update packs, these are for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ def cut(request: CutRequest, out: Path, progress: Progress) -> CollectionEntry:
     """
     held = _Held(() if request.previous is None else request.previous.tables)
     new = [source for source in request.sources if not held.can_make(source.resource)]
+    new.sort(key=_packs_later)
     progress.step(f"cut {request.collection}", total=sum(source.resource.size for source in new))
     with ExitStack() as stack:
         packs = _Packs(out, held, stack)
@@ -101,6 +107,15 @@ def _entry(
         feed=ref,
         packs=packs,
     )
+
+
+def _packs_later(source: Source) -> bool:
+    """False for media: they come first, so that whoever takes those alone asks for one range."""
+    try:
+        with source.path.open("rb") as file:
+            return nature_of(file.read(16)) is not Nature.MEDIA
+    except OSError:
+        return True  # told when it is cut
 
 
 class _Held:
@@ -186,7 +201,7 @@ class _Packs:
         if self._writer is None:
             make_folder(self._path.parent)
             self._file = self._stack.enter_context(self._path.open("wb"))
-            self._writer = PackWriter(self._file)
+            self._writer = PackWriter(self._file, level=LEVEL)
         return self._writer
 
     def _close(self) -> None:

@@ -9,17 +9,19 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.digest import Digest, sha256
-from sync.directory import Stored
-from sync.errors import ProofFailed
+from sync.digest import Digest, prove, sha256
+from sync.directory import CollectionEntry, Stored, routes_name
+from sync.errors import FormatError, ProofFailed
 from sync.files import PARTIAL, durable_file, write_durably
 from sync.progress import Progress
 from sync.publish import sign
 from sync.publish.order import Rank, passes
 from sync.publish.roles import KeyRole
-from sync.publish.workspace import TIMESTAMP, Workspace, content, target_name
+from sync.publish.workspace import TIMESTAMP, ReadRoutes, Workspace, content, target_name
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh
+from sync.updates import routes
+from sync.updates.routes import Routes
 
 MAX_ROOT = 512_000
 """Bytes of the longest root."""
@@ -100,7 +102,7 @@ def _copy(
     progress: Progress,
 ) -> list[int]:
     """Everything that is missing, in lawful order; returns the sizes of what was written."""
-    streamed = dict(content(trusted.directory.collections))
+    streamed = dict(content(trusted.directory.collections, _routes_from(source)))
     written: list[int] = []
     for rank, names in passes([*streamed, *proved]):
         missing = [name for name in names if not (target / name).is_file() or name == TIMESTAMP]
@@ -113,6 +115,21 @@ def _copy(
             elif _write_changed(target / name, proved[name]):
                 written.append(len(proved[name]))
     return written
+
+
+def _routes_from(source: Transport) -> ReadRoutes:
+    """Reads lists of routes from a repository, proved."""
+
+    def read(entry: CollectionEntry) -> Routes:
+        if entry.routes is None:
+            return Routes(entry.id, ())
+        if entry.routes.size > routes.MAX_STORED:
+            raise FormatError(f"{entry.id}: its list of routes is too long")
+        name = routes_name(entry.routes)
+        data = source.read(name, limit=entry.routes.size)
+        return routes.decode(prove(data, entry.routes.digest, what=f"{source.label}: {name}"))
+
+    return read
 
 
 def _write_changed(path: Path, data: bytes) -> bool:

@@ -24,7 +24,7 @@ class Rank(IntEnum):
 _SHARDED = r"(?P<shard>[0-9a-f]{2})/(?P=shard)[0-9a-f]{62}"
 _NAMES = (
     (Rank.CONTENT, rf"(packs|updates)/{_SHARDED}\.pack"),
-    (Rank.CONTENT, rf"(tables|feeds|recipes|resources)/{_SHARDED}"),
+    (Rank.CONTENT, rf"(tables|feeds|routes|recipes|resources)/{_SHARDED}"),
     (Rank.TARGETS, r"targets/([a-z]+/)?[0-9a-f]{64}\.[a-z0-9.-]+"),
     (Rank.ROLES, r"metadata/[0-9]+\.(targets|editor|reviewer|rollout|withdraw)\.json"),
     (Rank.SNAPSHOT, r"metadata/[0-9]+\.snapshot\.json"),
@@ -33,7 +33,7 @@ _NAMES = (
 )
 _RANKS = tuple((rank, re.compile(pattern)) for rank, pattern in _NAMES)
 _MIRROR = re.compile(r"mirrors/[0-9a-f]{16}/")
-_CONTENT_ORDER = ("resources", "packs", "updates", "tables", "recipes", "feeds")
+_CONTENT_ORDER = ("resources", "packs", "updates", "tables", "recipes", "feeds", "routes")
 
 
 def rank(name: str) -> Rank | None:

@@ -317,7 +317,7 @@ def _night_change(
 
 def _prove_content(workspace: Workspace, candidate: Candidate, progress: Progress) -> None:
     """Raise TrustRefused unless every file the repository lacks is here as it was signed."""
-    missing = lacking(workspace, candidate.directory())
+    missing = lacking(workspace, candidate.folder, candidate.directory())
     progress.step("publish", total=sum(stored.size for _, stored in missing))
     for name, stored in missing:
         prove_file(candidate.folder / name, stored)
@@ -327,7 +327,7 @@ def _prove_content(workspace: Workspace, candidate: Candidate, progress: Progres
 def _place_content(workspace: Workspace, candidate: Candidate | None, after: Directory) -> None:
     """Proved content into the repository, in lawful order."""
     if candidate is not None:
-        for name, _ in lacking(workspace, after):
+        for name, _ in lacking(workspace, candidate.folder, after):
             place(candidate.folder / name, workspace.repository / name)
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from sync import directory, feed, pack
 from sync.digest import sha256
-from sync.directory import CollectionEntry, Directory, Stored
+from sync.directory import CollectionEntry, Directory, Stored, routes_name
 from sync.errors import FormatError, TrustRefused, UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
 from sync.progress import Progress
 from sync.publish.cut import CutRequest, Previous, cut
 from sync.publish.keys import Signer
 from sync.publish.roles import KeyRole
+from sync.publish.routes import Desk, Labeller, add_updates, no_labels
 from sync.publish.sign import (
     Roles,
     format_time,
@@ -39,6 +40,7 @@ from sync.publish.workspace import (
     place,
     prove_file,
     read_directory,
+    routes_on,
 )
 
 DIRECTORY = "directory"
@@ -119,7 +121,7 @@ def newest_sound(workspace: Workspace, roles: Roles) -> Candidate | None:
     """The candidate to sign and to build on; damaged ones, if newer, are passed over."""
     for candidate in reversed(candidates(workspace, roles)):
         try:
-            for name, stored in lacking(workspace, candidate.directory()):
+            for name, stored in lacking(workspace, candidate.folder, candidate.directory()):
                 prove_file(candidate.folder / name, stored)
         except TrustRefused:  # `nightly` and `status` say what is wrong with it
             continue
@@ -127,13 +129,20 @@ def newest_sound(workspace: Workspace, roles: Roles) -> Candidate | None:
     return None
 
 
-def lacking(workspace: Workspace, listed: Directory) -> list[tuple[str, Stored]]:
-    """Name and proof of every file the repository lacks, in the lawful order of writing."""
-    return [
-        (name, stored)
-        for name, stored in content(listed.collections)
-        if not (workspace.repository / name).is_file()
-    ]
+def lacking(workspace: Workspace, folder: Path, listed: Directory) -> list[tuple[str, Stored]]:
+    """Name and proof of every file of the candidate in ``folder`` that the repository lacks.
+
+    In the lawful order of writing.
+    """
+    here = workspace.repository
+    new = [entry for entry in listed.collections if not _is_published(here, entry)]
+    needed = content(new, routes_on(Shelf([folder, here])))
+    return [(name, stored) for name, stored in needed if not (here / name).is_file()]
+
+
+def _is_published(repository: Path, entry: CollectionEntry) -> bool:
+    """Its list of routes is written last, so where that is, all is."""
+    return entry.routes is not None and (repository / routes_name(entry.routes)).is_file()
 
 
 def open_candidate(folder: Path) -> Candidate:
@@ -157,7 +166,12 @@ def base(workspace: Workspace, roles: Roles) -> Base:
 
 
 def stage_editions(
-    workspace: Workspace, requests: Iterable[CutRequest], now: datetime, progress: Progress
+    workspace: Workspace,
+    requests: Iterable[CutRequest],
+    now: datetime,
+    progress: Progress,
+    *,
+    labeller: Labeller = no_labels,
 ) -> Candidate | None:
     """Cut what changed into a new candidate; ``None`` if nothing did. Needs the lease."""
     roles = read_roles(workspace.metadata)
@@ -167,7 +181,10 @@ def stage_editions(
     if not changed:
         return None
     number, partial = _begin(workspace)
-    entries = [cut(request, partial, progress) for request in changed]
+    desk = Desk(Shelf([partial, *before.shelf.folders]), partial, workspace.cache, labeller)
+    entries = [
+        add_updates(request, cut(request, partial, progress), desk, progress) for request in changed
+    ]
     after = replace(before.directory, collections=_merged(before.directory, entries))
     changes = [_describe(request, entry) for request, entry in zip(changed, entries, strict=True)]
     return _finish(workspace, _New(number, partial, before, after, changes, _keyids(roles)), now)
@@ -251,7 +268,8 @@ def _finish(workspace: Workspace, new: _New, now: datetime) -> Candidate:
     for role in SIGNERS:
         unsigned = make_role(role, new.number, target, [], now)
         write_durably(new.partial / f"{new.number}.{role}.json", unsigned)
-    for name, _ in content(new.after.collections):
+    shelf = Shelf([new.partial, *new.before.shelf.folders])
+    for name, _ in content(new.after.collections, routes_on(shelf)):
         if not (workspace.repository / name).is_file() and not (new.partial / name).is_file():
             place(new.before.shelf.find(name), new.partial / name)
     release = {

@@ -5,7 +5,7 @@ Only ``repository/`` is ever pushed or served. Who publishes is said by the root
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,8 @@ from sync.digest import Digest, prove, sha256
 from sync.directory import CollectionEntry, Directory, Stored
 from sync.errors import FormatError, ProofFailed, UsageError
 from sync.files import make_folder, sync_folder, write_durably
+from sync.updates import routes
+from sync.updates.routes import Routes, Stop
 
 TIMESTAMP = "metadata/timestamp.json"
 
@@ -74,7 +76,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """What can be found out again; may be removed at any time."""
+        """What is made again if it is lost: sketches of published files, digests of sources."""
         return self.root / "cache"
 
     @property
@@ -150,11 +152,11 @@ class Shelf:
     """Repository-shaped folders looked through in order: a candidate's, then the repository."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        self._folders = tuple(folders)
+        self.folders = tuple(folders)
 
     def find(self, name: str) -> Path:
         """Where the file of that name is; raises FormatError if nowhere."""
-        for folder in self._folders:
+        for folder in self.folders:
             if (folder / name).is_file():
                 return folder / name
         raise FormatError(
@@ -178,17 +180,44 @@ def read_directory(shelf: Shelf, stored: Stored) -> Directory:
     return directory.decode(shelf.read(target_name(stored, "directory"), stored))
 
 
-def content(entries: Iterable[CollectionEntry]) -> Iterator[tuple[str, Stored]]:
-    """Name and proof of every file that these collections need, in the lawful order of writing."""
+ReadRoutes = Callable[[CollectionEntry], Routes]
+"""Reads the list of update packs that an entry names."""
+
+
+def content(
+    entries: Iterable[CollectionEntry], read_routes: ReadRoutes
+) -> Iterator[tuple[str, Stored]]:
+    """Name and proof of every file that these collections need, in the lawful order of writing.
+
+    Also of what their lists of routes name: the editions a box may start from.
+    """
     listed = tuple(entries)
+    stops = [stop for entry in listed if entry.routes for stop in read_routes(entry).stops]
+    needed: tuple[CollectionEntry | Stop, ...] = (*listed, *stops)
+    found: dict[str, Stored] = {}
+    for one in needed:
+        found |= {directory.pack_name(ref.pack): ref.pack for ref in one.packs}
+    for one in needed:
+        found |= {directory.update_name(ref.pack): ref.pack for ref in one.updates}
+    for one in needed:
+        found |= {directory.table_name(ref.table): ref.table for ref in one.packs}
+    for one in needed:
+        found[directory.feed_name(one.feed)] = one.feed.stored
     for entry in listed:
-        for ref in entry.packs:
-            yield directory.pack_name(ref.pack), ref.pack
-    for entry in listed:
-        for ref in entry.packs:
-            yield directory.table_name(ref.table), ref.table
-    for entry in listed:
-        yield directory.feed_name(entry.feed), entry.feed.stored
+        if entry.routes:
+            found[directory.routes_name(entry.routes)] = entry.routes
+    yield from found.items()
+
+
+def routes_on(shelf: Shelf) -> ReadRoutes:
+    """Reads lists of routes from ``shelf``."""
+
+    def read(entry: CollectionEntry) -> Routes:
+        if entry.routes is None:
+            return Routes(entry.id, ())
+        return routes.decode(shelf.read(directory.routes_name(entry.routes), entry.routes))
+
+    return read
 
 
 def prove_file(path: Path, stored: Stored) -> None:

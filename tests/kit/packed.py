@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from sync import feed as feeds
-from sync.apply import Applied, apply
+from sync.apply import Applied
+from sync.carry import Carrier
 from sync.chunker import cut
 from sync.digest import sha256
 from sync.directory import CollectionEntry, PackRef, feed_name, pack_name, table_name
 from sync.feed import Feed, Resource
-from sync.fetch import fetch_feed, fetch_tables
+from sync.fetch import Start, fetch_wanted
 from sync.library import Store
 from sync.pack import PackWriter
 from sync.plan import Plan, Wanted, make_plan
@@ -95,8 +96,7 @@ class Packed:
 
 
 def want(entry: CollectionEntry, transport: Transport, store: Store) -> Wanted:
-    feed = fetch_feed(entry, transport, store)
-    return Wanted(entry, feed, fetch_tables(entry, transport, store))
+    return fetch_wanted(entry, Start(), transport, store)
 
 
 def plan_for(entries: Iterable[CollectionEntry], transport: Transport, store: Store) -> Plan:
@@ -106,7 +106,12 @@ def plan_for(entries: Iterable[CollectionEntry], transport: Transport, store: St
 
 def bring(entry: CollectionEntry, transport: Transport, store: Store) -> Applied:
     """Everything a box does with bytes: feed, tables, plan, apply."""
-    return apply(plan_for([entry], transport, store), transport, store, Silent())
+    return execute(plan_for([entry], transport, store), transport, store)
+
+
+def execute(plan: Plan, transport: Transport, store: Store) -> Applied:
+    """Apply, and plan again what could not be made."""
+    return Carrier(transport, store, Silent(), {}).execute(plan)
 
 
 def fail_to_read(monkeypatch: pytest.MonkeyPatch, broken: Path) -> None:

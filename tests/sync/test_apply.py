@@ -24,7 +24,7 @@ from sync.recipe import Chunks
 from sync.seed import survey
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
-from tests.kit.packed import Packed, bring, holds, noise, plan_for, text, want
+from tests.kit.packed import Packed, bring, execute, holds, noise, plan_for, text, want
 
 CONTENTS = [noise(1, 2_500_000), text(2, 700_000), b"", b"small", noise(3, 1_200_000)]
 
@@ -66,7 +66,7 @@ def flip(path: Path, at: int) -> None:
 def test_a_new_box_gets_everything(packed: Packed, source: Meter, store: Store) -> None:
     entry = packed.release(CONTENTS)
     plan = plan_for([entry], source, store)
-    done = apply(plan, source, store, Silent())
+    done = execute(plan, source, store)
     assert holds(store, CONTENTS)
     assert done == Applied(
         resources_new=5,
@@ -83,7 +83,7 @@ def test_an_update_reuses_what_is_there(packed: Packed, source: Meter, store: St
     entry = packed.release(edited(CONTENTS))
     plan = plan_for([entry], source, store)
     before = source.bytes
-    done = apply(plan, source, store, Silent())
+    done = execute(plan, source, store)
     assert holds(store, edited(CONTENTS))
     assert (done.resources_new, done.requests) == (2, 1)
     assert done.bytes_reused == plan.bytes_reused > 2_000_000
@@ -138,7 +138,7 @@ def test_first_lessons_are_whole_before_the_last_bytes_come(
 ) -> None:
     plan = plan_for([packed.release(CONTENTS)], source, store)
     seen: list[int] = []
-    apply(plan, Watched(source, lambda: seen.append(len(store.library.sizes()))), store, Silent())
+    execute(plan, Watched(source, lambda: seen.append(len(store.library.sizes()))), store)
     assert (seen[0], seen[-1]) == (1, 4), seen
 
 
@@ -146,7 +146,7 @@ def test_the_plan_says_how_much_room_is_needed(packed: Packed, source: Meter, st
     plan = plan_for([packed.release(CONTENTS)], source, store)
     before = on_disk(store)
     most = [0]
-    apply(plan, Watched(source, lambda: most.append(on_disk(store) - before)), store, Silent())
+    execute(plan, Watched(source, lambda: most.append(on_disk(store) - before)), store)
     rounding = 4096 * 12
     assert max(most) <= plan.room_needed
     assert plan.room_needed <= sum(map(len, CONTENTS)) + 4 * MAX_GROUP + rounding
@@ -160,7 +160,7 @@ def test_staging_stays_small(packed: Packed, source: Meter, store: Store) -> Non
     bring(entry, source, Store(store.root / "other"))
     plan = plan_for([entry], source, store)
     assert plan.requests == 1
-    apply(plan, Watched(source, lambda: most.append(staged(store))), store, Silent())
+    execute(plan, Watched(source, lambda: most.append(staged(store))), store)
     assert max(most) <= 1_500_000 + 2 * MAX_GROUP
 
 
@@ -171,7 +171,7 @@ def test_memory_does_not_grow_with_the_resource(
     plan = plan_for([packed.release([data])], source, store)
     tracemalloc.start()
     try:
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -190,13 +190,13 @@ def test_without_room_nothing_is_written(
     monkeypatch.setattr(files, "free_space", lambda _: free - 1)
     requests = source.requests
     with pytest.raises(NoRoom, match=r"6 MiB are needed and 64 MiB must stay free") as caught:
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
     assert caught.value.exit_code == 6
     assert caught.value.hint
     assert source.requests == requests
     assert store.library.sizes() == store.groups.sizes() == {}
     free += 1
-    apply(plan, source, store, Silent())
+    execute(plan, source, store)
     assert holds(store, CONTENTS)
 
 
@@ -244,7 +244,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(
     entry = packed.release([noise(1, 2_500_000), noise(2, 2_000_000)])
     plan = plan_for([entry], source, store)
     with pytest.raises(NoSource, match="the line broke"):
-        apply(plan, Cut(source, cut, break_line), store, Silent())
+        execute(plan, Cut(source, cut, break_line), store)
     before = source.bytes
     done = bring(entry, source, store)
     assert holds(store, [noise(1, 2_500_000), noise(2, 2_000_000)])
@@ -259,7 +259,7 @@ def test_a_source_that_ends_early_is_no_source(packed: Packed, source: Meter, st
 
     plan = plan_for([packed.release(CONTENTS)], source, store)
     with pytest.raises(NoSource, match="ended 1 bytes too early"):
-        apply(plan, Short(source, lambda: None), store, Silent())
+        execute(plan, Short(source, lambda: None), store)
 
 
 def test_a_missing_pack_is_named(packed: Packed, source: Meter, store: Store) -> None:
@@ -267,7 +267,7 @@ def test_a_missing_pack_is_named(packed: Packed, source: Meter, store: Store) ->
     plan = plan_for([entry], source, store)
     (packed.root / pack_name(entry.packs[0].pack)).unlink()
     with pytest.raises(NotThere, match=entry.packs[0].pack.digest):
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
 
 
 def killed_at(box: Path, repository: Path, entry: CollectionEntry, event: int) -> None:
@@ -295,7 +295,7 @@ def killed_after(box: Path, repository: Path, entry: CollectionEntry, received: 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    apply(plan, Cut(source, received, die), store, Silent())
+    execute(plan, Cut(source, received, die), store)
 
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -406,7 +406,7 @@ def test_a_damaged_seed_is_set_aside_and_the_run_heals_itself(
         os.truncate(path, 2_000 if damage == "cut" else 3_000_000)
     if damage == "longer":
         flip(path, 100_000)
-    done = apply(plan, source, store, Silent())
+    done = execute(plan, source, store)
     assert holds(store, edited(CONTENTS))
     assert done.quarantined == (rotten,)
     assert not store.library.has(rotten)
@@ -417,7 +417,7 @@ def test_a_seed_that_vanished_is_fetched(packed: Packed, source: Meter, store: S
     bring(packed.release(CONTENTS), source, store)
     plan = plan_for([packed.release(edited(CONTENTS))], source, store)
     store.library.remove(sha256(CONTENTS[0]))
-    apply(plan, source, store, Silent())
+    execute(plan, source, store)
     assert holds(store, edited(CONTENTS))
 
 
@@ -427,7 +427,7 @@ def test_a_damaged_resource_that_is_still_wanted_comes_back(
     bring(packed.release(CONTENTS), source, store)
     plan = plan_for([packed.release([*CONTENTS, CONTENTS[0] + b"more"])], source, store)
     flip(store.library.path(sha256(CONTENTS[0])), 7)
-    done = apply(plan, source, store, Silent())
+    done = execute(plan, source, store)
     assert holds(store, [*CONTENTS, CONTENTS[0] + b"more"])
     assert done.quarantined == (sha256(CONTENTS[0]),)
 
@@ -445,7 +445,7 @@ def test_an_altered_group_is_refused_and_the_rest_goes_in(
     good = (packed.root / name).read_bytes()
     flip(packed.root / name, group_starts(plan)[0] + 5)
     with pytest.raises(ProofFailed, match=f"{packed.root}: {name}, group at 8") as caught:
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
     assert caught.value.exit_code == 5
     assert not store.library.has(sha256(CONTENTS[0]))
     assert holds(store, CONTENTS[2:])
@@ -466,7 +466,7 @@ def test_a_source_that_alters_everything_is_given_up(
         flip(path, start)
     before = source.bytes
     with pytest.raises(ProofFailed):
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
     assert source.bytes - before < (PATIENCE + 1) * MAX_GROUP
     assert store.groups.sizes() == store.library.sizes() == {}
 
@@ -480,7 +480,7 @@ def test_damage_on_both_sides_is_kept_apart(packed: Packed, source: Meter, store
     flip(path, group_starts(plan)[-1])
     flip(store.library.path(sha256(CONTENTS[0])), 7)
     with pytest.raises(ProofFailed, match="group at"):
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
     assert not store.library.has(sha256(CONTENTS[0]))
     assert holds(store, [CONTENTS[1]])
 
@@ -495,7 +495,7 @@ def test_a_recipe_that_makes_something_else_is_the_publishers_fault(
     wrong = replace(one, tables=(replace(one.tables[0], recipes=(turned,)),))
     plan = make_plan([wrong], survey(store, ()))
     with pytest.raises(FormatError, match="puts together something else") as caught:
-        apply(plan, source, store, Silent())
+        execute(plan, source, store)
     assert "publisher" in caught.value.hint
     assert store.library.sizes() == {}
 
@@ -510,7 +510,7 @@ def test_gaps_are_passed_over(packed: Packed, source: Meter, store: Store) -> No
     bring(other.release([contents[1]]), VolumeTransport(other.root), store)
     plan = plan_for([entry], source, store)
     assert (plan.requests, len(plan.groups)) == (1, 2)
-    done = apply(plan, source, store, Silent())
+    done = execute(plan, source, store)
     assert holds(store, contents)
     assert done.bytes_fetched == table.pack.size - 8
     assert store.groups.sizes() == {}
@@ -522,7 +522,7 @@ def test_collections_share_resources(packed: Packed, store: Store, tmp_path: Pat
     entries = [packed.release([shared, b"a"]), other.release([shared, b"b"])]
     source = VolumeTransport(packed.root)
     plan = plan_for(entries, source, store)
-    done = apply(plan, source, store, Silent())
+    done = execute(plan, source, store)
     assert done.resources_new == 3
     assert holds(store, [shared, b"a", b"b"])
 

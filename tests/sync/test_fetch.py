@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 def test_a_feed_is_fetched_once(entry: CollectionEntry, source: Meter, store: Store) -> None:
     feed = fetch_feed(entry, source, store)
     assert (feed.collection, feed.edition, len(feed.resources)) == ("43/music-1a", 1, 2)
-    assert store.feeds.has(entry.feed.stored.digest)
+    assert store.feeds.has(entry.feed.plain.digest)
     assert source.requests == 1
     assert fetch_feed(entry, source, store) == feed
     assert source.requests == 1
@@ -59,17 +59,17 @@ def test_a_damaged_copy_of_the_box_is_replaced(
     entry: CollectionEntry, source: Meter, store: Store
 ) -> None:
     fetch_feed(entry, source, store)
-    path = store.feeds.path(entry.feed.stored.digest)
+    path = store.feeds.path(entry.feed.plain.digest)
     path.chmod(0o644)
     data = bytearray(path.read_bytes())
     data[9] ^= 1
     path.write_bytes(data)
     fetch_feed(entry, source, store)
-    assert store.feeds.proves(entry.feed.stored.digest)
+    assert store.feeds.proves(entry.feed.plain.digest)
     path.chmod(0o644)
     path.write_bytes(b"")
     fetch_feed(entry, source, store)
-    assert store.feeds.proves(entry.feed.stored.digest)
+    assert store.feeds.proves(entry.feed.plain.digest)
     assert source.requests == 3
 
 
@@ -77,7 +77,7 @@ def test_a_copy_the_disk_cannot_read_is_replaced(
     entry: CollectionEntry, source: Meter, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch_feed(entry, source, store)
-    fail_to_read(monkeypatch, store.feeds.path(entry.feed.stored.digest))
+    fail_to_read(monkeypatch, store.feeds.path(entry.feed.plain.digest))
     fetch_feed(entry, source, store)
     assert source.requests == 2
 

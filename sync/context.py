@@ -1,0 +1,112 @@
+"""Context: the plain bytes of groups, decoded with what the box holds, few at a time.
+
+Only here are groups decoded: proved first, with the prefix read from the library (or from what this
+run has just made), within the bounds of their format.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sync.deflate import inflate
+from sync.digest import Digest, prove
+from sync.errors import ProofFailed
+from sync.library import BLOCK, Batch, Store
+from sync.pack import decode_group
+from sync.plan import PlannedGroup
+from sync.updates.parts import MAX_PAYLOAD, Span
+
+
+class Contexts:
+    """Decodes the groups of one plan; keeps the last few, together at most one large group."""
+
+    def __init__(self, groups: Sequence[PlannedGroup], store: Store, batch: Batch) -> None:
+        self._groups = groups
+        self._store = store
+        self._batch = batch
+        self._plain: OrderedDict[int, bytes] = OrderedDict()
+        self._proved: tuple[int, bytes] | None = None
+
+    def came(self, number: int, proved: bytes) -> None:
+        """The stored bytes of a group, just received and proved: it may be asked for at once."""
+        self._proved = (number, proved)
+
+    def plain(self, number: int) -> bytes:
+        """Plain bytes of a staged group; raises ProofFailed or FormatError.
+
+        Staged bytes are proved before a decoder sees them, as a power cut may have come between;
+        raw ones are not decoded, and the resource's own digest proves them.
+        """
+        if number in self._plain:
+            self._plain.move_to_end(number)
+            return self._plain[number]
+        group, stored = self._groups[number].group, self._stored(number)
+        prefix = b"".join(map(self._span, self._groups[number].prefix))
+        what = f"group {group.digest[:16]}…"
+        return self._remember(number, decode_group(group, stored, prefix, what=what))
+
+    def forget(self, number: int) -> None:
+        """The group is of no more use."""
+        self._plain.pop(number, None)
+
+    def read(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
+        """Bytes of a held file in blocks; raises ProofFailed if the file cannot give them."""
+        path = self._path(digest)
+        try:
+            with path.open("rb", buffering=0) as file:
+                file.seek(start)
+                while length:
+                    block = file.read(min(length, BLOCK))
+                    if not block:
+                        raise ProofFailed(f"{path}: ends too early")
+                    length -= len(block)
+                    yield block
+        except OSError as error:
+            raise ProofFailed(f"{path}: {error.strerror}") from error
+
+    def is_damaged(self, digest: Digest) -> bool:
+        """True if a file of the box is gone or not what its name says (re-reads all of it)."""
+        if self._batch.holds(digest) or self._store.feeds.proves(digest):
+            return False
+        return not self._store.library.proves(digest)
+
+    def holds(self, number: int) -> bool:
+        """True if the staged bytes of a group are what its digest says."""
+        group = self._groups[number].group
+        try:
+            stored = self._store.groups.read(group.digest, size=group.stored)
+            prove(stored, group.digest, what="staged group")
+        except ProofFailed:
+            return False
+        return True
+
+    def _stored(self, number: int) -> bytes:
+        """Stored bytes of a group, proved in this run if a decoder is to see them."""
+        proved, self._proved = self._proved, None
+        if proved is not None and proved[0] == number:
+            return proved[1]
+        planned = self._groups[number]
+        stored = self._store.groups.read(planned.group.digest, size=planned.group.stored)
+        if not planned.is_raw:
+            prove(stored, planned.group.digest, what=f"staged group {planned.group.digest[:16]}…")
+        return stored
+
+    def _span(self, span: Span) -> bytes:
+        data = b"".join(self.read(span.digest, span.start, span.length))
+        if span.inflated is None:
+            return data
+        return inflate(data, span.inflated.wrap, size=span.inflated.size)
+
+    def _path(self, digest: Digest) -> Path:
+        """Where the bytes of a file lie: just made, in the library, or a feed."""
+        if self._batch.holds(digest):
+            return self._batch.path(digest)
+        if self._store.library.has(digest):
+            return self._store.library.path(digest)
+        return self._store.feeds.path(digest)
+
+    def _remember(self, number: int, plain: bytes) -> bytes:
+        self._plain[number] = plain
+        while len(self._plain) > 1 and sum(map(len, self._plain.values())) > MAX_PAYLOAD:
+            self._plain.popitem(last=False)
+        return plain

@@ -1,0 +1,89 @@
+"""Deflate, the box's door to zlib: streams opened and made again bit for bit. Pure.
+
+Documents (PPTX, DOCX, PDF, EPUB, PNG …) hold deflate streams (RFC 1950, RFC 1951). A small change
+in what they hold changes every byte of a stream, so updates send what a stream holds, and the box
+makes the stream again with the parameters the publisher found. Another deflate (zlib-ng) makes
+other streams from the same parameters: ``reproduces`` says whether this machine's is the right one.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+from sync.digest import Digest, sha256
+from sync.errors import FormatError
+
+BLOCK = 256 * 1024
+"""Plain bytes handed to the compressor at once."""
+
+
+class Wrap(IntEnum):
+    """What is around a deflate stream."""
+
+    RAW = 0
+    """Nothing (ZIP, gzip)."""
+    ZLIB = 1
+    """The zlib header and checksum (PDF, PNG)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """How a stream was made: zlib's level, memory level, strategy, and its window in bits."""
+
+    wrap: Wrap
+    level: int
+    memory: int
+    strategy: int = zlib.Z_DEFAULT_STRATEGY
+    window: int = 15
+
+    def __post_init__(self) -> None:
+        sound = 0 <= self.level <= 9 and 1 <= self.memory <= 9 and 9 <= self.window <= 15
+        if not (sound and 0 <= self.strategy <= 4):
+            raise FormatError(f"deflate: no such parameters: {self}")
+
+    @property
+    def bits(self) -> int:
+        """zlib's wbits."""
+        return self.window if self.wrap is Wrap.ZLIB else -self.window
+
+
+def deflate(plain: bytes | memoryview, parameters: Parameters) -> Iterator[bytes]:
+    """The stream that ``parameters`` make of ``plain``, in blocks."""
+    maker = zlib.compressobj(
+        parameters.level, zlib.DEFLATED, parameters.bits, parameters.memory, parameters.strategy
+    )
+    for start in range(0, len(plain), BLOCK):
+        if block := maker.compress(plain[start : start + BLOCK]):
+            yield block
+    yield maker.flush()
+
+
+def inflate(stream: bytes | memoryview, wrap: Wrap, *, size: int) -> bytes:
+    """What ``stream`` holds: exactly ``size`` bytes, and nothing after it; raises FormatError."""
+    opener = zlib.decompressobj(15 if wrap is Wrap.ZLIB else -15)
+    try:
+        plain = opener.decompress(stream, size + 1)
+    except zlib.error as error:
+        raise FormatError(f"deflate: broken stream ({error})") from error
+    if len(plain) != size or not opener.eof or opener.unused_data or opener.unconsumed_tail:
+        raise FormatError(f"deflate: a stream does not hold the {size} bytes it was said to")
+    return plain
+
+
+@cache
+def reproduces() -> bool:
+    """Whether this machine's deflate makes the streams of zlib 1.2 and 1.3; plans ask it."""
+    text = b"".join(b"%d,%d;" % (number, number * number % 977) for number in range(4000))
+    made = [
+        block
+        for level in range(1, 10)
+        for memory in (8, 9)
+        for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
+        for block in deflate(text, Parameters(Wrap.ZLIB, level, memory, strategy))
+    ]
+    return sha256(b"".join(made)) == _VECTORS
+
+
+_VECTORS = Digest("0239bc4963082e450a785e22182fb69e2b5ade2829231ed7fd8053f70b526d11")

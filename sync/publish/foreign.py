@@ -1,0 +1,81 @@
+"""What an update pack need not hold: bytes that lie raw in the edition's chunk packs anyway. Pure.
+
+Pictures and videos that nothing old resembles would be stored twice; instead the head of the update
+pack names the groups of chunk packs they lie in, and a box needs no table to find them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from sync.digest import Digest
+from sync.feed import Resource
+from sync.pack import Group, Table
+from sync.recipe import Chunk, ChunkId, Chunks, whole
+from sync.updates.parts import Literal, Part, Segment, Skip, UpdateGroup
+
+_Group = tuple[int, int]
+"""Number of the table, number of the group in it."""
+_Piece = tuple[int, int, Resource]
+"""Where it begins in the plain group, how long it is, whose it is."""
+
+
+class Foreign:
+    """The groups of chunk packs that resources are taken from."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self._tables = tables
+        self._pieces: dict[_Group, list[_Piece]] = defaultdict(list)
+        self._claimed: set[ChunkId] = set()
+        self._places: dict[ChunkId, tuple[_Group, int]] = {}
+        self._recipes: dict[Digest, Chunks] = {}
+        for number, table in enumerate(tables):
+            groups = {group.offset: index for index, group in enumerate(table.groups)}
+            for chunk, group, start in table.places():
+                self._places.setdefault(chunk.id, ((number, groups[group.offset]), start))
+            for recipe in table.recipes:
+                self._recipes.setdefault(recipe.resource, recipe.chunks)
+
+    def take(self, resource: Resource) -> bool:
+        """Take a resource from there, if its chunks lie in order and nobody else took them."""
+        chunks = list(self._chunks(resource))
+        places = [self._places[chunk.id] for chunk in chunks if chunk.id in self._places]
+        free = self._claimed.isdisjoint(chunk.id for chunk in chunks)
+        in_order = all(one < other for one, other in pairwise(places))
+        if not (chunks and free and in_order and len(places) == len(chunks)):
+            return False
+        for chunk, (group, start) in zip(chunks, places, strict=True):
+            self._claimed.add(chunk.id)
+            self._add(group, start, chunk.length, resource)
+        return True
+
+    def _add(self, group: _Group, start: int, length: int, resource: Resource) -> None:
+        pieces = self._pieces[group]
+        if pieces and pieces[-1][2] == resource and sum(pieces[-1][:2]) == start:
+            pieces[-1] = (pieces[-1][0], pieces[-1][1] + length, resource)
+        else:
+            pieces.append((start, length, resource))
+
+    def groups(self) -> Iterator[UpdateGroup]:
+        """The groups, and what of each is whose."""
+        for (number, index), pieces in sorted(self._pieces.items(), key=lambda one: one[0]):
+            group = self._tables[number].groups[index]
+            parts = tuple(_parts(group, sorted(pieces, key=lambda one: one[0])))
+            yield UpdateGroup(replace(group, chunks=range(0)), number + 1, (), parts)
+
+    def _chunks(self, resource: Resource) -> Chunks | list[Chunk]:
+        if resource.digest in self._recipes:
+            return self._recipes[resource.digest]
+        return [Chunk(whole(resource.digest), resource.size)]
+
+
+def _parts(group: Group, pieces: Sequence[_Piece]) -> Iterator[Part]:
+    at = 0
+    for number, (start, length, resource) in enumerate(pieces):
+        segments: list[Segment] = [Skip(start - at)] if start > at else []
+        segments.append(Literal(length))
+        at = start + length
+        if number == len(pieces) - 1 and at < group.plain:
+            segments.append(Skip(group.plain - at))
+        yield Part(resource, tuple(segments))

@@ -1,0 +1,164 @@
+"""Groups: items put together, compressed with what they build on, all cores at work.
+
+A group holds items of one nature while payload and prefix stay within bounds. The prefix is, from
+far to near: neighbours of the same kind from the old edition, what groups before made, what the
+items build on. Groups are compressed side by side and come out in order, so the same items always
+give the same bytes.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from sync import compression
+from sync.digest import sha256
+from sync.pack import Codec, Group
+from sync.publish.items import Context, Item
+from sync.updates.parts import (
+    MAX_PAYLOAD,
+    MAX_PREFIX,
+    Literal,
+    Part,
+    Segment,
+    Span,
+    UpdateGroup,
+    taken,
+)
+
+RAW_ABOVE = 0.99
+"""A group that zstd shortens less is stored as it is: that spares the box the work."""
+
+
+@dataclass
+class Drafted:
+    """A group being filled."""
+
+    parts: list[Part] = field(default_factory=list)
+    payload: list[bytes] = field(default_factory=list)
+    builds_on: dict[Span, bytes] = field(default_factory=dict)
+    offers: list[Context] = field(default_factory=list)
+    payload_size: int = 0
+    prefix_size: int = 0
+    neighbours: list[Context] = field(default_factory=list)
+    """Far context that may help: tried, and left out where it does not earn its place."""
+
+    def put_before(self, context: Iterable[Context]) -> None:
+        """More context, farther than what the items build on; what does not fit is left out."""
+        before: dict[Span, bytes] = {}
+        for one in context:
+            if one.span in self.builds_on or self.prefix_size + len(one.data) > MAX_PREFIX:
+                continue
+            before[one.span] = one.data
+            self.prefix_size += len(one.data)
+        self.builds_on = {**before, **self.builds_on}
+
+    def fits(self, item: Item) -> bool:
+        """Whether ``item`` goes in whole."""
+        if not self.parts:
+            return len(item.payload) <= MAX_PAYLOAD
+        more = sum(len(one.data) for one in item.builds_on if one.span not in self.builds_on)
+        return (
+            self.payload_size + len(item.payload) <= MAX_PAYLOAD
+            and self.prefix_size + more <= MAX_PREFIX
+        )
+
+    def add(self, part: Part, payload: bytes, item: Item) -> None:
+        """Put a part in; context beyond the bound is left out."""
+        self.parts.append(part)
+        self.payload.append(payload)
+        self.payload_size += len(payload)
+        for one in item.builds_on:
+            if one.span not in self.builds_on and self.prefix_size + len(one.data) <= MAX_PREFIX:
+                self.builds_on[one.span] = one.data
+                self.prefix_size += len(one.data)
+        self.offers += item.offers
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A group and its stored bytes."""
+
+    group: UpdateGroup
+    stored: bytes
+
+
+def fill(items: Iterable[Item]) -> Iterator[Drafted]:
+    """Items into groups, in order; one that is too long for a group is spread over several."""
+    draft = Drafted()
+    for item in items:
+        if not draft.fits(item) and draft.parts:
+            yield draft
+            draft = Drafted()
+        for segments, payload in _split(item):
+            if draft.parts and draft.payload_size + len(payload) > MAX_PAYLOAD:
+                yield draft
+                draft = Drafted()
+            draft.add(Part(item.resource, segments), payload, item)
+    if draft.parts:
+        yield draft
+
+
+def _split(item: Item) -> Iterator[tuple[tuple[Segment, ...], bytes]]:
+    """The item's segments in runs of at most MAX_PAYLOAD bytes of payload."""
+    run: list[Segment] = []
+    start = size = 0
+    for segment in _short(item.segments):
+        if size + taken(segment) > MAX_PAYLOAD:
+            yield tuple(run), item.payload[start : start + size]
+            run, start, size = [], start + size, 0
+        run.append(segment)
+        size += taken(segment)
+    yield tuple(run), item.payload[start : start + size]
+
+
+def _short(segments: Iterable[Segment]) -> Iterator[Segment]:
+    for segment in segments:
+        while isinstance(segment, Literal) and segment.length > MAX_PAYLOAD:
+            yield Literal(MAX_PAYLOAD)
+            segment = Literal(segment.length - MAX_PAYLOAD)
+        yield segment
+
+
+def pack_groups(drafts: Iterable[Drafted], *, level: int) -> Iterator[Packed]:
+    """Compress groups, as many at a time as there are cores; in order."""
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[Packed]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for draft in drafts:
+            waiting.append(pool.submit(_pack, draft, level))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _pack(draft: Drafted, level: int) -> Packed:
+    payload = b"".join(draft.payload)
+    prefix = [Context(span, data) for span, data in draft.builds_on.items()]
+    if draft.neighbours and _helps(draft.neighbours, prefix, payload):
+        prefix = [*draft.neighbours, *prefix]
+    stored = compression.compress_with(_joined(prefix), payload, level=level)
+    if len(stored) > RAW_ABOVE * len(payload):
+        prefix, stored = [], payload
+    codec = Codec.RAW if stored is payload else Codec.ZSTD
+    group = Group(sha256(stored), 0, len(stored), len(payload), codec)
+    spans = tuple(one.span for one in prefix)
+    return Packed(UpdateGroup(group, 0, spans, tuple(draft.parts)), stored)
+
+
+_COST = 3
+"""Bytes that a span takes in the head."""
+_TRIAL = 9
+"""Level at which neighbours are tried: quick, and it errs on both sides alike."""
+
+
+def _helps(more: list[Context], prefix: list[Context], payload: bytes) -> bool:
+    longer = compression.compress_with(_joined([*more, *prefix]), payload, level=_TRIAL)
+    alone = compression.compress_with(_joined(prefix), payload, level=_TRIAL)
+    return len(longer) + _COST * len(more) < len(alone)
+
+
+def _joined(context: Iterable[Context]) -> bytes:
+    return b"".join(one.data for one in context)

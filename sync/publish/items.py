@@ -1,0 +1,206 @@
+"""Items: one new file each, as an update pack will carry it: what of it is sent, what it builds on.
+
+A document is opened and its streams' plain bytes are sent; a large file becomes copies and what is
+new between them; anything else goes whole. What media hold that nothing old resembles is left in
+the chunk packs, where it lies anyway.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sync import compression
+from sync.deflate import Parameters
+from sync.digest import Digest, sha256
+from sync.feed import Resource
+from sync.publish.contents import Bytes
+from sync.publish.copies import Run, find_runs
+from sync.publish.streams import Stream, find_parameters, find_streams
+from sync.updates.parts import Copy, Deflated, Inflated, Literal, Segment, Span
+
+LARGE_MEDIA = 8 * 2**20
+LARGE = 12 * 2**20
+"""Longer files are sent as copies and literals, shorter ones with the old file as context."""
+WORTH = 0.97
+"""What does not shrink below this is left as it is."""
+CONTEXT = 4 * 2**20
+"""Most bytes of an old large file's unused parts taken as context."""
+
+
+class Nature(IntEnum):
+    """What kind of bytes a file has; groups hold one kind."""
+
+    TEXT = 0
+    DOCUMENT = 1
+    """Holds deflate streams."""
+    MEDIA = 2
+    """Compressed already."""
+
+
+_MEDIA = (
+    b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"fLaC",
+    b"\x1a\x45\xdf\xa3", b"wOFF", b"wOF2", b"RIFF", b"7z\xbc\xaf", b"\xfd7zXZ", b"BZh",
+    b"\x28\xb5\x2f\xfd", b"FLV",
+)  # fmt: skip
+_DOCUMENTS = (b"PK\x03\x04", b"%PDF", b"\x1f\x8b")
+
+
+def nature_of(start: bytes) -> Nature:
+    """By a file's first 16 bytes."""
+    if start.startswith(_DOCUMENTS):
+        return Nature.DOCUMENT
+    if start.startswith(_MEDIA) or start[4:8] == b"ftyp":
+        return Nature.MEDIA
+    return Nature.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """An old file a new one may build on."""
+
+    resource: Resource
+    data: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Bytes both sides hold, and how the box gets at them."""
+
+    span: Span
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A new file, ready for a group."""
+
+    resource: Resource
+    segments: tuple[Segment, ...]
+    payload: bytes
+    builds_on: tuple[Context, ...]
+    """The best last: zstd reaches near matches more cheaply."""
+    offers: tuple[Context, ...]
+    """What later groups may build on once this file is made."""
+
+
+def make_item(resource: Resource, data: Bytes, nature: Nature, olds: Sequence[Old]) -> Item | None:
+    """``data`` as an item; None for bytes that no old file shortens and no codec does."""
+    if len(data) > (LARGE_MEDIA if nature is Nature.MEDIA else LARGE):
+        return _large(resource, data, nature, olds)
+    whole = bytes(data)
+    small = [Old(old.resource, bytes(old.data)) for old in olds if len(old.data) <= LARGE]
+    if nature is Nature.DOCUMENT:
+        return _document(resource, whole, small)
+    builds_on = tuple(Context(_whole(old.resource), bytes(old.data)) for old in reversed(small))
+    if nature is Nature.MEDIA and not _shrinks(whole, builds_on):
+        return None
+    offers = (Context(_whole(resource), whole),) if nature is Nature.TEXT else ()
+    return Item(resource, (Literal(len(whole)),), whole, builds_on, offers)
+
+
+def as_it_is(resource: Resource, data: Bytes) -> Item:
+    """``data`` as an item of its bytes alone."""
+    return Item(resource, (Literal(len(data)),), bytes(data), (), ())
+
+
+def _whole(resource: Resource) -> Span:
+    return Span(resource.digest, 0, resource.size)
+
+
+def _shrinks(data: bytes, builds_on: Sequence[Context]) -> bool:
+    prefix = b"".join(context.data for context in builds_on)
+    return len(compression.compress_with(prefix, data, level=3)) <= WORTH * len(data)
+
+
+def _document(resource: Resource, data: bytes, olds: Sequence[Old]) -> Item:
+    """Streams that are as they were stay closed; the others are opened on both sides."""
+    old_streams = {
+        sha256(_raw(bytes(old.data), stream)): (old.resource, stream)
+        for old in olds
+        for stream in find_streams(bytes(old.data))
+    }
+    segments: list[Segment] = []
+    payload: list[bytes] = []
+    offers: list[Context] = []
+    kept: set[Digest] = set()
+    at = 0
+    first: Parameters | None = None
+    for stream in find_streams(data):
+        digest = sha256(_raw(data, stream))
+        if digest in old_streams:
+            kept.add(digest)
+            continue
+        parameters = find_parameters(data, stream, first=first)
+        if parameters is None:
+            continue
+        first = parameters
+        if stream.start > at:
+            segments.append(Literal(stream.start - at))
+            payload.append(data[at : stream.start])
+        segments.append(Deflated(len(stream.plain), stream.length, parameters))
+        payload.append(stream.plain)
+        offers.append(Context(_opened(resource, stream), stream.plain))
+        at = stream.start + stream.length
+    if at < len(data):
+        segments.append(Literal(len(data) - at))
+        payload.append(data[at:])
+    opened = [
+        Context(_opened(old, stream), stream.plain)
+        for digest, (old, stream) in old_streams.items()
+        if digest not in kept and offers
+    ]
+    wholes = [Context(_whole(old.resource), bytes(old.data)) for old in reversed(olds)]
+    return Item(resource, tuple(segments), b"".join(payload), (*wholes, *opened), tuple(offers))
+
+
+def _raw(data: bytes, stream: Stream) -> bytes:
+    return data[stream.start : stream.start + stream.length]
+
+
+def _opened(resource: Resource, stream: Stream) -> Span:
+    inflated = Inflated(stream.wrap, len(stream.plain))
+    return Span(resource.digest, stream.start, stream.length, inflated)
+
+
+def _large(resource: Resource, data: Bytes, nature: Nature, olds: Sequence[Old]) -> Item | None:
+    runs = find_runs(data, [old.data for old in olds])
+    new = sum(run.length for run in runs if run.source < 0)
+    if nature is Nature.MEDIA and new > WORTH * len(data):
+        return None
+    runs = _with_a_literal(runs)
+    segments = tuple(_segment(run, olds) for run in runs)
+    payload = b"".join(data[run.start : run.start + run.length] for run in runs if run.source < 0)
+    return Item(resource, segments, payload, tuple(_unused(runs, olds)), ())
+
+
+def _with_a_literal(runs: list[Run]) -> list[Run]:
+    """A group needs a payload: of a file that is all copies one byte is sent."""
+    if any(run.source < 0 for run in runs):
+        return runs
+    *rest, last = runs
+    size = sum(run.length for run in runs)
+    return [*rest, Run(last.source, last.start, last.length - 1), Run(-1, size - 1, 1)]
+
+
+def _segment(run: Run, olds: Sequence[Old]) -> Segment:
+    if run.source < 0:
+        return Literal(run.length)
+    return Copy(Span(olds[run.source].resource.digest, run.start, run.length))
+
+
+def _unused(runs: Sequence[Run], olds: Sequence[Old]) -> list[Context]:
+    """Parts of the first old file that nothing copies: what is new often resembles them."""
+    if not olds:
+        return []
+    old = olds[0]
+    taken = sorted((run.start, run.start + run.length) for run in runs if run.source == 0)
+    found: list[Context] = []
+    at, left = 0, CONTEXT
+    for start, end in (*taken, (old.resource.size, old.resource.size)):
+        length = min(start - at, left)
+        if length > 0:
+            span = Span(old.resource.digest, at, length)
+            found.append(Context(span, bytes(old.data[at : at + length])))
+            left -= length
+        at = max(at, end)
+    return found

@@ -1,0 +1,158 @@
+"""The ways to an edition: which update packs are cut for it, and the list of all that are kept.
+
+By policy there is a pack from the edition before, from some editions farther back, and from nothing
+for new boxes, cut anew once the packs since the last one have grown beside it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sync import feed as feeds
+from sync.digest import sha256
+from sync.directory import (
+    CollectionEntry,
+    Stored,
+    UpdateRef,
+    feed_name,
+    routes_name,
+    table_name,
+)
+from sync.feed import Feed
+from sync.files import write_durably
+from sync.pack import Table, decode_table
+from sync.progress import Progress
+from sync.publish.contents import Contents, FileContents, PackedContents
+from sync.publish.cut import CutRequest
+from sync.publish.pairs import Labels
+from sync.publish.similar import SketchBook
+from sync.publish.update import LEVEL, Edition, UpdateRequest, cut_update
+from sync.publish.workspace import Shelf, routes_on
+from sync.updates import routes as ways
+from sync.updates.routes import Routes, Stop
+
+FAR_LEVEL = 16
+"""zstd level of packs from farther back: half the work of 19, for the few that need them."""
+Labeller = Callable[[Feed, Contents], Labels]
+"""Says what an edition's resources are called: it knows what lessons mean, ``sync`` does not."""
+
+
+def no_labels(_feed: Feed, _contents: Contents) -> Labels:
+    """Content alone tells which files belong together."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which update packs a publisher cuts and keeps."""
+
+    back: tuple[int, ...] = (1, 3, 10, 30)
+    """So many editions back; where that edition is kept."""
+    kept: int = 31
+    """Editions a box may start from."""
+    renew: float = 0.5
+    """A pack from nothing is cut again when the packs since the last make this share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is at hand while update packs are cut."""
+
+    shelf: Shelf
+    """Finds the new edition's files and those of the kept ones."""
+    out: Path
+    cache: Path
+    """A folder for sketches, which may be lost."""
+    labeller: Labeller = no_labels
+    policy: Policy = Policy()
+
+
+def add_updates(
+    request: CutRequest, entry: CollectionEntry, desk: Desk, progress: Progress
+) -> CollectionEntry:
+    """The entry of a freshly cut edition with its update packs, which are written to ``desk.out``.
+
+    Raises FormatError if a kept edition's files are missing from the repository.
+    """
+    before = request.previous.entry if request.previous else None
+    known = routes_on(desk.shelf)(before) if before else Routes(entry.id, ())
+    if before and known.stop(before.edition) is None:
+        stop = Stop(before.edition, before.feed, before.packs, before.updates)
+        known = replace(known, stops=(*known.stops, stop))
+    work = _Work(request, entry, desk, progress)
+    updates = tuple(work.cut(stop) for stop in _starts(known, entry.edition, desk.policy))
+    stop = Stop(entry.edition, entry.feed, entry.packs, updates)
+    work.save_sketches()
+    stops = (*known.stops, stop)[-desk.policy.kept :]
+    direct = tuple(one for one in updates if one.base in (0, entry.edition - 1))
+    return replace(entry, updates=direct, routes=_write_routes(Routes(entry.id, stops), desk.out))
+
+
+def _starts(known: Routes, edition: int, policy: Policy) -> list[Stop | None]:
+    """The editions to cut packs from; None for nothing."""
+    stops = [known.stop(edition - back) for back in policy.back]
+    starts: list[Stop | None] = [stop for stop in stops if stop is not None]
+    return [*starts, None] if _needs_beginning(known, policy) else starts
+
+
+def _needs_beginning(known: Routes, policy: Policy) -> bool:
+    since = 0
+    for stop in sorted(known.stops, key=lambda stop: -stop.edition):
+        first = [update.pack.size for update in stop.updates if update.base == 0]
+        if first:
+            return since > policy.renew * first[0]
+        since += sum(one.pack.size for one in stop.updates if one.base == stop.edition - 1)
+    return True
+
+
+class _Work:
+    """The update packs of one edition."""
+
+    def __init__(
+        self, request: CutRequest, entry: CollectionEntry, desk: Desk, progress: Progress
+    ) -> None:
+        self._entry = entry
+        self._desk = desk
+        self._progress = progress
+        self._feed = request.feed(entry.edition)
+        paths = {source.resource.digest: source.path for source in request.sources}
+        self._new = self._edition(self._feed, FileContents(paths))
+        self._tables = self._read_tables(entry)
+        self._book = SketchBook(desk.cache / f"{sha256(entry.id.encode())[:16]}.sketches")
+
+    def cut(self, start: Stop | None) -> UpdateRef:
+        """The pack from ``start`` to the new edition."""
+        old = self._old(start) if start else None
+        request = UpdateRequest(self._new, old, self._entry.packs, self._tables)
+        near = start is None or start.edition == self._entry.edition - 1
+        level = LEVEL if near else FAR_LEVEL
+        pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)
+        return UpdateRef(start.edition if start else 0, pack, head)
+
+    def save_sketches(self) -> None:
+        """Keep the sketches of the new edition for the next one."""
+        for resource in self._feed.resources:
+            self._book.of(resource, self._new.contents)
+        self._book.save(self._feed.resources)
+
+    def _old(self, stop: Stop) -> Edition:
+        stored = self._desk.shelf.read(feed_name(stop.feed), stop.feed.stored)
+        feed = feeds.decode(stored, stop.feed)
+        tables = self._read_tables(replace(self._entry, packs=stop.packs))
+        return self._edition(feed, PackedContents(tables, self._desk.shelf))
+
+    def _edition(self, feed: Feed, contents: Contents) -> Edition:
+        return Edition(feed, contents, self._desk.labeller(feed, contents))
+
+    def _read_tables(self, entry: CollectionEntry) -> tuple[Table, ...]:
+        return tuple(
+            decode_table(self._desk.shelf.read(table_name(ref.table), ref.table))
+            for ref in entry.packs
+        )
+
+
+def _write_routes(routes: Routes, out: Path) -> Stored:
+    data = ways.encode(routes)
+    stored = Stored(sha256(data), len(data))
+    write_durably(out / routes_name(stored), data)
+    return stored

@@ -1,0 +1,167 @@
+"""Deflate streams inside documents: where they are and how to make them again. Pure.
+
+ZIP (PPTX, DOCX, XLSX, EPUB, JAR), gzip, PDF and PNG are known. The parameters of a stream are found
+by trial; a stream that no parameters make again bit for bit is left as it is.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sync.deflate import Parameters, Wrap, deflate
+
+MAX_PLAIN = 8 * 2**20
+"""Streams that hold more are left as they are."""
+MAX_RATIO = 60
+"""Streams that hold so many times their size are left too: nothing is gained there."""
+MIN_STREAM = 48
+"""Shorter ones cost more to describe than they save."""
+_PROBE = 64 * 1024
+_STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
+_EFFORTS = tuple(
+    (level, memory, strategy)
+    for strategy in _STRATEGIES
+    for level in (6, 9, 5, 7, 8, 4, 1, 3, 2)
+    for memory in (8, 9)
+)
+_PDF_STREAM = re.compile(rb"stream\r?\n(?=[\x18-\x78])")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A deflate stream within a file: ``length`` bytes from ``start``, and what it holds."""
+
+    start: int
+    length: int
+    wrap: Wrap
+    plain: bytes
+
+
+def find_streams(data: bytes) -> Iterator[Stream]:
+    """The streams of a document, in order, none within another."""
+    if data[:4] == b"PK\x03\x04":
+        found = _zip_streams(data)
+    elif data[:4] == b"%PDF":
+        found = _pdf_streams(data)
+    elif data[:2] == b"\x1f\x8b":
+        found = _gzip_streams(data)
+    else:
+        return
+    end = 0
+    for stream in found:
+        worth = stream.length >= MIN_STREAM and len(stream.plain) <= MAX_RATIO * stream.length
+        if stream.start >= end and worth:
+            end = stream.start + stream.length
+            yield stream
+
+
+def find_parameters(data: bytes, stream: Stream, *, first: Parameters | None) -> Parameters | None:
+    """The parameters that make ``stream`` again; ``first`` are tried first (its neighbour's)."""
+    raw = memoryview(data)[stream.start : stream.start + stream.length]
+    for parameters in _candidates(raw, stream.wrap, first):
+        if _begins(raw, stream.plain, parameters) and _makes(raw, stream.plain, parameters):
+            return parameters
+    return None
+
+
+def _candidates(raw: memoryview, wrap: Wrap, first: Parameters | None) -> Iterator[Parameters]:
+    if first is not None and first.wrap is wrap:
+        yield first
+    window = (raw[0] >> 4) + 8 if wrap is Wrap.ZLIB else 15
+    if not 9 <= window <= 15 or (wrap is Wrap.ZLIB and raw[0] & 15 != 8):
+        return
+    hint = raw[1] >> 6 if wrap is Wrap.ZLIB else None
+    for level, memory, strategy in _EFFORTS:
+        if hint is None or hint == _header_level(level, strategy):
+            yield Parameters(wrap, level, memory, strategy, window)
+
+
+def _header_level(level: int, strategy: int) -> int:
+    """The two bits zlib writes into its header for a level (zlib 1.2, deflate.c)."""
+    if strategy >= zlib.Z_HUFFMAN_ONLY or level < 2:
+        return 0
+    if level < 6:
+        return 1
+    return 2 if level == 6 else 3
+
+
+def _begins(raw: memoryview, plain: bytes, parameters: Parameters) -> bool:
+    """Quickly: whether the first bytes come out right."""
+    if len(plain) <= 2 * _PROBE:
+        return True
+    maker = zlib.compressobj(
+        parameters.level, zlib.DEFLATED, parameters.bits, parameters.memory, parameters.strategy
+    )
+    start = maker.compress(plain[:_PROBE])
+    return bytes(raw[: len(start)]) == start
+
+
+def _makes(raw: memoryview, plain: bytes, parameters: Parameters) -> bool:
+    at = 0
+    for block in deflate(plain, parameters):
+        if raw[at : at + len(block)] != block:
+            return False
+        at += len(block)
+    return at == len(raw)
+
+
+def _open(data: bytes, start: int, wrap: Wrap) -> Stream | None:
+    """The stream that begins at ``start``, if there is one."""
+    opener = zlib.decompressobj(15 if wrap is Wrap.ZLIB else -15)
+    plain = bytearray()
+    at = start
+    while at < len(data) and not opener.eof:
+        block = data[at : at + _PROBE]
+        at += len(block)
+        try:
+            plain += opener.decompress(block, MAX_PLAIN + 1 - len(plain))
+        except zlib.error:
+            return None
+        if len(plain) > MAX_PLAIN or opener.unconsumed_tail:
+            return None
+    if not opener.eof:
+        return None
+    return Stream(start, at - start - len(opener.unused_data), wrap, bytes(plain))
+
+
+def _zip_streams(data: bytes) -> Iterator[Stream]:
+    """From local header to local header: the central directory may be missing or lie."""
+    at = data.find(b"PK\x03\x04")
+    while at >= 0 and at + 30 <= len(data):
+        method, names = (
+            struct.unpack_from("<H", data, at + 8)[0],
+            struct.unpack_from("<HH", data, at + 26),
+        )
+        start = at + 30 + sum(names)
+        stream = _open(data, start, Wrap.RAW) if method == zlib.DEFLATED else None
+        if stream is not None:
+            yield stream
+        after = start if stream is None else stream.start + stream.length
+        at = data.find(b"PK\x03\x04", max(after, at + 4))
+
+
+def _pdf_streams(data: bytes) -> Iterator[Stream]:
+    for match in _PDF_STREAM.finditer(data):
+        start = match.end()
+        if (data[start] & 15) == 8 and int.from_bytes(data[start : start + 2]) % 31 == 0:
+            stream = _open(data, start, Wrap.ZLIB)
+            if stream is not None:
+                yield stream
+
+
+def _gzip_streams(data: bytes) -> Iterator[Stream]:
+    if len(data) < 18:
+        return
+    flags, start = data[3], 10
+    if flags & 4:
+        start += 2 + int.from_bytes(data[start : start + 2], "little")
+    for bit in (8, 16):
+        if flags & bit:
+            start = data.find(b"\0", start) + 1 or len(data)
+    if flags & 2:
+        start += 2
+    stream = _open(data, start, Wrap.RAW)
+    if stream is not None:
+        yield stream

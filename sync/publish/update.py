@@ -1,0 +1,202 @@
+"""Cuts update packs: what is new in an edition, with what a box at another one holds as context.
+
+Old and new bytes are both here, so the work is done once, by the publisher, and a box only decodes.
+The same two editions give the same bytes.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from sync.digest import Digest, sha256
+from sync.directory import PackRef, Stored, update_name
+from sync.feed import Feed, Resource, plain_bytes
+from sync.files import durable_file, make_folder, rename_durably
+from sync.library import BLOCK
+from sync.pack import Table
+from sync.progress import Progress
+from sync.publish.contents import Bytes, Contents
+from sync.publish.foreign import Foreign
+from sync.publish.groups import Drafted, fill, pack_groups
+from sync.publish.items import Context, Item, Nature, Old, as_it_is, make_item, nature_of
+from sync.publish.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
+from sync.publish.similar import SketchBook
+from sync.updates.head import Base, encode_head
+from sync.updates.parts import MAX_PREFIX, Span, UpdateGroup
+
+LEVEL = 19
+NEIGHBOURS = 8 * 2**20
+"""Most bytes of neighbouring old files taken as context for a group of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One of the two editions: what it lists, how to read it, what its files are called."""
+
+    feed: Feed
+    contents: Contents
+    labels: Labels = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRequest:
+    """From which edition to which; ``old`` is None for a pack from nothing."""
+
+    new: Edition
+    old: Edition | None
+    packs: tuple[PackRef, ...]
+    tables: tuple[Table, ...]
+    """Of the new edition's entry, in its order."""
+
+    @property
+    def base(self) -> Base:
+        """Where the pack starts."""
+        if self.old is None:
+            return Base()
+        return Base(plain_bytes(self.old.feed), self.old.feed)
+
+    @property
+    def added(self) -> list[Resource]:
+        """The resources that the old edition has not."""
+        held = set(self.old.feed.resources) if self.old else set()
+        return [one for one in self.new.feed.resources if one not in held and one.size]
+
+
+def cut_update(
+    request: UpdateRequest, book: SketchBook, out: Path, progress: Progress, *, level: int = LEVEL
+) -> tuple[Stored, Stored]:
+    """Write one update pack below ``out``, shaped like a repository; returns pack and head."""
+    added = request.added
+    progress.step(f"update {request.new.feed.collection}", total=sum(one.size for one in added))
+    work = _Cutting(request, book, progress)
+    groups: list[UpdateGroup] = []
+    with TemporaryFile() as body:
+        for packed in pack_groups(work.drafts(added), level=level):
+            groups.append(packed.group)
+            body.write(packed.stored)
+        groups += work.foreign.groups()
+        body.seek(0)
+        return _write(encode_head(request.base, request.new.feed, groups), body, out)
+
+
+def _write(head: bytes, body: IO[bytes], out: Path) -> tuple[Stored, Stored]:
+    proof = hashlib.sha256()
+    size = 0
+    path = out / "updates" / "next"
+    with durable_file(path) as file:
+        for block in (head, *iter(lambda: body.read(BLOCK), b"")):
+            proof.update(block)
+            size += file.write(block)
+    pack = Stored(Digest(proof.hexdigest()), size)
+    make_folder((out / update_name(pack)).parent)
+    rename_durably(path, out / update_name(pack))
+    return pack, Stored(sha256(head), len(head))
+
+
+class _Cutting:
+    """One update pack on its way."""
+
+    def __init__(self, request: UpdateRequest, book: SketchBook, progress: Progress) -> None:
+        self._request = request
+        self._book = book
+        self._progress = progress
+        self.foreign = Foreign(request.tables)
+
+    def drafts(self, added: Sequence[Resource]) -> Iterator[Drafted]:
+        """The groups to compress, each with what it builds on."""
+        pairs = self._pairs(added)
+        recent: deque[Context] = deque()
+        for nature, resources in self._by_nature(added, pairs):
+            recent.clear()
+            for draft in fill(self._items(nature, resources, pairs)):
+                draft.put_before(_within(recent, MAX_PREFIX - draft.prefix_size))
+                if nature is Nature.TEXT:
+                    draft.neighbours = self._neighbours(draft)
+                recent.extend(draft.offers)
+                yield draft
+
+    def _pairs(self, added: Sequence[Resource]) -> Mapping[Digest, Sequence[Resource]]:
+        new, old = self._request.new, self._request.old
+        if old is None:
+            return {}
+        return find_pairs(self._side(new, added), self._side(old, old.feed.resources))
+
+    def _side(self, edition: Edition, resources: Sequence[Resource]) -> Side:
+        sketches = {one.digest: self._book.of(one, edition.contents) for one in resources}
+        return Side(resources, edition.labels, sketches)
+
+    def _by_nature(
+        self, added: Sequence[Resource], pairs: Mapping[Digest, Sequence[Resource]]
+    ) -> Iterator[tuple[Nature, list[Resource]]]:
+        """Resources of one nature, those that resemble each other side by side."""
+        natures: dict[Nature, list[Resource]] = {nature: [] for nature in Nature}
+        for one in added:
+            natures[nature_of(self._request.new.contents.start(one))].append(one)
+        for nature, resources in natures.items():
+            if resources:
+                yield nature, sorted(resources, key=lambda one: self._order(one, pairs))
+
+    def _order(
+        self, one: Resource, pairs: Mapping[Digest, Sequence[Resource]]
+    ) -> tuple[str, str, str, str]:
+        label = self._request.new.labels.get(one.digest, "")
+        before = [self._old_label(old) for old in pairs.get(one.digest, ())[:1]]
+        return suffix(label), pattern((*before, label)[0] or label), label, one.digest
+
+    def _old_label(self, one: Resource) -> str:
+        return self._request.old.labels.get(one.digest, "") if self._request.old else ""
+
+    def _items(
+        self,
+        nature: Nature,
+        resources: Iterable[Resource],
+        pairs: Mapping[Digest, Sequence[Resource]],
+    ) -> Iterator[Item]:
+        for one in resources:
+            data = self._request.new.contents.read(one)
+            olds = [Old(old, self._read_old(old)) for old in pairs.get(one.digest, ())]
+            item = make_item(one, data, nature, olds)
+            if item is not None:
+                yield item
+            elif not self.foreign.take(one):
+                yield as_it_is(one, data)
+            self._progress.advance(one.size)
+
+    def _read_old(self, one: Resource) -> Bytes:
+        return self._request.old.contents.read(one) if self._request.old else b""
+
+    def _neighbours(self, draft: Drafted) -> list[Context]:
+        """Old files of the same kind from the same places: they share the words of the new ones."""
+        old = self._request.old
+        if old is None:
+            return []
+        labels = [self._request.new.labels.get(part.resource.digest, "") for part in draft.parts]
+        taken = {span.digest for span in draft.builds_on}
+        near = nearest(
+            labels, old.labels, [one for one in old.feed.resources if one.digest not in taken]
+        )
+        found: list[Context] = []
+        left = min(NEIGHBOURS, MAX_PREFIX - draft.prefix_size)
+        for one in near:
+            if one.size > left:
+                break
+            left -= one.size
+            found.append(Context(Span(one.digest, 0, one.size), bytes(old.contents.read(one))))
+        found.reverse()
+        return found
+
+
+def _within(context: Iterable[Context], room: int) -> list[Context]:
+    """The newest of ``context`` that fit into ``room``, the newest last."""
+    found: list[Context] = []
+    for one in reversed(list(context)):
+        if len(one.data) > room:
+            break
+        room -= len(one.data)
+        found.append(one)
+    found.reverse()
+    return found
