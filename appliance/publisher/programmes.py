@@ -23,7 +23,7 @@ from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
 from sync.publish import mirror as mirrors
-from sync.publish import promote, sign, stage
+from sync.publish import promote, retain, sign, stage
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
 from sync.publish.cut import CutRequest
@@ -293,7 +293,9 @@ def nightly(root: Path, keys: Keys, now: datetime, progress: Progress) -> Night:
     """Publish what both have signed, keep the metadata fresh, tell what waits for whom."""
     workspace = open_workspace(root)
     with writing(workspace, "nightly"):
-        return promote.nightly(workspace, keys.ring(workspace), now, progress)
+        night = promote.nightly(workspace, keys.ring(workspace), now, progress)
+        retain.note(workspace, now)
+        return night
 
 
 @dataclass(frozen=True, slots=True)
