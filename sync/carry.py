@@ -5,6 +5,7 @@ pack that is missing or wrong), so there is an end to it: chunk packs alone are 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sync.apply import Applied, apply
 from sync.deflate import reproduces
@@ -82,11 +83,11 @@ class Carrier:
 
     def _with_tables(self, one: Wanted) -> Wanted:
         tables = fetch_tables(one.entry, self._transport, self._store)
-        return Wanted(one.entry, one.feed, tables, one.steps)
+        return replace(one, tables=tables)
 
 
 def _without(one: Wanted, bad: frozenset[str]) -> Wanted:
     """``one`` without the update packs that are of no use; a way with a gap leads nowhere."""
     if any(step.name in bad for step in one.steps):
-        return Wanted(one.entry, one.feed, one.tables)
+        return replace(one, steps=())
     return one
