@@ -40,8 +40,11 @@ test-full: setup ## The long runs too: crashes, conformance.
 bench: setup ## Measure beside the peers.
 	$(BIN)/python -m tests.bench
 
+bench-delta: setup ## Measure updates beside the peers, byte for byte (SERIES=folder with v1/ v2/ …).
+	$(BIN)/python -m tests.bench.delta $(if $(SERIES),--series $(SERIES),)
+
 lock: ## Renew the lock files.
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml -o requirements/runtime.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml --group dev -o requirements/dev.lock
 
-.PHONY: help setup demo check test test-full bench lock
+.PHONY: help setup demo check test test-full bench bench-delta lock

@@ -13,6 +13,7 @@ import tomli_w
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
+from sync.transport.address import check_proxy
 
 HEADER = (
     "# This box: whom it follows and what it keeps. `kexia box` rewrites this file; unknown\n"
@@ -21,6 +22,8 @@ HEADER = (
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
+MAX_RATE_KIB = 1024 * 1024
+"""A cap above a GiB a second caps nothing."""
 _HINT = "mend kexia.toml, or see docs/box.md for its fields"
 
 
@@ -107,6 +110,16 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Uplink:
+    """How the update process uses the network: nothing else decides it, no environment either."""
+
+    rate_kib: int = 0
+    """KiB a second that web servers may give together, at most; 0: no cap."""
+    proxy: str = ""
+    """``http://[user:password@]host:port`` that every request goes through; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class BoxConfig:
     """kexia.toml, validated."""
 
@@ -119,6 +132,7 @@ class BoxConfig:
     subscriptions: tuple[str, ...] = ()
     """Collection ids, sorted."""
     listen: Listen = Listen()
+    network: Uplink = Uplink()
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -182,6 +196,7 @@ def parse(text: str) -> BoxConfig:
         publishers=tuple(_publisher(item) for item in fields.tables("publishers")),
         subscriptions=tuple(sorted({_collection(item) for item in fields.texts("subscriptions")})),
         listen=_listen(fields.table("listen")),
+        network=_network(fields.table("network")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
@@ -207,6 +222,7 @@ def encode(config: BoxConfig) -> str:
             "port": config.listen.port,
             "site_port": config.listen.site_port,
         },
+        "network": {"rate_kib": config.network.rate_kib, "proxy": config.network.proxy},
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
             for item in config.publishers
@@ -257,6 +273,19 @@ def _listen(fields: "_Fields") -> Listen:
     return listen
 
 
+def _network(fields: "_Fields") -> Uplink:
+    uplink = Uplink(
+        fields.count("rate_kib", 0, most=MAX_RATE_KIB), fields.text("proxy", "", least=0)
+    )
+    fields.end()
+    if uplink.proxy:
+        try:
+            check_proxy(uplink.proxy)
+        except UsageError as error:
+            raise UsageError(f"network.proxy: {error.fact}", hint=error.hint) from error
+    return uplink
+
+
 class _Fields:
     """A TOML table read field by field; whatever nobody asked for is refused at the end."""
 
@@ -264,9 +293,9 @@ class _Fields:
         self._where = where
         self._left = dict(value)
 
-    def text(self, name: str, default: str | None = None) -> str:
+    def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
         value = self._left.pop(name, default)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or len(value.strip()) < least:
             raise self._wrong(name, "must be text")
         return value
 

@@ -13,8 +13,10 @@ from sync.errors import FormatError
 
 MAX_WINDOW = 64 * 2**20
 LEVEL = 19
-LONG_DISTANCE = 8 * 2**20
-"""Above these bytes of prefix and data together, zstd looks for far matches by a coarser index."""
+_TREES = 16
+"""From this level on zstd finds matches in binary trees (ZSTD_btopt)."""
+_OWN_TREES = 22
+"""Up to so many bits of prefix and data the tables that zstd chooses are large enough."""
 
 
 def compress(data: bytes, *, level: int = LEVEL) -> bytes:
@@ -25,13 +27,12 @@ def compress(data: bytes, *, level: int = LEVEL) -> bytes:
 def compress_with(prefix: bytes, data: bytes, *, level: int = LEVEL) -> bytes:
     """One frame that ``decompress_with`` the same ``prefix`` reads; deterministic as ``compress``.
 
-    Matches reach back 64 MiB at most; below level 19 zstd indexes a long prefix only coarsely.
+    Matches reach back 64 MiB at most; below level 16 zstd indexes a long prefix only coarsely.
     """
     if not prefix:
         return compress(data, level=level)
     total = len(prefix) + len(data)
-    far = total > LONG_DISTANCE
-    return _compressor(level, total, dictionary=_raw(prefix), long_distance=far).compress(data)
+    return _compressor(level, total, dictionary=_raw(prefix)).compress(data)
 
 
 def content_size(frame: bytes, *, limit: int, what: str) -> int:
@@ -64,17 +65,21 @@ def _compressor(
     total: int,
     *,
     dictionary: zstandard.ZstdCompressionDict | None = None,
-    long_distance: bool = False,
 ) -> zstandard.ZstdCompressor:
     """Parameters for ``total`` bytes of prefix and data."""
+    bits = min(26, max(10, (max(total, 2) - 1).bit_length()))
+    tables: dict[str, int] = {}
+    if level >= _TREES and bits > _OWN_TREES:
+        # zstd's own tables forget what lies more than 8 MiB back; these hold all of it
+        tables = {"chain_log": bits + 1, "hash_log": 24}
     parameters = zstandard.ZstdCompressionParameters.from_level(
         level,
         source_size=total,
-        window_log=min(26, max(10, (max(total, 2) - 1).bit_length())),
+        window_log=bits,
         write_checksum=False,
         write_content_size=True,
         write_dict_id=False,
-        enable_ldm=long_distance,
+        **tables,
     )
     return zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
 

@@ -1,20 +1,20 @@
 """The directory: a publisher's signed list of collections, and what each one's files are. Pure.
 
-Format 1: canonical JSON in one zstd frame. TUF signs the stored bytes; everything the directory
-names, it names by digest and length, so a plan of any collection needs no other trust.
+Format 1: canonical JSON. TUF signs these bytes; they travel shortened (``sync.shortened``).
+Everything the directory names, it names by digest and length, so a plan of any collection needs no
+other trust.
 """
 
 import re
 from dataclasses import dataclass
 
-from sync import canonical, compression
+from sync import canonical
 from sync.digest import Digest, parse_digest
 from sync.errors import FormatError
 
 FORMAT = "kexia-directory-1"
-MAX_STORED = 16 * 2**20
-"""Longest stored directory a box reads, in bytes."""
-MAX_PLAIN = 64 * 2**20
+MAX_SIZE = 16 * 2**20
+"""Longest directory a box reads, in bytes: well above 10,000 collections."""
 CODE = re.compile(r"[0-9]{2,18}|[a-z][a-z0-9-]{1,31}")
 """A publisher's code: an administrative division code (43, 430121) or a name (cn, demo)."""
 ADDRESS = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
@@ -116,15 +116,15 @@ def routes_name(routes: Stored) -> str:
 
 
 def encode(directory: Directory) -> bytes:
-    """Stored bytes of ``directory``; the same directory gives the same bytes."""
-    return compression.compress(canonical.dumps(_to_json(directory)))
+    """Bytes of ``directory``; the same directory gives the same bytes."""
+    return canonical.dumps(_to_json(directory))
 
 
-def decode(stored: bytes) -> Directory:
+def decode(data: bytes) -> Directory:
     """Read proved bytes; raises FormatError, also for collections outside the publisher's code."""
-    size = compression.content_size(stored, limit=MAX_PLAIN, what="directory")
-    plain = compression.decompress(stored, size=size, what="directory")
-    value = canonical.loads(plain, what="directory")
+    if len(data) > MAX_SIZE:
+        raise FormatError(f"directory: {len(data)} bytes, at most {MAX_SIZE} are allowed")
+    value = canonical.loads(data, what="directory")
     if value.get("format") != FORMAT:
         raise FormatError(
             f"directory: format {value.get('format')!r} is not {FORMAT}",

@@ -6,7 +6,8 @@
     ├── UsageError          2  the command was wrong
     ├── InputRefused        3  what somebody handed us has faults, each listed
     ├── NoSource            4  nothing reachable holds what is wanted; the box keeps serving
-    │   └── NotThere        4  the source answers, but has no file of that name
+    │   ├── NotThere        4  the source answers, but has no file of that name
+    │   └── Busy            4  the source answers, but wants to be asked later
     ├── TrustRefused        5  a signature, version, role or digest does not hold
     │   ├── ProofFailed     5  bytes that do not have the digest they were promised under
     │   └── FormatError     5  proved bytes that are no file of a format we know
@@ -68,6 +69,15 @@ class NoSource(KexiaError):
 
 class NotThere(NoSource):
     """The source answers but has no file of that name."""
+
+
+class Busy(NoSource):
+    """The source answers but has too much to do."""
+
+    def __init__(self, fact: str, *, hint: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(fact, hint=hint)
+        self.retry_after = retry_after
+        """Seconds after which it wants to be asked again; 0: it did not say."""
 
 
 class TrustRefused(KexiaError):

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from appliance.update.sync import Machine
 from appliance.version import BUILD_TIME
 from sync.errors import TrustRefused, UsageError
 from sync.files import make_folder, write_durably
-from sync.transport.http import CertificateDates
+from sync.transport.base import BLOCK
+from sync.transport.limit import Bucket
+from sync.transport.web import CertificateDates, Web
 from sync.trust import Root, TrustClock, parse_root
 
 NTP_FLAG = Path("/run/systemd/timesync/synchronized")
@@ -50,15 +52,7 @@ def init_box(paths: BoxPaths, invitation: Invitation) -> tuple[BoxConfig, Root]:
     _check_same(paths, known, root)
     path = f"{paths.roots.name}/{root.code}.root.json"
     publisher = Publisher(root.code, path, tuple(check_url(url) for url in invitation.urls))
-    made = BoxConfig(
-        name=name,
-        demo=demo,
-        clock_is_set=known.clock_is_set,
-        publishers=known.following(publisher).publishers,
-        subscriptions=known.subscriptions,
-        listen=known.listen,
-        sync_every_hours=known.sync_every_hours,
-    )
+    made = replace(known.following(publisher), name=name, demo=demo)
     make_folder(paths.generations)
     make_folder(paths.run)
     open_state(paths.state_db).close()
@@ -103,7 +97,16 @@ def real_machine(paths: BoxPaths) -> Machine:
     # A box that does not know the time cannot judge a certificate's dates; signatures prove all.
     dates = CertificateDates.CHECK if is_clock_set(box) else CertificateDates.IGNORE
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
-    return Machine(clock, Network(rng=rng, sleep=time.sleep, dates=dates))
+    bucket = _bucket(box.network.rate_kib)
+    web = Web(dates=dates, proxy=box.network.proxy, block=bucket.block if bucket else BLOCK)
+    return Machine(clock, Network(rng=rng, sleep=time.sleep, web=web, bucket=bucket))
+
+
+def _bucket(rate_kib: int) -> Bucket | None:
+    """The cap of the whole box; None if there is none."""
+    if not rate_kib:
+        return None
+    return Bucket(rate_kib * 1024, clock=time.monotonic, sleep=time.sleep)
 
 
 def is_clock_set(box: BoxConfig) -> bool:

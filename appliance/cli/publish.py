@@ -4,7 +4,7 @@ Every command imports what it needs when it runs, so that a box's processes neve
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Annotated
@@ -128,6 +128,10 @@ def release(
     sign_all: Annotated[
         bool, typer.Option("--sign-all", help="Demo keys only: sign as editor and reviewer too.")
     ] = False,
+    reprove: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the unchanged files that is read again."),
+    ] = 1 / 30,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -137,7 +141,7 @@ def release(
     if sign_all:
         publisher.check_may_sign_all(workspace)
     with showing(as_json=as_json) as shown:
-        released = publisher.release(workspace, collection or (), _now(), shown)
+        released = publisher.release(workspace, collection or (), _now(), shown, reprove=reprove)
     signed = publisher.sign_all(workspace, keys(passphrase_file)) if sign_all else ()
     staged = released.candidate
     value = {
@@ -177,15 +181,22 @@ def sign(
 def nightly(
     workspace: Workspace,
     push: Push = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Afterwards what `prune` does unless told otherwise.")
+    ] = False,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
     """Publish what both have signed, refresh the metadata, push; says what waits for whom."""
     from appliance.publisher import programmes as publisher
+    from appliance.publisher.retention import Prune
+    from appliance.publisher.retention import prune as remove
+    from sync.publish.retain import Policy
 
     with showing(as_json=as_json) as shown:
         night = publisher.nightly(workspace, keys(passphrase_file), _now(), shown)
         sent = publisher.push(workspace, push or (), shown)
+    pruned = remove(workspace, Policy(), Prune.REMOVE, _now()) if prune else None
     value = {
         "published": night.published,
         "collections": [
@@ -197,8 +208,9 @@ def nightly(
         "refused": plain(night.refused),
         "expiring": plain(night.expiring),
         **plain_object(sent),
+        "pruned": None if pruned is None else words.pruned_value(pruned),
     }
-    result(value, as_json=as_json, text=lambda: words.night(night, sent))
+    result(value, as_json=as_json, text=lambda: words.night(night, sent, pruned))
     if night.refused:  # told last: all that is sound is published and pushed
         raise typer.Exit(TrustRefused.exit_code)
     _end(sent)
@@ -223,6 +235,32 @@ def _end(sent: "Sent") -> None:
     """What arrived is whole; the exit code says that the rest goes next time."""
     if sent.broken_off:
         raise typer.Exit(Incomplete.exit_code)
+
+
+@command(app)
+def prune(
+    workspace: Workspace,
+    editions: Annotated[
+        int, typer.Option(min=1, help="The newest published directories that stay whole.")
+    ] = 3,
+    days: Annotated[
+        int, typer.Option(min=0, help="Days that what went out of force stays for slow readers.")
+    ] = 7,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove from the repository what no kept edition, candidate or reader under way needs."""
+    from appliance.publisher.retention import Prune
+    from appliance.publisher.retention import prune as remove
+    from sync.publish.retain import Policy
+
+    mode = Prune.DRY_RUN if dry_run else Prune.REMOVE
+    done = remove(workspace, Policy(editions, timedelta(days=days)), mode, _now())
+    result(
+        {"dry_run": dry_run, **words.pruned_value(done), "names": list(done.removed)},
+        as_json=as_json,
+        text=lambda: words.pruned(done) if not dry_run else words.would_prune(done),
+    )
 
 
 @command(app)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from appliance.publisher.programmes import Checked, Sent, Signed
     from appliance.publisher.status import Status
     from sync.publish.promote import Night
+    from sync.publish.retain import Retention
 
 
 def checked(found: "tuple[Checked, ...]") -> str:
@@ -30,13 +31,30 @@ def signed(done: "Signed") -> str:
     return "\n".join(lines)
 
 
-def night(done: "Night", pushes: "Sent") -> str:
-    """What a night did, what waits, what was pushed."""
+def night(done: "Night", pushes: "Sent", removed: "Retention | None" = None) -> str:
+    """What a night did, what waits, what was pushed, what was removed."""
     lines = ["Nothing new to publish."]
     if done.published is not None:
         lines = [f"Published candidate {done.published}:"]
         lines += [f"  {each.id} edition {each.edition}" for each in done.collections]
-    return "\n".join([*lines, *_waiting(done), *_sent(pushes)])
+    lines += [*_waiting(done), *_sent(pushes)]
+    return "\n".join([*lines, *([] if removed is None else [pruned(removed)])])
+
+
+def pruned_value(done: "Retention") -> dict[str, object]:
+    """What a pruning did, in figures."""
+    return {"removed": len(done.removed), "bytes": done.bytes, "kept": done.kept}
+
+
+def pruned(done: "Retention") -> str:
+    """What was removed."""
+    return f"Removed {len(done.removed)} file(s), {size(done.bytes)}; {done.kept} stay."
+
+
+def would_prune(done: "Retention") -> str:
+    """What would be removed, name by name."""
+    count = f"{len(done.removed)} file(s), {size(done.bytes)}, would go; {done.kept} would stay."
+    return "\n".join([*done.removed, count])
 
 
 def sent(pushes: "Sent") -> str:

@@ -1,12 +1,16 @@
 """From a registered folder to what ``sync.publish`` cuts: sheets compiled, or one site as it is."""
 
-import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from appliance.publisher.known import REPROVED, KnownFiles
 from catalog.model import Lesson, LessonResource, Lessons, Role, encode_lessons
 from catalog.sheets.compile import Compiled, compile_folder, write_back
+from catalog.sheets.facts import Forgetful, Known
 from catalog.sheets.folder import read_site
+from catalog.sheets.look import hash_all
 from sync import site
 from sync.digest import Digest, sha256
 from sync.errors import Fault, InputRefused
@@ -20,21 +24,49 @@ SITE_LESSON = "site"
 """Id of the only lesson of a collection that is one site."""
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What compiling uses besides the folder."""
+
+    made: Path
+    """Where files that are in no folder (the lists of sites) are written."""
+    cache: Path
+    """Where the digests of files are remembered."""
+    now: datetime
+    reprove: float = REPROVED
+    """Share of the remembered files that is read again (0 to 1)."""
+
+
 def request(
-    registration: Registration, made: Path, progress: Progress
+    registration: Registration, desk: Desk, progress: Progress
 ) -> tuple[CutRequest, tuple[Fault, ...]]:
     """What the next edition of a registered folder shall be, and notes about it.
 
-    Files that are in no folder (the lists of sites) are written below ``made``. Raises
-    SheetRefused or InputRefused with every fault at once.
+    Files that did not change since an earlier release are not read. Raises SheetRefused or
+    InputRefused with every fault at once.
     """
+    place = desk.cache / f"{registration.collection.partition('/')[2]}.files"
+    known = KnownFiles(place, registration.folder, desk.now, desk.reprove)
+    try:
+        made, notes = _request(registration, desk.made, known, progress)
+    except InputRefused:
+        known.save_unfinished()
+        raise
+    known.save()
+    return made, (*notes, *known.notes())
+
+
+def _request(
+    registration: Registration, made: Path, known: Known, progress: Progress
+) -> tuple[CutRequest, tuple[Fault, ...]]:
     if registration.kind is SourceKind.SITE:
-        return _site(registration, made), ()
+        return _site(registration, made, known), ()
     compiled = compile_folder(
         registration.folder,
         collection=registration.collection,
         title=registration.title,
         progress=progress,
+        known=known,
     )
     write_back(compiled, registration.folder)  # lesson ids that were made must stay
     return _from_compiled(compiled, made), compiled.notes
@@ -43,7 +75,7 @@ def request(
 def check_site(folder: Path) -> tuple[Fault, ...]:
     """The faults of a folder that shall be one site."""
     try:
-        _site_files(folder)
+        _site_files(folder, Forgetful())
     except InputRefused as refused:
         return refused.faults
     return ()
@@ -61,8 +93,8 @@ def _from_compiled(compiled: Compiled, made: Path) -> CutRequest:
     )
 
 
-def _site(registration: Registration, made: Path) -> CutRequest:
-    files, paths = _site_files(registration.folder)
+def _site(registration: Registration, made: Path, known: Known) -> CutRequest:
+    files, paths = _site_files(registration.folder.resolve(), known)
     listed = site.encode(files)
     digest = sha256(listed)
     title = registration.title or registration.folder.name
@@ -86,20 +118,13 @@ def _site(registration: Registration, made: Path) -> CutRequest:
     )
 
 
-def _site_files(folder: Path) -> tuple[tuple[site.SiteFile, ...], dict[str, Path]]:
+def _site_files(folder: Path, known: Known) -> tuple[tuple[site.SiteFile, ...], dict[str, Path]]:
     """The site's files, proved to make a lawful list; raises InputRefused with all faults."""
     found = read_site(folder)
     if found.problems:
         faults = tuple(Fault(str(folder), each.what, each.cure) for each in found.problems)
         raise InputRefused(f"{folder}: no site", faults=faults)
-    files = tuple(_site_file(name, path) for name, path in found.files.items())
-    return files, found.files
-
-
-def _site_file(name: str, path: Path) -> site.SiteFile:
-    with path.open("rb") as file:
-        digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
-        return site.SiteFile(name, digest, file.tell())
+    return hash_all(found.files, known), found.files
 
 
 def _place(contents: Mapping[Digest, bytes], made: Path) -> dict[Digest, Path]:

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.publisher import editions
+from appliance.publisher.editions import Desk
+from appliance.publisher.known import REPROVED
 from appliance.publisher.labels import label
 from appliance.version import BUILD_TIME
 from catalog.model import decode_lessons
@@ -21,7 +23,7 @@ from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
 from sync.publish import mirror as mirrors
-from sync.publish import promote, sign, stage
+from sync.publish import promote, retain, sign, stage
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
 from sync.publish.cut import CutRequest
@@ -117,14 +119,23 @@ class Released:
     """True if nothing changed, but signatures must be renewed before they expire."""
 
 
-def release(root: Path, only: Sequence[str], now: datetime, progress: Progress) -> Released:
+def release(
+    root: Path,
+    only: Sequence[str],
+    now: datetime,
+    progress: Progress,
+    *,
+    reprove: float = REPROVED,
+) -> Released:
     """Stage the next edition of each registered collection that changed (``only`` those named).
 
-    Raises InputRefused with the faults of all folders at once; nothing is staged then.
+    ``reprove`` is the share (0 to 1) of unchanged files that is read again. Raises InputRefused
+    with the faults of all folders at once; nothing is staged then.
     """
     workspace = open_workspace(root)
     with writing(workspace, "release"), _scratch(workspace) as made:
-        requests, notes = _requests(workspace, only, made, progress)
+        desk = Desk(made, workspace.cache, now, reprove)
+        requests, notes = _requests(workspace, only, desk, progress)
         candidate = stage.stage_editions(workspace, requests, now, progress, labeller=label)
         if candidate is not None:
             return Released(candidate, notes, renewal=False)
@@ -133,7 +144,7 @@ def release(root: Path, only: Sequence[str], now: datetime, progress: Progress) 
 
 
 def _requests(
-    workspace: Workspace, only: Sequence[str], made: Path, progress: Progress
+    workspace: Workspace, only: Sequence[str], desk: Desk, progress: Progress
 ) -> tuple[list[CutRequest], tuple[Fault, ...]]:
     registered = {each.collection: each for each in workspace.registrations()}
     unknown = [name for name in only if name not in registered]
@@ -146,7 +157,7 @@ def _requests(
     notes: list[Fault] = []
     for collection in only or registered:
         try:
-            request, found = editions.request(registered[collection], made, progress)
+            request, found = editions.request(registered[collection], desk, progress)
         except InputRefused as refused:
             faults += [_located(registered[collection], fault) for fault in refused.faults]
         else:
@@ -282,7 +293,9 @@ def nightly(root: Path, keys: Keys, now: datetime, progress: Progress) -> Night:
     """Publish what both have signed, keep the metadata fresh, tell what waits for whom."""
     workspace = open_workspace(root)
     with writing(workspace, "nightly"):
-        return promote.nightly(workspace, keys.ring(workspace), now, progress)
+        night = promote.nightly(workspace, keys.ring(workspace), now, progress)
+        retain.note(workspace, now)
+        return night
 
 
 @dataclass(frozen=True, slots=True)

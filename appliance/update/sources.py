@@ -5,18 +5,20 @@ what they say is true is found by ``trust``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, MediumFailing, NoSource, NotThere
+from sync.transport.address import is_web
 from sync.transport.base import Transport
-from sync.transport.http import CertificateDates
+from sync.transport.limit import Bucket, Limit
 from sync.transport.locate import open_transport
 from sync.transport.meter import Meter
 from sync.transport.retry import Retry
 from sync.transport.subtree import Subtree
+from sync.transport.web import Web
 
 FIRST_ROOT = "metadata/1.root.json"
 MAX_ROOT = 512 * 1024
@@ -51,7 +53,10 @@ class Network:
 
     rng: Random
     sleep: Callable[[float], None]
-    dates: CertificateDates = CertificateDates.CHECK
+    web: Web = field(default_factory=Web)
+    """The way to web servers: proxy, certificates, limits for each host."""
+    bucket: Bucket | None = None
+    """How fast all web servers together may be read; None: no cap."""
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     """Around every source: the update process waits here while it is paused."""
 
@@ -126,7 +131,10 @@ class Sources:
 
     def _at(self, location: str) -> Transport:
         if location not in self._open:
-            meter = Meter(open_transport(location, dates=self._network.dates))
+            transport = open_transport(location, web=self._network.web)
+            if self._network.bucket is not None and is_web(location):
+                transport = Limit(transport, self._network.bucket)
+            meter = Meter(transport)
             self._meters.append(meter)
             patient = Retry(
                 meter, rng=self._network.rng, sleep=self._network.sleep, attempts=ATTEMPTS

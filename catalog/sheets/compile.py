@@ -16,6 +16,7 @@ from catalog.model import MAX_LINE, Lessons, encode_lessons
 from catalog.sheets import media
 from catalog.sheets.assemble import assemble, dimensions, resources
 from catalog.sheets.check import Draft, Findings, check_sheets
+from catalog.sheets.facts import Forgetful, Known
 from catalog.sheets.folder import Folder, hidden, printable, sheet_files
 from catalog.sheets.look import Found, Looker
 from catalog.sheets.sheet import MAX_FILE, SUFFIXES, Sheet, read_sheet, with_ids
@@ -64,10 +65,16 @@ def compile_folder(
     title: str = "",
     prober: media.Prober = media.probe,
     progress: Progress | None = None,
+    known: Known | None = None,
 ) -> Compiled:
     """The collection in ``folder``; raises SheetRefused with every fault at once."""
     report = check_folder(
-        folder, collection=collection, title=title, prober=prober, progress=progress
+        folder,
+        collection=collection,
+        title=title,
+        prober=prober,
+        progress=progress,
+        known=known,
     )
     if report.compiled is None:
         count = len(report.faults)
@@ -86,10 +93,11 @@ def check_folder(
     title: str = "",
     prober: media.Prober = media.probe,
     progress: Progress | None = None,
+    known: Known | None = None,
 ) -> Report:
     """Everything wrong with a folder and its sheets; raises UsageError only for a wrong call.
 
-    ``prober`` may remember what earlier probes said; ``progress`` counts bytes.
+    ``known`` may remember what earlier looks at the files found; ``progress`` counts files.
     """
     if not COLLECTION.fullmatch(collection):
         raise UsageError(
@@ -100,7 +108,7 @@ def check_folder(
     folder = folder.resolve()
     findings = Findings()
     drafts = check_sheets(_read_sheets(folder, findings), findings)
-    looker = Looker(Folder(folder), prober, progress or Silent())
+    looker = Looker(Folder(folder), prober, progress or Silent(), known or Forgetful())
     found = looker.look(drafts, findings)
     _note_unnamed(folder, drafts, found, findings)
     if findings.faults():

@@ -36,6 +36,7 @@ class Folder:
     root: Path
     """Without links in it (``Path.resolve``)."""
     _listings: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+    _inside: dict[Path, bool] = field(default_factory=dict, repr=False)
 
     def find(self, text: str) -> Path:
         """The file, or the folder of a site, that ``text`` names; raises Misplaced.
@@ -45,11 +46,22 @@ class Folder:
         path = self.root
         for part in _parts(text):
             path /= self._name(path, part, text)
-        if path.exists() and not path.resolve().is_relative_to(self.root):  # a loop has no end
+        if self._leads_out(path):
             raise Misplaced(
                 f"{text!r} is a link to a place outside the folder", "copy the file itself here"
             )
         return self._site(path, text) if path.is_dir() or path.name == ENTRY else _file(path, text)
+
+    def _leads_out(self, path: Path) -> bool:
+        if self._is_inside(path.parent) and not path.is_symlink():
+            return False
+        return path.exists() and not path.resolve().is_relative_to(self.root)  # a loop has no end
+
+    def _is_inside(self, parent: Path) -> bool:
+        """Whether no link on the way to a folder leads out; found out once for all its files."""
+        if parent not in self._inside:
+            self._inside[parent] = parent.exists() and parent.resolve().is_relative_to(self.root)
+        return self._inside[parent]
 
     def _site(self, path: Path, text: str) -> Path:
         site = path.parent if path.name == ENTRY else path

@@ -5,13 +5,14 @@ names it.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.sheets import media, values
 from catalog.sheets.check import Draft, Findings, Piece
+from catalog.sheets.facts import ONLY_HASHED, Facts, Known
 from catalog.sheets.folder import Folder, Misplaced, read_site
 from sync import site
 from sync.digest import Digest, sha256
@@ -58,10 +59,13 @@ class Found:
 class Looker:
     """Finds and inspects the files that the rows name."""
 
-    def __init__(self, folder: Folder, prober: media.Prober, progress: Progress) -> None:
+    def __init__(
+        self, folder: Folder, prober: media.Prober, progress: Progress, known: Known
+    ) -> None:
         self._folder = folder
         self._prober = prober
         self._progress = progress
+        self._known = known
 
     def look(self, drafts: Sequence[Draft], findings: Findings) -> Found:
         """Look at every file once; what is wrong goes to ``findings``, row by row."""
@@ -99,29 +103,59 @@ class Looker:
         looks: dict[Path, Look] = {}
         unique = list(paths)
         self._progress.step("looking at the files", total=len(unique), unit="files")
+        recalled = {path: look for path in unique if (look := self._recall(path)) is not None}
+        self._progress.advance(len(recalled))
+        new = [path for path in unique if path not in recalled]
         with ThreadPoolExecutor(WORKERS) as pool:
-            for path, look in zip(unique, pool.map(self._look_at_one, unique), strict=True):
+            for path, look in zip(new, pool.map(self._look_at_one, new), strict=True):
                 looks[path] = look
                 self._progress.advance(1)
-        return looks
+        return {path: recalled.get(path) or looks[path] for path in unique}
+
+    def _recall(self, path: Path) -> Look | None:
+        """A file that is known: a thread would cost more than the answer."""
+        format_ = _format(path)
+        try:
+            facts = None if format_ == SITE else self._known.recall(path, format_)
+        except OSError:  # it is looked at in its turn, and that says what is wrong
+            return None
+        return None if facts is None else _look_of(format_, facts)
 
     def _look_at_one(self, path: Path) -> Look:
         try:
-            return _look_at_site(path) if path.is_dir() else self._look_at_file(path)
+            return self._look_at_site(path) if path.is_dir() else self._look_at_file(path)
         except OSError as error:
             what, cure = f"cannot be read: {error.strerror}", "check the disk and the file"
             return _faulty(path, (media.Problem(what, cure),))
 
     def _look_at_file(self, path: Path) -> Look:
         format_ = _format(path)
+        facts = self._known.learn(path, format_, lambda: self._examine(path, format_))
+        return _look_of(format_, facts)
+
+    def _examine(self, path: Path, format_: str) -> Facts:
         problems = tuple(media.check_file(path, format_))
         duration = ""
         if format_ in media.PROBED and not problems:
             probed = self._prober(path)
             problems = tuple(media.check_media(probed, format_))
             duration = values.iso_duration(probed.seconds)
-        digest, size = _hash(path)
-        return Look(format_, digest, size, duration, problems)
+        hashed = hash_file(path)
+        return Facts(hashed.digest, hashed.size, duration, problems)
+
+    def _look_at_site(self, folder: Path) -> Look:
+        found = read_site(folder)
+        if found.problems:
+            return _faulty(folder, found.problems)
+        members = hash_all(found.files, self._known)
+        listing = site.encode(members)
+        return Look(
+            format=SITE,
+            digest=sha256(listing),
+            size=sum(member.size for member in members),
+            listing=listing,
+            members=tuple((each.digest, each.size, found.files[each.path]) for each in members),
+        )
 
     def _report(self, draft: Draft, piece: Piece, found: Found, findings: Findings) -> None:
         path = found.paths.get((draft.sheet.name, piece.row))
@@ -161,25 +195,24 @@ def _faulty(path: Path, problems: tuple[media.Problem, ...]) -> Look:
     return Look(_format(path), Digest(""), 0, problems=problems)
 
 
-def _look_at_site(folder: Path) -> Look:
-    found = read_site(folder)
-    if found.problems:
-        return _faulty(folder, found.problems)
-    hashed = [(name, path, *_hash(path)) for name, path in found.files.items()]
-    listing = site.encode(site.SiteFile(name, digest, size) for name, _, digest, size in hashed)
-    return Look(
-        format=SITE,
-        digest=sha256(listing),
-        size=sum(size for *_, size in hashed),
-        listing=listing,
-        members=tuple(
-            (digest, size, path)
-            for _, path, digest, size in sorted(hashed, key=lambda file: file[0])
-        ),
-    )
+def _look_of(format_: str, facts: Facts) -> Look:
+    return Look(format_, facts.digest, facts.size, facts.duration, facts.problems)
 
 
-def _hash(path: Path) -> tuple[Digest, int]:
+def hash_all(files: Mapping[str, Path], known: Known) -> tuple[site.SiteFile, ...]:
+    """The files of a site with their digests, by path; raises OSError."""
+    return tuple(_site_file(name, files[name], known) for name in sorted(files))
+
+
+def _site_file(name: str, path: Path, known: Known) -> site.SiteFile:
+    facts = known.recall(path, ONLY_HASHED)
+    if facts is None:
+        facts = known.learn(path, ONLY_HASHED, lambda: hash_file(path))
+    return site.SiteFile(name, facts.digest, facts.size)
+
+
+def hash_file(path: Path) -> Facts:
+    """Read a file to its end; raises OSError."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Digest(digest), file.tell()
+        return Facts(Digest(digest), file.tell())

@@ -18,6 +18,8 @@ from catalog.model import Role
 from sync import canonical
 from sync.run import ProgramFailed, run
 
+RULES = 1
+"""Grows with every change of what is checked: whoever remembers old answers asks again."""
 PROBE_SECONDS = 60.0
 """How long one file may be looked at."""
 MAX_BOXES = 10_000

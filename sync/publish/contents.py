@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Protocol
 
+from sync.chunker import Buffer
 from sync.digest import Digest
 from sync.directory import Stored, pack_name
 from sync.errors import FormatError
@@ -24,13 +25,11 @@ START = 64
 GROUPS = 32
 """Decoded groups kept, at most 1 MiB each."""
 
-Bytes = bytes | mmap.mmap
-
 
 class Contents(Protocol):
     """Gives the bytes of resources."""
 
-    def read(self, resource: Resource) -> Bytes:
+    def read(self, resource: Resource) -> Buffer:
         """All of them; raises FormatError if they are not to be had."""
         ...
 
@@ -53,7 +52,7 @@ class FileContents:
     def __init__(self, paths: Mapping[Digest, Path]) -> None:
         self._paths = paths
 
-    def read(self, resource: Resource) -> Bytes:
+    def read(self, resource: Resource) -> Buffer:
         """The file's bytes."""
         path = self._paths[resource.digest]
         if resource.size <= IN_MEMORY:
@@ -81,7 +80,7 @@ class PackedContents:
             for recipe in table.recipes:
                 self._recipes.setdefault(recipe.resource, recipe.chunks)
 
-    def read(self, resource: Resource) -> Bytes:
+    def read(self, resource: Resource) -> Buffer:
         """The resource put together from its chunks."""
         chunks = self._chunks(resource)
         if resource.size <= IN_MEMORY:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sync import compression
+from sync.chunker import Buffer
 from sync.deflate import Parameters
 from sync.digest import Digest, sha256
 from sync.feed import Resource
-from sync.publish.contents import Bytes
 from sync.publish.copies import Run, find_runs
 from sync.publish.streams import Stream, find_parameters, find_streams
 from sync.updates.parts import Copy, Deflated, Inflated, Literal, Segment, Span
@@ -59,12 +59,12 @@ class Old:
     """An old file a new one may build on."""
 
     resource: Resource
-    data: Bytes
+    data: Buffer
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Bytes both sides hold, and how the box gets at them."""
+    """Buffer both sides hold, and how the box gets at them."""
 
     span: Span
     data: bytes
@@ -83,7 +83,7 @@ class Item:
     """What later groups may build on once this file is made."""
 
 
-def make_item(resource: Resource, data: Bytes, nature: Nature, olds: Sequence[Old]) -> Item | None:
+def make_item(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[Old]) -> Item | None:
     """``data`` as an item; None for bytes that no old file shortens and no codec does."""
     if len(data) > (LARGE_MEDIA if nature is Nature.MEDIA else LARGE):
         return _large(resource, data, nature, olds)
@@ -98,7 +98,7 @@ def make_item(resource: Resource, data: Bytes, nature: Nature, olds: Sequence[Ol
     return Item(resource, (Literal(len(whole)),), whole, builds_on, offers)
 
 
-def as_it_is(resource: Resource, data: Bytes) -> Item:
+def as_it_is(resource: Resource, data: Buffer) -> Item:
     """``data`` as an item of its bytes alone."""
     return Item(resource, (Literal(len(data)),), bytes(data), (), ())
 
@@ -162,7 +162,7 @@ def _opened(resource: Resource, stream: Stream) -> Span:
     return Span(resource.digest, stream.start, stream.length, inflated)
 
 
-def _large(resource: Resource, data: Bytes, nature: Nature, olds: Sequence[Old]) -> Item | None:
+def _large(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[Old]) -> Item | None:
     runs = find_runs(data, [old.data for old in olds])
     new = sum(run.length for run in runs if run.source < 0)
     if nature is Nature.MEDIA and new > WORTH * len(data):

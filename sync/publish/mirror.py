@@ -6,18 +6,20 @@ order. A mirror vouches for nothing: boxes check it against the root they know b
 
 import hashlib
 import shutil
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sync.digest import Digest, prove, sha256
 from sync.directory import CollectionEntry, Stored, routes_name
-from sync.errors import FormatError, ProofFailed
+from sync.errors import FormatError, NotThere, ProofFailed
 from sync.files import PARTIAL, durable_file, write_durably
 from sync.progress import Progress
 from sync.publish import sign
-from sync.publish.order import Rank, passes
+from sync.publish.order import passes
 from sync.publish.roles import KeyRole
 from sync.publish.workspace import TIMESTAMP, ReadRoutes, Workspace, content, target_name
+from sync.shortened import parse_custom
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh
 from sync.updates import routes
@@ -102,16 +104,20 @@ def _copy(
     progress: Progress,
 ) -> list[int]:
     """Everything that is missing, in lawful order; returns the sizes of what was written."""
-    streamed = dict(content(trusted.directory.collections, _routes_from(source)))
+    forms = _forms(proved, trusted)
+    needed = content(trusted.directory.collections, _routes_from(source))
+    streamed = dict(needed) | forms
     written: list[int] = []
     for rank, names in passes([*streamed, *proved]):
         missing = [name for name in names if not (target / name).is_file() or name == TIMESTAMP]
-        total = sum(streamed[name].size for name in missing) if rank is Rank.CONTENT else 0
+        total = sum(streamed[name].size for name in missing if name in streamed)
         progress.step(f"mirror {rank.name.lower()}", total=total)
         for name in missing:
-            if rank is Rank.CONTENT:
-                _write_proved(target / name, source, name, streamed[name], progress)
-                written.append(streamed[name].size)
+            if name in streamed:
+                # a source that lacks a shorter form is whole without it
+                with suppress(NotThere) if name in forms else nullcontext():
+                    _write_proved(target / name, source, name, streamed[name], progress)
+                    written.append(streamed[name].size)
             elif _write_changed(target / name, proved[name]):
                 written.append(len(proved[name]))
     return written
@@ -130,6 +136,14 @@ def _routes_from(source: Transport) -> ReadRoutes:
         return routes.decode(prove(data, entry.routes.digest, what=f"{source.label}: {name}"))
 
     return read
+
+
+def _forms(proved: dict[str, bytes], trusted: Trusted) -> dict[str, Stored]:
+    """Name and proof of the directory's shorter forms, as its editor signed them."""
+    editor = f"metadata/{trusted.versions[KeyRole.EDITOR]}.{KeyRole.EDITOR}.json"
+    metadata = sign.parse_role(proved[editor])
+    size = sign.stored_target(metadata).size
+    return dict(parse_custom(sign.target_custom(metadata), size=size).names())
 
 
 def _write_changed(path: Path, data: bytes) -> bool:

@@ -110,7 +110,7 @@ def nightly(workspace: Workspace, ring: KeyRing, now: datetime, progress: Progre
     needed = chosen is not None or bool(renewed) or _stale(roles, now)
     if needed:
         check_clock(roles, (*renewed, *(() if chosen is None else SIGNERS)), now)
-        _place_content(workspace, chosen, after)
+        _place_content(workspace, chosen)
         change = _night_change(workspace, roles, chosen, renewed, ring, now)
         roles = commit(workspace, roles, change, ring, now)
     remove_up_to(workspace, max(roles.version(role) for role in SIGNERS))
@@ -317,17 +317,17 @@ def _night_change(
 
 def _prove_content(workspace: Workspace, candidate: Candidate, progress: Progress) -> None:
     """Raise TrustRefused unless every file the repository lacks is here as it was signed."""
-    missing = lacking(workspace, candidate.folder, candidate.directory())
+    missing = lacking(workspace, candidate)
     progress.step("publish", total=sum(stored.size for _, stored in missing))
     for name, stored in missing:
         prove_file(candidate.folder / name, stored)
         progress.advance(stored.size)
 
 
-def _place_content(workspace: Workspace, candidate: Candidate | None, after: Directory) -> None:
+def _place_content(workspace: Workspace, candidate: Candidate | None) -> None:
     """Proved content into the repository, in lawful order."""
     if candidate is not None:
-        for name, _ in lacking(workspace, candidate.folder, after):
+        for name, _ in lacking(workspace, candidate):
             place(candidate.folder / name, workspace.repository / name)
 
 

@@ -153,7 +153,9 @@ def _change_delegated(
     above = ring.signers(KeyRole.TARGETS, roles.keyids(KeyRole.TARGETS), threshold=1)
     number = next_version(workspace, KeyRole.TARGETS)
     targets = sign.next_targets(roles, TargetsChange(keys={role: new}), number, above, now)
-    signed = sign.make_role(role, version, roles.target(role), [new], now)
+    signed = sign.make_role(
+        role, version, roles.target(role), [new], now, custom=roles.custom(role)
+    )
     change = Change(roles={role: (version, signed), KeyRole.TARGETS: (number, targets)})
     roles = commit(workspace, roles, change, ring, now)
     if restaged is not None:

@@ -25,7 +25,7 @@ from sync.progress import Progress
 from sync.publish.contents import Contents, FileContents, PackedContents
 from sync.publish.cut import CutRequest
 from sync.publish.pairs import Labels
-from sync.publish.similar import SketchBook
+from sync.publish.sketchbook import SketchBook
 from sync.publish.update import LEVEL, Edition, UpdateRequest, cut_update
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways

@@ -109,6 +109,10 @@ class Roles:
         """The one file a delegated role signs."""
         return stored_target(self.listed[role])
 
+    def custom(self, role: KeyRole) -> dict[str, object] | None:
+        """What a delegated role says of its file besides."""
+        return target_custom(self.listed[role])
+
     @property
     def targets(self) -> Targets:
         """The top-level targets role."""
@@ -242,11 +246,17 @@ def next_targets(
 
 
 def make_role(
-    role: KeyRole, version: int, target: Stored, signers: Sequence[Signer], now: datetime
+    role: KeyRole,
+    version: int,
+    target: Stored,
+    signers: Sequence[Signer],
+    now: datetime,
+    *,
+    custom: dict[str, object] | None = None,
 ) -> bytes:
     """Metadata of a delegated role that names its one file; without signers it waits for them."""
     path = PATHS[role]
-    targets = Targets(targets={path: _target(path, target)})
+    targets = Targets(targets={path: _target(path, target, custom)})
     return _signed(targets, version, _expiry(now, ROLE_LIFETIME), signers)
 
 
@@ -298,6 +308,12 @@ def stored_target(metadata: Metadata[Targets]) -> Stored:
     if len(targets) != 1 or targets[0].path not in PATHS.values():
         raise FormatError("role metadata must name exactly one file")
     return Stored(parse_digest(targets[0].hashes.get("sha256")), targets[0].length)
+
+
+def target_custom(metadata: Metadata[Targets]) -> dict[str, object] | None:
+    """The ``custom`` field of the one file that a delegated role's metadata names."""
+    targets = list(metadata.signed.targets.values())
+    return targets[0].custom if len(targets) == 1 else None
 
 
 def is_signed(data: bytes) -> bool:

@@ -1,8 +1,9 @@
 """Candidates: what the next published state would be, waiting for editor and reviewer.
 
 ``staged/<n>/`` is self-contained: directory, ``<n>.editor.json`` and ``<n>.reviewer.json`` to be
-signed in place, ``release.json`` for people, and every content file the repository lacks. A
-candidate builds on the newest one before it, so publishing one publishes those before it too.
+signed in place, ``release.json`` for people, and every content file the repository lacks, the
+directory's shorter forms among them. A candidate builds on the newest one before it, so publishing
+one publishes those before it too.
 """
 
 import json
@@ -18,6 +19,7 @@ from sync.directory import CollectionEntry, Directory, Stored, routes_name
 from sync.errors import FormatError, TrustRefused, UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
 from sync.progress import Progress
+from sync.publish.bases import published_bases
 from sync.publish.cut import CutRequest, Previous, cut
 from sync.publish.keys import Signer
 from sync.publish.roles import KeyRole
@@ -31,6 +33,7 @@ from sync.publish.sign import (
     read_roles,
     sign_role,
     stored_target,
+    target_custom,
     versions,
 )
 from sync.publish.workspace import (
@@ -42,6 +45,7 @@ from sync.publish.workspace import (
     read_directory,
     routes_on,
 )
+from sync.shortened import Shortened, custom_value, parse_custom, shorten
 
 DIRECTORY = "directory"
 RELEASE = "release.json"
@@ -67,6 +71,11 @@ class Candidate:
             if stored_target(parse_role(self.metadata(role))) != found:
                 raise FormatError(f"{self.number}.{role}.json names another directory than this")
         return directory.decode(data)
+
+    def forms(self) -> Shortened:
+        """The directory's shorter forms, which lie in the folder by their repository name."""
+        metadata = parse_role(self.metadata(KeyRole.EDITOR))
+        return parse_custom(target_custom(metadata), size=stored_target(metadata).size)
 
     def signed_by(self) -> tuple[KeyRole, ...]:
         """Who has put a signature on it, good or bad."""
@@ -121,7 +130,7 @@ def newest_sound(workspace: Workspace, roles: Roles) -> Candidate | None:
     """The candidate to sign and to build on; damaged ones, if newer, are passed over."""
     for candidate in reversed(candidates(workspace, roles)):
         try:
-            for name, stored in lacking(workspace, candidate.folder, candidate.directory()):
+            for name, stored in lacking(workspace, candidate):
                 prove_file(candidate.folder / name, stored)
         except TrustRefused:  # `nightly` and `status` say what is wrong with it
             continue
@@ -129,15 +138,17 @@ def newest_sound(workspace: Workspace, roles: Roles) -> Candidate | None:
     return None
 
 
-def lacking(workspace: Workspace, folder: Path, listed: Directory) -> list[tuple[str, Stored]]:
-    """Name and proof of every file of the candidate in ``folder`` that the repository lacks.
+def lacking(workspace: Workspace, candidate: Candidate) -> list[tuple[str, Stored]]:
+    """Name and proof of every file the repository lacks, in the lawful order of writing.
 
-    In the lawful order of writing.
+    All but the directory itself, its shorter forms last.
     """
     here = workspace.repository
-    new = [entry for entry in listed.collections if not _is_published(here, entry)]
-    needed = content(new, routes_on(Shelf([folder, here])))
-    return [(name, stored) for name, stored in needed if not (here / name).is_file()]
+    listed = candidate.directory().collections
+    new = [entry for entry in listed if not _is_published(here, entry)]
+    needed = content(new, routes_on(Shelf([candidate.folder, here])))
+    named = (*needed, *candidate.forms().names())
+    return [(name, stored) for name, stored in named if not (here / name).is_file()]
 
 
 def _is_published(repository: Path, entry: CollectionEntry) -> bool:
@@ -265,8 +276,12 @@ def _finish(workspace: Workspace, new: _New, now: datetime) -> Candidate:
     data = directory.encode(new.after)
     target = Stored(sha256(data), len(data))
     write_durably(new.partial / DIRECTORY, data)
+    forms, files = shorten(data, _bases(workspace, new.before))
+    for name, form in files.items():
+        write_durably(new.partial / name, form)
     for role in SIGNERS:
-        unsigned = make_role(role, new.number, target, [], now)
+        custom = custom_value(forms) if role is KeyRole.EDITOR else None
+        unsigned = make_role(role, new.number, target, [], now, custom=custom)
         write_durably(new.partial / f"{new.number}.{role}.json", unsigned)
     shelf = Shelf([new.partial, *new.before.shelf.folders])
     for name, _ in content(new.after.collections, routes_on(shelf)):
@@ -285,6 +300,12 @@ def _finish(workspace: Workspace, new: _New, now: datetime) -> Candidate:
     sync_tree(new.partial)
     rename_durably(new.partial, workspace.staged / str(new.number))
     return Candidate(new.number, workspace.staged / str(new.number))
+
+
+def _bases(workspace: Workspace, before: Base) -> list[bytes]:
+    """Where deltas start: what is published, and a candidate that may be published before."""
+    unpublished = [directory.encode(before.directory)] if before.number else []
+    return [*unpublished, *published_bases(workspace)]
 
 
 def _keyids(roles: Roles) -> dict[KeyRole, tuple[str, ...]]:

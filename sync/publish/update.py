@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from sync.chunker import Buffer
 from sync.digest import Digest, sha256
 from sync.directory import PackRef, Stored, update_name
 from sync.feed import Feed, Resource, plain_bytes
@@ -19,12 +20,12 @@ from sync.files import durable_file, make_folder, rename_durably
 from sync.library import BLOCK
 from sync.pack import Table
 from sync.progress import Progress
-from sync.publish.contents import Bytes, Contents
+from sync.publish.contents import Contents
 from sync.publish.foreign import Foreign
 from sync.publish.groups import Drafted, fill, pack_groups
 from sync.publish.items import Context, Item, Nature, Old, as_it_is, make_item, nature_of
 from sync.publish.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
-from sync.publish.similar import SketchBook
+from sync.publish.sketchbook import SketchBook
 from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span, UpdateGroup
 
@@ -169,7 +170,7 @@ class _Cutting:
                 yield as_it_is(one, data)
             self._progress.advance(one.size)
 
-    def _read_old(self, one: Resource) -> Bytes:
+    def _read_old(self, one: Resource) -> Buffer:
         return self._request.old.contents.read(one) if self._request.old else b""
 
     def _neighbours(self, draft: Drafted) -> list[Context]:

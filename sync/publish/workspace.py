@@ -76,7 +76,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """What is made again if it is lost: sketches of published files."""
+        """What is made again if it is lost: sketches of published files, digests of sources."""
         return self.root / "cache"
 
     @property

@@ -31,7 +31,7 @@ class FirstOf:
                 return source.read(name, limit=limit)
             except (NoSource, MediumFailing) as error:
                 errors.append(error)
-        raise _most_telling(errors)
+        raise most_telling(errors)
 
     def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
         """``length`` bytes from ``offset``; where one source breaks off the next goes on."""
@@ -46,10 +46,12 @@ class FirstOf:
                 errors.append(error)
             else:
                 return
-        raise _most_telling(errors)
+        raise most_telling(errors)
 
 
-def _most_telling(errors: list[KexiaError]) -> KexiaError:
+def most_telling(errors: list[KexiaError]) -> KexiaError:
+    """Of several sources' errors: a failing medium, else a silent source, else a missing file."""
+
     def weight(error: KexiaError) -> int:
         return 2 * isinstance(error, MediumFailing) + (not isinstance(error, NotThere))
 

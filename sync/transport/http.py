@@ -1,96 +1,42 @@
-"""A web server as source: the only door to urllib3.
+"""A web server as source: whole files and single ranges, every answer checked before it is used.
 
-Whatever goes wrong between here and the server is NoSource with a fact and a hint. TLS keeps
-what is fetched private; that it is genuine is proved later, by signature and digest.
+A request asks for one range: servers and caches that mangle several in one answer
+(``multipart/byteranges``) are many, and kept-alive connections make separate requests cheap.
 """
 
 import re
-import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
-from functools import cached_property
-from urllib.parse import quote, urljoin, urlsplit
+from contextlib import AbstractContextManager
+from urllib.parse import quote
 
-import urllib3
-from urllib3 import exceptions
+from sync.errors import Busy, NoSource, NotThere
+from sync.transport.address import check_repository
+from sync.transport.base import split_name, too_long
+from sync.transport.validators import Breaks, Version, pause_wanted, version_of
+from sync.transport.web import Response, Web, out_of_order
 
-from sync.errors import NoSource, NotThere, UsageError
-from sync.transport.base import BLOCK, split_name, too_long
-
-MAX_REDIRECTS = 5
-MAX_DRAIN = 64 * 1024
-"""Bytes of an unwanted body we read to keep the connection; above, a new one is cheaper."""
+MAX_SKIP = 64 * 1024 * 1024
+"""Bytes before a range that are fetched in vain from a server without ranges, at most."""
 _MISSING = (403, 404, 410)
 """Object stores answer 403 for a missing file to whoever may not list the bucket."""
-_REDIRECT = (301, 302, 303, 307, 308)
+_BUSY = (429, 503)
 _PAGE = ("text/html", "application/xhtml+xml")
-_NO_CHECK_TIME = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the ssl module does not name."""
 _SAFE = "/%~!$&'()*+,;=:@"
 """Stays as it is in a path; the percent sign too, because TUF hands us names already quoted."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(?:\d+|\*)")
 
-_WORDS: tuple[tuple[type[Exception], str, str], ...] = (
-    (
-        exceptions.NameResolutionError,
-        "its name cannot be resolved",
-        "is the uplink working and the address spelled right?",
-    ),
-    (exceptions.NewConnectionError, "it refuses the connection", "is the server running?"),
-    (exceptions.TimeoutError, "it does not answer in time", "the line is slow or dead; try later"),
-    (
-        exceptions.SSLError,
-        "its TLS certificate or connection is not good",
-        "check this box's date, the server's certificate, and that no portal sits in between",
-    ),
-    (
-        exceptions.LocationValueError,
-        "the address is not usable",
-        "check the publisher's URL in the configuration",
-    ),
-    (exceptions.HTTPError, "the connection broke off", "what came is kept; try again"),
-)
-"""What each kind of urllib3 error means; the first that fits counts, so subclasses go first."""
-
-
-class CertificateDates(Enum):
-    """Whether the dates in a TLS certificate count: a box without a clock cannot judge them."""
-
-    CHECK = "check"
-    IGNORE = "ignore"
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Longest silence in seconds: until connected, and between any two reads."""
-
-    connect: float = 10.0
-    read: float = 30.0
-
 
 class HttpTransport:
-    """Reads files below ``url`` with kept-alive connections; may be used from several threads.
+    """Reads files below ``url``; may be used from several threads.
 
     Raises UsageError for anything but an http or https URL without user name and query.
-    ``tls`` replaces the system's trust store (a county with a certificate of its own).
+    Transports that share a ``web`` share its connections and its limits for each host.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        agent: str = "kexia",
-        timeout: Timeouts | None = None,
-        dates: CertificateDates = CertificateDates.CHECK,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self._url = _checked_url(url)
-        self._headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
-        self._waits = timeout or Timeouts()
-        self._dates = dates
-        self._tls = tls
+    def __init__(self, url: str, *, web: Web | None = None) -> None:
+        self._url = check_repository(url)
+        self._web = web or Web()
+        self._breaks = Breaks()
 
     @property
     def label(self) -> str:
@@ -98,176 +44,122 @@ class HttpTransport:
         return self._url
 
     def read(self, name: str, *, limit: int) -> bytes:
-        """The whole file; raises NotThere, NoSource, FormatError."""
+        """The whole file; raises NotThere, Busy, NoSource, FormatError."""
         with self._answer(name, {}) as response:
             self._check_status(name, response, (200,))
             announced = response.length_remaining
             if announced is not None and announced > limit:
                 raise too_long(self.label, name, limit=limit)
             received = bytearray()
-            while block := response.read1(BLOCK, decode_content=False):
+            while block := response.read1(self._web.block, decode_content=False):
                 received += block
                 if len(received) > limit:
                     raise too_long(self.label, name, limit=limit)
             return bytes(received)
 
     def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
-        """``length`` bytes from ``offset``, by a range request; raises NotThere, NoSource.
+        """``length`` bytes from ``offset``, by a range request; raises NotThere, Busy, NoSource.
 
-        From a server that knows no ranges the bytes before ``offset`` are fetched and dropped.
+        From a server that knows no ranges the bytes before ``offset`` are fetched and dropped,
+        up to MAX_SKIP. Where an earlier stream broke off it is resumed only from the same
+        version of the file (If-Range): two versions are never mixed into one range.
         """
         if length == 0:
             return
-        wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        before = self._breaks.version_at(name, offset)
+        condition = {"If-Range": before.etag} if before and before.etag else {}
+        wanted = {"Range": f"bytes={offset}-{offset + length - 1}", **condition}
         with self._answer(name, wanted) as response:
             self._check_status(name, response, (200, 206))
-            skip = offset if response.status == 200 else 0
-            if response.status == 206:
-                self._check_range(name, response, offset=offset, length=length)
-            for block in self._blocks(name, response, skip + length):
-                dropped = min(skip, len(block))
-                skip -= dropped
-                if dropped < len(block):
-                    yield block[dropped:]
+            version = self._check_version(name, response, before)
+            skip = self._check_range(name, response, offset=offset, length=length)
+            done = 0
+            try:
+                for block in self._blocks(name, response, skip=skip, length=length):
+                    done += len(block)
+                    yield block
+            finally:
+                if 0 < done < length:
+                    self._breaks.note(name, offset + done, version)
 
-    @cached_property
-    def _pool(self) -> urllib3.PoolManager:
-        waits = urllib3.Timeout(connect=self._waits.connect, read=self._waits.read)
-        return urllib3.PoolManager(maxsize=8, timeout=waits, retries=False)
+    def _answer(self, name: str, headers: dict[str, str]) -> AbstractContextManager[Response]:
+        url = f"{self._url}/{quote('/'.join(split_name(name)), safe=_SAFE)}"
+        return self._web.get(url, headers, what=self._what(name))
 
-    @cached_property
-    def _secure_pool(self) -> urllib3.PoolManager:
-        """Made when an https address is met: reading the trust store takes its time."""
-        waits = urllib3.Timeout(connect=self._waits.connect, read=self._waits.read)
-        context = self._tls or _system_tls(self._dates)
-        return urllib3.PoolManager(maxsize=8, timeout=waits, retries=False, ssl_context=context)
-
-    def _blocks(
-        self, name: str, response: urllib3.BaseHTTPResponse, length: int
-    ) -> Iterator[bytes]:
-        """Exactly ``length`` bytes of the body, as they arrive."""
-        left = length
+    def _blocks(self, name: str, response: Response, *, skip: int, length: int) -> Iterator[bytes]:
+        """Exactly ``length`` bytes of the body after ``skip``, as they arrive."""
+        left = skip + length
         while left:
-            block = response.read1(min(BLOCK, left), decode_content=False)
+            block = response.read1(min(self._web.block, left), decode_content=False)
             if not block:
                 raise self._no_source(name, f"the file ends {left} bytes early")
             left -= len(block)
-            yield block
+            dropped = min(skip, len(block))
+            skip -= dropped
+            if dropped < len(block):
+                yield block[dropped:]
 
-    @contextmanager
-    def _answer(self, name: str, headers: dict[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
-        url = f"{self._url}/{quote('/'.join(split_name(name)), safe=_SAFE)}"
-        try:
-            response = self._follow(name, url, headers)
-            try:
-                yield response
-            finally:
-                _give_back(response)
-        except (exceptions.HTTPError, OSError) as error:
-            raise self._unreachable(name, error) from error
-
-    def _follow(self, name: str, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-        """The first answer that is no redirect; https is never left for http."""
-        for _ in range(MAX_REDIRECTS + 1):
-            pool = self._secure_pool if urlsplit(url).scheme == "https" else self._pool
-            response = pool.request(
-                "GET",
-                url,
-                headers={**self._headers, **headers},
-                preload_content=False,
-                redirect=False,
+    def _check_status(self, name: str, response: Response, good: tuple[int, ...]) -> None:
+        status, headers = response.status, response.headers
+        if status in _MISSING:
+            raise NotThere(f"{self.label} has no file {name} (status {status})")
+        if status in _BUSY:
+            raise Busy(
+                f"{self._what(name)}: it is busy (status {status})",
+                hint="too many ask it at once; try later",
+                retry_after=pause_wanted(headers.get("Retry-After", ""), headers.get("Date", "")),
             )
-            target = response.headers.get("Location", "")
-            if response.status not in _REDIRECT or not target:
-                return response
-            _give_back(response)
-            url = self._redirected(name, url, target)
-        raise self._no_source(name, f"more than {MAX_REDIRECTS} redirects")
-
-    def _redirected(self, name: str, url: str, target: str) -> str:
-        try:
-            new = urljoin(url, target)
-            scheme = urlsplit(new).scheme
-        except ValueError as error:
-            raise self._no_source(name, "it redirects to no address") from error
-        if scheme != "https" and (scheme != "http" or urlsplit(url).scheme == "https"):
-            raise self._no_source(name, f"it redirects to {scheme or 'an unknown scheme'}")
-        return new
-
-    def _check_status(
-        self, name: str, response: urllib3.BaseHTTPResponse, good: tuple[int, ...]
-    ) -> None:
-        if response.status in _MISSING:
-            raise NotThere(f"{self.label} has no file {name} (status {response.status})")
-        if response.status not in good:
-            raise self._no_source(name, f"it answers with status {response.status}")
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind in _PAGE:
+        if status not in good:
+            raise self._no_source(name, f"it answers with status {status}")
+        if headers.get("Content-Type", "").partition(";")[0].strip().lower() in _PAGE:
             raise NoSource(
                 f"{self.label}: answers with a web page instead of {name}",
                 hint="log in to the network's portal, or ask for the publisher's right address",
             )
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
-        if encoding != "identity":
+        self._check_encoding(name, response)
+
+    def _check_encoding(self, name: str, response: Response) -> None:
+        """Middleboxes compress although identity was asked: offsets would mean nothing."""
+        content = response.headers.get("Content-Encoding", "identity").strip().lower()
+        transfer = response.headers.get("Transfer-Encoding", "identity").strip().lower()
+        if content != "identity" or transfer not in ("identity", "chunked"):
+            encoding = content if content != "identity" else transfer
             raise self._no_source(name, f"it sends the file in encoding {encoding[:40]}")
 
-    def _check_range(
-        self, name: str, response: urllib3.BaseHTTPResponse, *, offset: int, length: int
-    ) -> None:
-        given = response.headers.get("Content-Range", "")
-        match = _CONTENT_RANGE.fullmatch(given)
-        wanted = (offset, offset + length - 1)
-        if match is None or (int(match[1]), int(match[2])) != wanted:
-            raise self._no_source(name, f"it sends another range than asked for ({given[:60]!r})")
-        if response.length_remaining not in (None, length):
-            raise self._no_source(name, "its Content-Length contradicts its Content-Range")
+    def _check_version(self, name: str, response: Response, before: Version | None) -> Version:
+        """The version that this answer belongs to; raises NoSource if it is not ``before``."""
+        total = response.length_remaining if response.status == 200 else None
+        version = version_of(response.headers, total=total)
+        if before and before.differs(version):
+            raise self._no_source(name, "the file was exchanged during the transfer")
+        return before or version
 
-    def _no_source(self, name: str, what: str) -> NoSource:
-        return NoSource(
-            f"{self.label}: {name}: {what}",
-            hint="the server or something before it is not in order; try another source",
-        )
+    def _check_range(self, name: str, response: Response, *, offset: int, length: int) -> int:
+        """How many bytes of the body come before the range."""
+        announced = response.length_remaining
+        if response.status == 206:
+            given = response.headers.get("Content-Range", "")
+            match = _CONTENT_RANGE.fullmatch(given)
+            wanted = (offset, offset + length - 1)
+            if match is None or (int(match[1]), int(match[2])) != wanted:
+                raise self._no_source(
+                    name, f"it sends another range than asked for ({given[:60]!r})"
+                )
+            if announced not in (None, length):
+                raise self._no_source(name, "its Content-Length contradicts its Content-Range")
+            return 0
+        if announced is not None and announced <= offset:
+            missing = offset + length - announced
+            raise self._no_source(name, f"the file ends {missing} bytes early")
+        if offset > MAX_SKIP:
+            raise NoSource(
+                f"{self._what(name)}: the server knows no ranges, {offset} bytes would be in vain",
+                hint="ask the publisher for a server with ranges, or bring the lessons on a stick",
+            )
+        return offset
 
-    def _unreachable(self, name: str, error: Exception) -> NoSource:
-        what, hint = _explain(error)
-        return NoSource(f"{self.label}: {name}: {what} ({str(error)[:200]})", hint=hint)
+    def _what(self, name: str) -> str:
+        return f"{self.label}: {name}"
 
-
-def _explain(error: Exception) -> tuple[str, str]:
-    """What an error of the lower library means, and what to do about it."""
-    for kind, what, hint in _WORDS:
-        if isinstance(error, kind):
-            return what, hint
-    return "the network failed", "check this box's network"
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        plain = parts.username is None and not parts.query and not parts.fragment
-    except ValueError:
-        usable = plain = False
-    if not (usable and plain):
-        raise UsageError(
-            f"{url[:120]!r} is no address of a repository",
-            hint="give an http:// or https:// URL without user name, query or fragment",
-        )
-    return url.rstrip("/")
-
-
-def _system_tls(dates: CertificateDates) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if dates is CertificateDates.IGNORE:
-        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
-    return context
-
-
-def _give_back(response: urllib3.BaseHTTPResponse) -> None:
-    """Keep the connection if little of the body is left, else close it."""
-    left = response.length_remaining
-    if left is None or left > MAX_DRAIN:
-        response.close()
-        return
-    response.drain_conn()
-    response.release_conn()
+    def _no_source(self, name: str, fact: str) -> NoSource:
+        return out_of_order(self._what(name), fact)

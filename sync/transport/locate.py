@@ -3,24 +3,21 @@
 from pathlib import Path
 
 from sync.errors import UsageError
+from sync.transport.address import is_web
 from sync.transport.base import Transport
-from sync.transport.http import CertificateDates, HttpTransport
+from sync.transport.http import HttpTransport
 from sync.transport.volume import VolumeTransport
+from sync.transport.web import Web
 
 
-def open_transport(
-    location: str | Path,
-    *,
-    agent: str = "kexia",
-    dates: CertificateDates = CertificateDates.CHECK,
-) -> Transport:
+def open_transport(location: str | Path, *, web: Web | None = None) -> Transport:
     """``http(s)://…`` or a folder; raises UsageError for any other scheme.
 
-    ``agent`` is the User-Agent; ``dates`` matters for https only.
+    ``web`` is how web servers are reached; one for several locations shares its connections.
     """
     text = str(location)
-    if text.startswith(("http://", "https://")):
-        return HttpTransport(text, agent=agent, dates=dates)
+    if is_web(text):
+        return HttpTransport(text, web=web)
     if "://" in text:
         raise UsageError(
             f"{text[:120]!r}: this kind of address is not known",

@@ -3,21 +3,24 @@
 from collections.abc import Callable, Iterator
 from random import Random
 
-from sync.errors import NoSource, NotThere
+from sync.errors import Busy, NoSource, NotThere
 from sync.transport.base import Transport
 
 ATTEMPTS = 4
 BASE = 0.5
 """Seconds the first pause lasts at most; each next one at most twice as long."""
 LONGEST = 20.0
-"""Seconds no pause exceeds."""
+"""Seconds no pause of our own choice exceeds."""
+LONGEST_ASKED = 120.0
+"""Seconds a busy source may ask us to stay away; if it wants more, this sync goes without it."""
 
 
 class Retry:
     """Asks ``inner`` up to ``attempts`` times while it gives NoSource; NotThere is an answer.
 
     Pauses are drawn from ``rng`` (full jitter: ten thousand boxes must not knock in step) and
-    spent in ``sleep``. A stream that moved forward may fail as often again: progress is patience.
+    spent in ``sleep``; a busy source's own wish (Retry-After) comes on top, up to LONGEST_ASKED.
+    A stream that moved forward may fail as often again: progress is patience.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class Retry:
                 return
 
     def _pause_or_raise(self, failures: int, error: NoSource) -> None:
-        if failures >= self._attempts:
+        asked = error.retry_after if isinstance(error, Busy) else 0.0
+        if failures >= self._attempts or asked > LONGEST_ASKED:
             raise error
-        self._sleep(self._rng.uniform(0, min(LONGEST, BASE * 2 ** (failures - 1))))
+        jitter = self._rng.uniform(0, min(LONGEST, BASE * 2 ** (failures - 1)))
+        self._sleep(asked + jitter)

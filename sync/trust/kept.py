@@ -11,7 +11,7 @@
 from pathlib import Path
 
 from sync.digest import sha256
-from sync.directory import MAX_STORED
+from sync.directory import MAX_SIZE
 from sync.errors import FormatError, TrustRefused
 from sync.files import disk_errors
 from sync.trust import floor as floors
@@ -28,7 +28,7 @@ def root_path(version: int | str) -> str:
     return f"root_history/{version}.root.json"
 
 
-def read_kept(folder: Path, path: str, *, limit: int = MAX_STORED) -> bytes:
+def read_kept(folder: Path, path: str, *, limit: int = MAX_SIZE) -> bytes:
     """A file of the trust state; raises TrustRefused if it is missing or longer than ``limit``."""
     with disk_errors(folder / path):
         try:

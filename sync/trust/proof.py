@@ -16,6 +16,7 @@ from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 from tuf.ngclient.config import EnvelopeType
 
 from sync.errors import TrustRefused
+from sync.shortened import Shortened, parse_custom
 from sync.trust import floor as floors
 from sync.trust.client import RolledBack, judge_at, refusal
 from sync.trust.clock import parse_time
@@ -34,6 +35,8 @@ class Offer:
     """The targets in force, by what they are."""
 
     directory: TargetFile
+    shortened: Shortened
+    """How the directory may be fetched with fewer bytes; the editor says so."""
     rollout: TargetFile | None
     withdraw: TargetFile | None
     children: Mapping[str, TargetFile]
@@ -43,8 +46,10 @@ class Offer:
 def read_offer(trusted: TrustedMetadataSet) -> Offer:
     """What the roles sign; raises TrustRefused where keys, delegations or reviews are not right."""
     check_targets(trusted.targets)
+    edited = _reviewed_directory(trusted)
     return Offer(
-        directory=_reviewed_directory(trusted),
+        directory=edited,
+        shortened=parse_custom(edited.custom, size=edited.length),
         rollout=_signed(trusted, ROLLOUT),
         withdraw=_signed(trusted, WITHDRAW),
         children={

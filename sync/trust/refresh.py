@@ -12,7 +12,6 @@ from pathlib import Path
 from tuf.api.metadata import Metadata, Snapshot, TargetFile, Timestamp  # type: ignore[attr-defined]  # documented, no __all__
 from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 
-from sync import directory
 from sync.digest import sha256
 from sync.errors import TrustRefused
 from sync.files import make_folder, write_durably
@@ -31,6 +30,7 @@ from sync.trust.kept import (
     read_kept,
     root_path,
 )
+from sync.trust.listing import fetch_directory
 from sync.trust.notices import MAX_SIZE, Withdrawal
 from sync.trust.policy import PATHS
 from sync.trust.proof import (
@@ -106,7 +106,7 @@ def _floor_from_metadata(folder: Path, root: Root, lost: TrustRefused) -> Floor:
 
 
 def _keep_targets(client: Client, folder: Path, offer: Offer) -> None:
-    _keep(client, folder / DIRECTORY, offer.directory, limit=directory.MAX_STORED)
+    _keep_directory(client, folder, offer)
     _keep(client, folder / ROLLOUT, offer.rollout, limit=MAX_SIZE)
     _keep(client, folder / WITHDRAW, offer.withdraw, limit=MAX_SIZE)
     for path, target in offer.children.items():
@@ -124,6 +124,13 @@ def _keep(client: Client, path: Path, target: TargetFile | None, *, limit: int) 
         path.unlink(missing_ok=True)
     elif not (path.exists() and matches(target, read_kept(path.parent, path.name))):
         write_durably(path, client.fetch(target, limit=limit))
+
+
+def _keep_directory(client: Client, folder: Path, offer: Offer) -> None:
+    path = folder / DIRECTORY
+    held = read_kept(folder, DIRECTORY) if path.exists() else None
+    if held is None or not matches(offer.directory, held):
+        write_durably(path, fetch_directory(client, offer.directory, offer.shortened, held))
 
 
 def _floor(

@@ -94,15 +94,15 @@ def load(folder: Path, *, root: Root, clock: TrustClock, demo: DemoKeys) -> Trus
     proved = _proved(folder, root, floor)
     newest = _newest_root(folder, root, proved, demo)
     offer = read_offer(proved)
-    stored = _target(folder, DIRECTORY, offer.directory, limit=directory.MAX_STORED)
-    listed = _own_directory(stored, root)
+    data = _target(folder, DIRECTORY, offer.directory, limit=directory.MAX_SIZE)
+    listed = _own_directory(data, root)
     now = reference_time(replace(clock, floor=max(clock.floor, floor.signed_at)))
     return Trusted(
         publisher_id=root.publisher_id,
         code=root.code,
         versions=read_versions(proved),
         directory=listed,
-        directory_digest=sha256(stored),
+        directory_digest=sha256(data),
         signed_at=read_signed_at(proved.timestamp),
         expires=first_expiry(proved),
         expired=first_expiry(proved) <= now,
@@ -145,8 +145,8 @@ def _target(folder: Path, path: str, target: TargetFile, *, limit: int) -> bytes
     return data
 
 
-def _own_directory(stored: bytes, root: Root) -> Directory:
-    listed = directory.decode(stored)
+def _own_directory(data: bytes, root: Root) -> Directory:
+    listed = directory.decode(data)
     if listed.code != root.code:
         raise TrustRefused(
             f"the directory is of publisher {listed.code}, its root of {root.code}",

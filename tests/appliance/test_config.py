@@ -11,6 +11,7 @@ from appliance.config import (
     BoxPaths,
     Listen,
     Publisher,
+    Uplink,
     check_url,
     encode,
     load,
@@ -30,6 +31,7 @@ FULL = BoxConfig(
     ),
     subscriptions=("43/math-1a", "cn/music"),
     listen=Listen("0.0.0.0", 80, 8081),
+    network=Uplink(200, "http://box:secret@10.0.0.2:3128"),
     sync_every_hours=6,
 )
 
@@ -70,6 +72,9 @@ def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
             lambda items: tuple(sorted(items))
         ),
         listen=st.builds(Listen, text, st.integers(0, 65535), st.integers(0, 65535)),
+        network=st.builds(
+            Uplink, st.integers(0, 2**20), st.sampled_from(["", "http://[fd00::1]:3128"])
+        ),
         sync_every_hours=st.integers(0, 168),
     )
 )
@@ -91,6 +96,13 @@ def test_what_is_written_reads_back(config: BoxConfig) -> None:
         ("[listen]\nport = true", "listen.port must be a number"),
         ("[listen]\nhots = 'x'", "listen.hots is no field"),
         ("sync_every_hours = 1000", "sync_every_hours must be a number from 0 to 168"),
+        ("[network]\nrate_kib = -1", "network.rate_kib must be a number from 0 to 1048576"),
+        ("[network]\nrate = 1", "network.rate is no field"),
+        ("[network]\nproxy = 3", "network.proxy must be text"),
+        ("[network]\nproxy = 'socks5://h:1'", "network.proxy: the proxy's address"),
+        ("[network]\nproxy = 'http://h'", "network.proxy: the proxy's address"),
+        ("[network]\nproxy = 'http://h:x'", "network.proxy: the proxy's address"),
+        ("[network]\nproxy = 'http://h:80/p'", "network.proxy: the proxy's address"),
         ("publishers = 3", "publishers must be a list of tables"),
         ("[[publishers]]\ncode = '43'", "publishers[0].root must be text"),
         ("[[publishers]]\ncode = 'X'\nroot = 'r'", "'X' is no publisher's code"),

@@ -415,6 +415,34 @@ def test_people_are_told_in_words(office: Office) -> None:
     assert "lessons.csv row 2" in told
 
 
+def test_pruning_keeps_what_boxes_need(office: Office) -> None:
+    office.found("--demo")
+    folder = office.add(l1="国歌")
+    repository = office.workspace / "repository"
+    night: dict[str, Any] = {}
+    for number in range(1, 4):
+        (folder / "l1.svg").write_text(SVG.format(number * 100), encoding="utf-8")
+        office.run("release", office.workspace, "--sign-all", "--reprove", "1")
+        night = office.run("nightly", office.workspace, *(["--prune"] if number == 3 else []))
+    assert night["pruned"]["removed"] == 0  # all of it was in force a moment ago
+    files = sum(path.is_file() for path in repository.rglob("*"))
+    would = office.run("prune", office.workspace, "--editions", 1, "--days", 0, "--dry-run")
+    assert would["removed"] == len(would["names"]) > 0
+    assert "would go" in office.tell("prune", office.workspace, "--days", 0, "--dry-run")
+    assert sum(path.is_file() for path in repository.rglob("*")) == files
+    done = office.run("prune", office.workspace, "--editions", 1, "--days", 0)
+    assert done["names"] == would["names"]
+    assert (done["bytes"], done["kept"]) == (would["bytes"], files - done["removed"])
+    assert office.offers() == {"43/music-1a": 1}
+    assert "Removed 0 file(s)" in office.tell("prune", office.workspace)
+
+
+def test_nothing_is_pruned_while_a_push_sends_it(office: Office) -> None:
+    office.found("--demo")
+    with lease.hold(open_workspace(office.workspace).push_lease, holder="kexia publish push"):
+        assert "kexia publish push" in office.tell("prune", office.workspace, expect=7)
+
+
 @pytest.mark.parametrize("name", ["kexia-nightly.service", "kexia-nightly.cron"])
 def test_what_runs_at_night_is_a_command_there_is(office: Office, name: str) -> None:
     units = Path(publisher.__file__).parents[1] / "units"

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from sync.directory import MAX_STORED
+from sync.directory import MAX_SIZE
 from sync.errors import KexiaError
 from sync.files import write_durably
 from sync.transport.http import HttpTransport
@@ -57,7 +57,7 @@ def download(arguments: argparse.Namespace) -> None:
             raise KexiaError(f"no role signs {name}")
         path = arguments.target_dir / quote(name, safe="")
         if not (path.exists() and matches(target, path.read_bytes())):
-            write_durably(path, ours.fetch(target, limit=MAX_STORED))
+            write_durably(path, ours.fetch(target, limit=MAX_SIZE))
 
 
 def _prefix(path: str) -> str:

@@ -1,5 +1,6 @@
 """What every transport must do, whatever lies below it."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +12,14 @@ from sync.errors import FormatError, NoSource, NotThere
 from sync.transport.base import BLOCK, Transport
 from sync.transport.first import FirstOf
 from sync.transport.http import HttpTransport
+from sync.transport.limit import Bucket, Limit
 from sync.transport.locate import open_transport
 from sync.transport.meter import Meter
+from sync.transport.pool import Pool, Priced
 from sync.transport.retry import Retry
 from sync.transport.subtree import Subtree
 from sync.transport.volume import VolumeTransport
+from sync.transport.web import Web
 from tests.kit.server import FolderServer
 
 BIG = Random(7).randbytes(3 * BLOCK + 12_345)
@@ -51,6 +55,10 @@ def _impatient(inner: Transport) -> Retry:
     return Retry(inner, rng=Random(1), sleep=lambda _: None)
 
 
+def _wide() -> Bucket:
+    return Bucket(10**9, clock=time.monotonic, sleep=time.sleep)
+
+
 KINDS: dict[str, Make] = {
     "volume": lambda folder, _: VolumeTransport(folder / "repo"),
     "http": lambda _, server: HttpTransport(server.url),
@@ -64,6 +72,16 @@ KINDS: dict[str, Make] = {
     "meter": lambda _, server: Meter(HttpTransport(server.url)),
     "first": lambda folder, server: FirstOf(
         [VolumeTransport(folder / "empty"), HttpTransport(server.url)]
+    ),
+    "limit": lambda _, server: Limit(HttpTransport(server.url), _wide()),
+    "limit of small blocks": lambda _, server: Limit(
+        HttpTransport(server.url, web=Web(block=5000)), _wide()
+    ),
+    "pool": lambda folder, server: Pool(
+        [
+            Priced(HttpTransport(server.url), 10),
+            Priced(VolumeTransport(folder / "empty"), 0),
+        ]
     ),
     "as a box stacks them": lambda folder, server: FirstOf(
         [VolumeTransport(folder / "empty"), _impatient(Meter(HttpTransport(server.url)))]

@@ -42,6 +42,18 @@ class Status(Fault):
 
 
 @dataclass
+class Busy(Fault):
+    """Too much to do, with the headers that say for how long."""
+
+    headers: dict[str, str]
+    code: int = 503
+
+    def spoil(self, answer: Answer) -> None:
+        Status(self.code).spoil(answer)
+        answer.headers.update(self.headers)
+
+
+@dataclass
 class Portal(Fault):
     """A captive portal: status 200 and a page, whatever was asked."""
 
@@ -153,3 +165,14 @@ class Slow(Fault):
 
     def spoil(self, answer: Answer) -> None:
         answer.pace = 64 * 1024 / self.rate
+
+
+@dataclass
+class Both(Fault):
+    """Several faults in one answer, in their order."""
+
+    faults: tuple[Fault, ...]
+
+    def spoil(self, answer: Answer) -> None:
+        for fault in self.faults:
+            fault.spoil(answer)

@@ -43,6 +43,8 @@ class Asked:
     range: str
     agent: str
     encoding: str
+    headers: dict[str, str] = field(default_factory=dict)
+    """All of them, names in lower case."""
 
 
 @dataclass
@@ -52,17 +54,26 @@ class Record:
     asked: list[Asked] = field(default_factory=list)
     bytes: int = 0
     connections: int = 0
+    most_open: int = 0
+    """Connections that were open at the same time."""
 
 
 class FolderServer:
-    """Serves ``folder`` on a port of its own until the block ends; counts and spoils on order."""
+    """Serves ``folder`` on a port of its own until the block ends; counts and spoils on order.
 
-    def __init__(self, folder: Path, *, tls: ssl.SSLContext | None = None) -> None:
+    ``host`` is the address to listen on, ``::1`` too; raises OSError if the machine has it not.
+    """
+
+    def __init__(
+        self, folder: Path, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.folder = folder
+        self._host = f"[{host}]" if ":" in host else host
+        self._open = 0
         self.record = Record()
         self._orders: list[Order] = []
         self._lock = threading.Lock()
-        self._server = _Server(self)
+        self._server = _Server(self, host)
         self._scheme = "http"
         if tls is not None:
             self._scheme = "https"
@@ -77,7 +88,7 @@ class FolderServer:
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self.port}"
+        return f"{self._scheme}://{self._host}:{self.port}"
 
     @property
     def requests(self) -> list[str]:
@@ -120,6 +131,12 @@ class FolderServer:
     def connected(self) -> None:
         with self._lock:
             self.record.connections += 1
+            self._open += 1
+            self.record.most_open = max(self.record.most_open, self._open)
+
+    def disconnected(self) -> None:
+        with self._lock:
+            self._open -= 1
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -140,9 +157,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, owner: FolderServer) -> None:
+    def __init__(self, owner: FolderServer, host: str) -> None:
         self.owner = owner
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away are normal."""
@@ -156,6 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.server.owner.connected()
 
+    def finish(self) -> None:
+        super().finish()
+        self.server.owner.disconnected()
+
     def do_GET(self) -> None:
         owner = self.server.owner
         name = unquote(urlsplit(self.path).path).lstrip("/")
@@ -166,6 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
                 wanted,
                 self.headers.get("User-Agent", ""),
                 self.headers.get("Accept-Encoding", ""),
+                {key.lower(): value for key, value in self.headers.items()},
             )
         )
         answer = _plain_answer(owner.folder / name, wanted)

@@ -26,6 +26,7 @@ from tuf.api.serialization.json import JSONSerializer
 from sync import directory
 from sync.digest import sha256
 from sync.directory import CollectionEntry, Directory, FeedRef, Stored
+from sync.shortened import Shortened, custom_value, shorten
 from sync.trust.notices import Withdrawal, encode_held, encode_withdrawals
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -78,6 +79,8 @@ class TufRepo:
         self.expires["root"] = timedelta(days=3650)
         self.directory: Directory | None = Directory(code, "湖南省", (entry(f"{code}/music-1a"),))
         self.review: Directory | None = self.directory
+        self.custom: dict[str, object] | None = None
+        """What the editor says of the directory besides."""
         self.withdrawals: tuple[Withdrawal, ...] = ()
         self.held: tuple[str, ...] = ()
         self.children: dict[str, tuple[bytes, dict[str, object]]] = {}
@@ -94,6 +97,15 @@ class TufRepo:
     def offer(self, listed: Directory) -> None:
         """Editor and reviewer sign this directory next."""
         self.directory = self.review = listed
+
+    def shorten(self, *earlier: Directory) -> Shortened:
+        """Write the shorter forms of the directory, which the editor names from now on."""
+        assert self.directory is not None
+        forms, files = shorten(directory.encode(self.directory), map(directory.encode, earlier))
+        for name, data in files.items():
+            (self.folder / name).write_bytes(data)
+        self.custom = custom_value(forms)
+        return forms
 
     def write_root(self, *, also: Iterable[CryptoSigner] = ()) -> bytes:
         """The next root, naming ``keys``, signed by the root's ``signers`` and ``also``."""
@@ -169,7 +181,8 @@ class TufRepo:
         signed = Targets(self.version, expires=self._expiry(role))
         data = self._said(role)
         if data is not None:
-            signed.targets[PATHS[role]] = self.target(PATHS[role], data)
+            custom = self.custom if role == "editor" else None
+            signed.targets[PATHS[role]] = self.target(PATHS[role], data, custom)
         return signed
 
     def target(self, path: str, data: bytes, custom: dict[str, object] | None = None) -> TargetFile:

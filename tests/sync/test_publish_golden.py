@@ -5,6 +5,7 @@ and fails until they were read.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256 as hash_of
 from pathlib import Path
@@ -15,12 +16,13 @@ from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]  # doc
 
 from sync import directory
 from sync.digest import sha256
-from sync.directory import CollectionEntry, Directory, FeedRef, PackRef, Stored
+from sync.directory import CollectionEntry, Directory, FeedRef, PackRef, Stored, UpdateRef
 from sync.publish import sign
 from sync.publish.keys import ROOT_KEYS, Signer
 from sync.publish.roles import KeyRole
 from sync.publish.sign import LISTED, PATHS, ROOT_ROLES, Child, Publisher, TargetsChange
 from sync.publish.workspace import target_name
+from sync.shortened import custom_value, shorten
 from sync.transport.volume import VolumeTransport
 from sync.trust import DemoKeys, TrustClock, parse_root, refresh
 from sync.trust.notices import Withdrawal, encode_held, encode_withdrawals
@@ -52,22 +54,31 @@ def golden_repository() -> dict[str, bytes]:
         size=700,
         feed=FeedRef(MADE_UP, MADE_UP),
         packs=(PackRef(MADE_UP, MADE_UP),),
+        updates=(UpdateRef(2, MADE_UP, MADE_UP),),
+        routes=MADE_UP,
     )
     publisher = Publisher("43", "湖南省", demo=True)
     child = child_root()
+    before = directory.encode(Directory("43", "湖南省", (replace(entry, edition=2),)))
+    listed_now = directory.encode(Directory("43", "湖南省", (entry,), reinstated=(1,)))
+    forms, shorter = shorten(listed_now, [before])
     targets = {
-        KeyRole.EDITOR: directory.encode(Directory("43", "湖南省", (entry,), reinstated=(1,))),
+        KeyRole.EDITOR: listed_now,
         KeyRole.ROLLOUT: encode_held(["43/music-1a"]),
         KeyRole.WITHDRAW: encode_withdrawals(
             [Withdrawal(2, "43/music-1a", "l3", "版权", "2026-11-23T06:00:00Z")]
         ),
     }
     files = {target_name(stored(data), PATHS[role]): data for role, data in targets.items()}
+    files |= shorter
     targets[KeyRole.REVIEWER] = targets[KeyRole.EDITOR]
     of_root = {role: keys[role] for role in ROOT_ROLES}
     files["metadata/1.root.json"] = sign.make_root(publisher, of_root, NOW)
     for role, data in targets.items():
-        files[f"metadata/4.{role}.json"] = sign.make_role(role, 4, stored(data), keys[role], NOW)
+        custom = custom_value(forms) if role is KeyRole.EDITOR else None
+        files[f"metadata/4.{role}.json"] = sign.make_role(
+            role, 4, stored(data), keys[role], NOW, custom=custom
+        )
     files |= targets_with_child(keys, child)
     listed = dict.fromkeys(LISTED, 4) | {KeyRole.TARGETS: 2}
     snapshot = sign.make_snapshot(5, listed, keys[KeyRole.SNAPSHOT], NOW)

@@ -2,7 +2,7 @@
 
 import mmap
 from collections.abc import Iterator
-from io import BytesIO
+from io import BufferIO
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryFile
@@ -11,18 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync.chunker import Buffer
 from sync.digest import Digest, sha256
 from sync.directory import pack_name
 from sync.errors import FormatError
 from sync.feed import Resource
 from sync.pack import PackWriter, Table, decode_group, decode_table
 from sync.publish import contents, copies, groups, similar
-from sync.publish.contents import Bytes, FileContents, PackedContents
+from sync.publish.contents import FileContents, PackedContents
 from sync.publish.copies import MIN_COPY, Run, find_runs
 from sync.publish.foreign import Foreign
 from sync.publish.groups import Drafted, fill, pack_groups
 from sync.publish.items import Context, Item
-from sync.publish.similar import SketchBook, most_similar, sketch
+from sync.publish.similar import most_similar, sketch
+from sync.publish.sketchbook import SketchBook
 from sync.recipe import Chunk, Chunks, Recipe, chunk_id
 from sync.updates.parts import Literal, Part, Skip, Span, UpdateGroup
 from tests.kit.editions import edited
@@ -36,13 +38,13 @@ def mapped(data: bytes) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def joined(runs: list[Run], new: Bytes, olds: list[Bytes]) -> bytes:
+def joined(runs: list[Run], new: Buffer, olds: list[Buffer]) -> bytes:
     """The runs put together; new ones from their place in the new file."""
     sources = [*olds, new]
     return b"".join(bytes(sources[run.source][run.start : run.start + run.length]) for run in runs)
 
 
-def check_runs(new: Bytes, olds: list[Bytes]) -> list[Run]:
+def check_runs(new: Buffer, olds: list[Buffer]) -> list[Run]:
     runs = find_runs(new, olds)
     assert joined(runs, new, olds) == bytes(new)
     assert all(run.length > 0 for run in runs)
@@ -58,7 +60,7 @@ def check_runs(new: Bytes, olds: list[Bytes]) -> list[Run]:
 @given(st.integers(0, 2**30), st.sampled_from([text, noise]))
 def test_runs_put_together_give_the_file(seed: int, make: object) -> None:
     rng = Random(seed)
-    olds: list[Bytes] = [
+    olds: list[Buffer] = [
         (text if make is text else noise)(seed + number, rng.randint(0, 60_000))
         for number in range(rng.randint(0, 3))
     ]
@@ -241,7 +243,7 @@ class Cut:
         self.tables: list[Table] = []
         held: set[bytes] = set()
         for files in packs:
-            out = BytesIO()
+            out = BufferIO()
             writer = PackWriter(out, level=1)
             recipes = []
             for pieces in files:

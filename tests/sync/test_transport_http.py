@@ -2,7 +2,6 @@
 
 import datetime as dt
 import inspect
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -10,15 +9,13 @@ from pathlib import Path
 
 import pytest
 import urllib3.exceptions
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from sync.errors import FormatError, NoSource, NotThere, UsageError
-from sync.transport import http
-from sync.transport.http import CertificateDates, HttpTransport, Timeouts
+from sync.transport import web
+from sync.transport.http import HttpTransport
 from sync.transport.locate import open_transport
 from sync.transport.volume import VolumeTransport
+from sync.transport.web import CertificateDates, Timeouts, Web
 from tests.kit.faults import (
     Chunked,
     CutAfter,
@@ -33,6 +30,7 @@ from tests.kit.faults import (
     Status,
 )
 from tests.kit.server import ALWAYS, FolderServer
+from tests.kit.tls import certificate
 
 DATA = bytes(range(256)) * 4000
 
@@ -46,7 +44,9 @@ def server(tmp_path: Path) -> Iterator[FolderServer]:
 
 @pytest.fixture
 def transport(server: FolderServer) -> HttpTransport:
-    return HttpTransport(server.url, agent="kexia/9.8", timeout=Timeouts(connect=2, read=0.5))
+    return HttpTransport(
+        server.url, web=Web(agent="kexia/9.8", timeouts=Timeouts(connect=2, read=0.5))
+    )
 
 
 def stream(transport: HttpTransport, offset: int = 1000, length: int = 300_000) -> bytes:
@@ -237,7 +237,7 @@ def lower_errors() -> list[type[Exception]]:
 
 
 NEVER_RAISED_HERE = {
-    "ProxySchemeUnsupported": "no proxies",
+    "ProxySchemeUnsupported": "only http:// proxies pass our check",
     "MessageDefect": "urllib3 logs it",
 }
 
@@ -248,45 +248,16 @@ def test_every_error_of_urllib3_is_mapped(kind: type[Exception]) -> None:
     error = kind.__new__(kind)
     Exception.__init__(error, "what happened")
     vars(error).update(partial=1, expected=2, length=3)  # some print themselves with these
-    ours = HttpTransport("http://h")._unreachable("file", error)
+    ours = web.unreachable("http://h: file", error)
     assert type(ours) is NoSource
     assert ours.hint
-    what = http._explain(error)[0]
+    what = web._explain(error)[0]
     if issubclass(kind, urllib3.exceptions.NameResolutionError):
         assert "resolved" in what
     elif issubclass(kind, urllib3.exceptions.NewConnectionError):
         assert "refuses" in what
     elif issubclass(kind, urllib3.exceptions.TimeoutError):
         assert "in time" in what
-
-
-def certificate(folder: Path, *, ends: dt.datetime) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(ends - dt.timedelta(days=30))
-        .not_valid_after(ends)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
 
 
 @pytest.fixture
@@ -300,10 +271,10 @@ def expired_server(tmp_path: Path) -> Iterator[FolderServer]:
         yield server
 
 
-def trusting(folder: Path, dates: CertificateDates) -> ssl.SSLContext:
-    context = http._system_tls(dates)
+def trusting(folder: Path, dates: CertificateDates) -> Web:
+    context = web.system_tls(dates)
     context.load_verify_locations(folder / "cert.pem")
-    return context
+    return Web(tls=context)
 
 
 def test_tls_follows_the_system(expired_server: FolderServer) -> None:
@@ -315,15 +286,15 @@ def test_tls_follows_the_system(expired_server: FolderServer) -> None:
 def test_certificate_dates_count_only_with_a_clock(
     expired_server: FolderServer, tmp_path: Path
 ) -> None:
-    checking = HttpTransport(expired_server.url, tls=trusting(tmp_path, CertificateDates.CHECK))
+    checking = HttpTransport(expired_server.url, web=trusting(tmp_path, CertificateDates.CHECK))
     with pytest.raises(NoSource, match="expired"):
         checking.read("file", limit=len(DATA))
-    ignoring = HttpTransport(expired_server.url, tls=trusting(tmp_path, CertificateDates.IGNORE))
+    ignoring = HttpTransport(expired_server.url, web=trusting(tmp_path, CertificateDates.IGNORE))
     assert ignoring.read("file", limit=len(DATA)) == DATA
 
 
 def test_https_is_never_left_for_http(expired_server: FolderServer, tmp_path: Path) -> None:
     expired_server.fail("file", Redirect("http://127.0.0.1:9/file"))
-    ignoring = HttpTransport(expired_server.url, tls=trusting(tmp_path, CertificateDates.IGNORE))
+    ignoring = HttpTransport(expired_server.url, web=trusting(tmp_path, CertificateDates.IGNORE))
     with pytest.raises(NoSource, match="redirects to http"):
         ignoring.read("file", limit=len(DATA))

@@ -648,7 +648,7 @@ def repo_directory_size(server: FolderServer) -> int:
 def test_a_directory_above_the_limit(
     repo: TufRepo, box: TrustBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.directory.MAX_STORED", 10)
+    monkeypatch.setattr("sync.trust.listing.MAX_SIZE", 10)
     with pytest.raises(FormatError, match="longer than the 10 bytes"):
         box.refresh(repo.folder)
 
