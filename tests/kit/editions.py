@@ -42,6 +42,18 @@ def edited(rng: Random, data: bytes) -> bytes:
     return data or b"x"
 
 
+def _content(kind: str, seed: int, size: int) -> bytes:
+    match kind:
+        case "txt":
+            return text(seed, size)
+        case "mp4":
+            return b"\0\0\0\x18ftyp" + noise(seed, size * 10)
+        case "bin":
+            return noise(seed, size) + text(seed, size * 8) + noise(seed, size * 5)
+        case _:
+            return b""
+
+
 class History:
     """Files of one collection; each ``step`` is another edition."""
 
@@ -98,13 +110,7 @@ class History:
             }
             self.files[name] = self._zipped(name)
         else:
-            size = self.rng.randint(200, 40_000)
-            self.files[name] = {
-                "txt": lambda: text(seed, size),
-                "mp4": lambda: b"\0\0\0\x18ftyp" + noise(seed, size * 10),
-                "bin": lambda: noise(seed, size) + text(seed, size * 8) + noise(seed, size * 5),
-                "empty": lambda: b"",
-            }[kind]()
+            self.files[name] = _content(kind, seed, self.rng.randint(200, 40_000))
 
     def _zipped(self, name: str) -> bytes:
         inner = self._members[name]

@@ -1,6 +1,7 @@
 import random
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_another_deflate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As zlib-ng would: level 6 makes what level 5 makes here."""
     real = zlib.compressobj
 
-    def other(level: int, *more: int) -> object:
+    def other(level: int, *more: Any) -> object:
         return real(5 if level == 6 else level, *more)
 
     monkeypatch.setattr(zlib, "compressobj", other)

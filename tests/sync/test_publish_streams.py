@@ -4,6 +4,7 @@ import struct
 import zipfile
 import zlib
 from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -140,7 +141,7 @@ def test_a_hostile_document_costs_no_more_than_its_share(monkeypatch: pytest.Mon
     real = zlib.decompressobj
 
     class Counting:
-        def __init__(self, *arguments: int) -> None:
+        def __init__(self, *arguments: Any) -> None:
             self._real = real(*arguments)
 
         def __getattr__(self, name: str) -> object:

@@ -1,8 +1,8 @@
-"""The parts of cutting an update pack: copies, similar files, groups, what lies elsewhere, contents."""
+"""The parts of cutting an update pack: copies, similar files, groups, foreign groups, contents."""
 
 import mmap
 from collections.abc import Iterator
-from io import BufferIO
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryFile
@@ -164,13 +164,13 @@ def context(seed: int, size: int) -> Context:
 
 def item(seed: int, size: int, builds_on: int = 0) -> Item:
     data = text(seed, size)
-    old = tuple(context(seed + 1 + number, 1 + seed % 3000) for number in range(builds_on))
+    old = tuple(context(seed + 1 + number, 3 + seed % 3000) for number in range(builds_on))
     one = resource(data)
     return Item(one, (Literal(size),), data, old, (Context(Span(one.digest, 0, size), data),))
 
 
 ITEMS = st.lists(
-    st.builds(item, st.integers(0, 10**6), st.integers(1, 3 * LIMIT), st.integers(0, 3)),
+    st.builds(item, st.integers(0, 10**6), st.integers(3, 3 * LIMIT), st.integers(0, 3)),
     max_size=8,
     unique_by=lambda one: one.resource.digest,
 )
@@ -194,8 +194,7 @@ def check_drafts(items: list[Item], drafts: list[Drafted]) -> None:
     assert made == {one.resource.digest: one.payload for one in items}
 
 
-@pytest.mark.usefixtures("small_groups")
-@settings(max_examples=50, suppress_health_check=[*settings().suppress_health_check])
+@settings(max_examples=50)
 @given(ITEMS)
 def test_groups_stay_within_their_bounds(items: list[Item]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -243,7 +242,7 @@ class Cut:
         self.tables: list[Table] = []
         held: set[bytes] = set()
         for files in packs:
-            out = BufferIO()
+            out = BytesIO()
             writer = PackWriter(out, level=1)
             recipes = []
             for pieces in files:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sync import apply, carry
+from sync import apply, carry, compression
 from sync.apply import Applied
 from sync.carry import Carrier
 from sync.digest import sha256
@@ -20,7 +20,7 @@ from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
 from sync.plan import Remade, Unplanned, make_plan
 from sync.progress import Silent
-from sync.publish import contents, groups, items, update
+from sync.publish import contents, items, update
 from sync.seed import kept_tables, survey
 from sync.transport.volume import VolumeTransport
 from sync.updates.head import Base, encode_head
@@ -247,13 +247,13 @@ def test_an_update_pack_that_is_gone_when_it_is_wanted(
 def test_a_publisher_whose_groups_make_something_else(
     tmp_path: Path, small_is_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = groups.compression.compress_with
+    real = compression.compress_with
 
     def lying(prefix: bytes, data: bytes, *, level: int = 19) -> bytes:
         return real(prefix, data[:-1] + bytes([data[-1] ^ 1]), level=level)
 
     with monkeypatch.context() as patch:
-        patch.setattr(groups.compression, "compress_with", lying)
+        patch.setattr(compression, "compress_with", lying)
         patch.setattr(update, "encode_head", honest_head(real))
         published = publish_all(tmp_path, [OLD, NEW])
     _, done = published.bring(tmp_path)
@@ -261,12 +261,12 @@ def test_a_publisher_whose_groups_make_something_else(
     assert done.quarantined == ()
 
 
-def honest_head(real: Any) -> Any:
+def honest_head(real: Callable[..., bytes]) -> Callable[..., bytes]:
     """The head's own delta is compressed as it should be."""
 
     def encode(*arguments: Any) -> bytes:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(groups.compression, "compress_with", real)
+            patch.setattr(compression, "compress_with", real)
             return encode_head(*arguments)
 
     return encode

@@ -446,7 +446,8 @@ def segments_of(
 ) -> tuple[tuple[Segment, ...], int]:
     """Segments that make ``one``, with at least a byte of payload; and how much payload."""
     files = [each for each in held if each.size > 1 and each != held[feed_at]]
-    left, found = one.size, []
+    left = one.size
+    found: list[Segment] = []
     while left > 1 and draw(st.booleans()):
         kind = draw(st.sampled_from(["literal", "skip", "deflated", "copy"]))
         size = draw(st.integers(1, left - 1))
