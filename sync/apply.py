@@ -245,13 +245,17 @@ class _Work:
             )
 
     def _seeds(self, number: int) -> set[Digest]:
-        """Library files that go into an assembly, or into what its groups are decoded with."""
+        """Library files that go into an assembly, or into what its groups are decoded with.
+
+        Not the new feed: without it the update pack is of no use, and the chunk packs need none.
+        """
         pieces = self._plan.assemblies[number].pieces
         found = {piece.resource for piece in pieces if isinstance(piece, FromSeed)}
         for piece in pieces:
             if not isinstance(piece, FromSeed):
                 found |= {span.digest for span in self._plan.groups[piece.group].prefix}
-        return found
+        steps = (step for one in self._plan.wanted for step in one.steps)
+        return found - {step.entry.feed.plain.digest for step in steps}
 
 
 class _Blocks:

@@ -154,6 +154,7 @@ def run(target: Target, inputs: Iterable[bytes]) -> Tally:
                     tally.refused += 1
             except BaseException as error:
                 path = CORPUS / f"{target.name}-{sha256(data)[:16]}"
+                path.parent.mkdir(exist_ok=True)
                 path.write_bytes(data)
                 raise AssertionError(f"{target.name}: {error!r}; input kept as {path}") from error
     finally:

@@ -153,7 +153,7 @@ def test_an_earlier_entry_names_that_editions_files() -> None:
 
 def graphs() -> st.SearchStrategy[list[tuple[int, int, int]]]:
     edges = st.tuples(st.integers(0, 6), st.integers(1, 7), st.integers(1, 50))
-    return st.lists(edges, max_size=14)
+    return st.lists(edges, max_size=14, unique_by=lambda edge: edge[:2])
 
 
 @given(graphs(), st.integers(0, 6))
