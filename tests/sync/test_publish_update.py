@@ -22,12 +22,12 @@ from sync.publish.contents import FileContents, PackedContents
 from sync.publish.copies import MIN_COPY, Run, find_runs
 from sync.publish.foreign import Foreign
 from sync.publish.groups import Drafted, fill, pack_groups
-from sync.publish.items import Context, Item
+from sync.publish.items import Context, Item, Nature, make_item
 from sync.publish.similar import most_similar, sketch
 from sync.publish.sketchbook import SketchBook
 from sync.recipe import Chunk, Chunks, Recipe, chunk_id
 from sync.updates.parts import Literal, Part, Skip, Span, UpdateGroup
-from tests.kit.editions import edited
+from tests.kit.editions import archive, edited
 from tests.kit.packed import noise, resource, text
 
 
@@ -379,3 +379,16 @@ def test_runs_are_found_in_steps_not_in_bytes(monkeypatch: pytest.MonkeyPatch) -
     old = noise(1, 4_000_000)
     check_runs(old[:2_000_000] + b"x" + old[2_000_000:], [old])
     assert steps < 60
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_only_a_whole_file_is_offered_to_later_groups() -> None:
+    """A document that fills more than a group: no context until all of it is made."""
+    document = archive({f"{number}.xml": text(number, 2_000) for number in range(4)})
+    items = [
+        make_item(resource(document), document, Nature.DOCUMENT, []),
+        make_item(resource(b"%PDF" + noise(1, 900)), b"%PDF" + noise(1, 900), Nature.DOCUMENT, []),
+    ]
+    drafts = list(fill([one for one in items if one is not None]))
+    assert [bool(draft.offers) for draft in drafts] == [False, True]
+    assert {draft.parts[0].resource.digest for draft in drafts} == {sha256(document)}
