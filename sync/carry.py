@@ -4,18 +4,27 @@ Each turn leaves out what the last one found unusable (a damaged file of the box
 pack that is missing or wrong), so there is an end to it: chunk packs alone are the last way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sync.apply import Applied, apply
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
+from sync.feed import Feed, Resource
 from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
-from sync.plan import Plan, Unplanned, Wanted, make_plan
+from sync.plan import Have, Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
 from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
+
+Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
+"""Which resources of an edition to bring, what matters most first; None: all, as listed."""
+LONGEST = 2**30
+
+
+def as_listed(_entry: CollectionEntry, _feed: Feed) -> None:
+    """All resources, in the order of the lessons."""
 
 
 class Carrier:
@@ -27,12 +36,21 @@ class Carrier:
         store: Store,
         progress: Progress,
         held: Mapping[str, CollectionEntry],
+        *,
+        order: Order = as_listed,
+        stride: int = LONGEST,
     ) -> None:
-        """``held``: by collection, the entry of the edition the box holds whole."""
+        """``held``: by collection, the entry of the edition the box holds whole.
+
+        ``order`` says what of an edition to bring, first things first; ``stride`` is the longest
+        range in bytes, short where first things shall really come first.
+        """
         self._transport = transport
         self._store = store
         self._progress = progress
         self._held = held
+        self._order = order
+        self._stride = stride
 
     def plan(self, entries: Sequence[CollectionEntry]) -> Plan:
         """What ``carry`` would do first; only lists are fetched, and kept."""
@@ -66,11 +84,12 @@ class Carrier:
         start = Start(self._held.get(entry.id))
         found = fetch_wanted(entry, start, self._transport, self._store)
         self._progress.advance(1)
-        return found
+        found = replace(found, order=self._order(entry, found.feed))
+        return self._with_tables(found) if _is_little(found) else found
 
     def _plan(self, wanted: Sequence[Wanted]) -> Plan:
         """Raises FormatError if even the tables do not make what the feed lists."""
-        have = survey(self._store, kept_tables(self._store), deflates=reproduces())
+        have = self._have()
         try:
             return make_plan(wanted, have)
         except Unplanned as lacking:
@@ -78,12 +97,21 @@ class Carrier:
                 self._with_tables(one) if one.entry.id in lacking.collections else one
                 for one in wanted
             ]
+        return make_plan(more, self._have())
+
+    def _have(self) -> Have:
         have = survey(self._store, kept_tables(self._store), deflates=reproduces())
-        return make_plan(more, have)
+        return replace(have, stride=self._stride)
 
     def _with_tables(self, one: Wanted) -> Wanted:
         tables = fetch_tables(one.entry, self._transport, self._store)
         return replace(one, tables=tables)
+
+
+def _is_little(one: Wanted) -> bool:
+    """Whether so little of the edition is wanted that chunk packs may well cost less."""
+    wanted = sum(resource.size for resource in one.resources)
+    return bool(one.steps) and 2 * wanted < sum(each.size for each in one.feed.resources)
 
 
 def _without(one: Wanted, bad: frozenset[str]) -> Wanted:
