@@ -89,7 +89,7 @@ def test_an_updated_lesson_shows_its_old_state_until_the_new_one_is_whole(
 
 
 def needs(box: BoxUnderTest) -> list[object]:
-    from appliance.update.build import read_feed  # noqa: PLC0415
+    from appliance.update.build import read_feed
 
     [kept] = box.generation.record.collections
     assert kept.ahead is not None
