@@ -73,7 +73,6 @@ class Drafted:
             if one.span not in self.builds_on and self.prefix_size + len(one.data) <= MAX_PREFIX:
                 self.builds_on[one.span] = one.data
                 self.prefix_size += len(one.data)
-        self.offers += item.offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,7 @@ def fill(items: Iterable[Item]) -> Iterator[Drafted]:
                 yield draft
                 draft = Drafted()
             draft.add(Part(item.resource, segments), payload, item)
+        draft.offers += item.offers  # not before it is whole: until then nothing can build on it
     if draft.parts:
         yield draft
 

@@ -108,7 +108,7 @@ class _Cutting:
         self._request = request
         self._book = book
         self._progress = progress
-        self.foreign = Foreign(request.tables)
+        self.foreign = Foreign(request.tables, filter(self._is_media, request.added))
 
     def drafts(self, added: Sequence[Resource]) -> Iterator[Drafted]:
         """The groups to compress, each with what it builds on."""
@@ -120,8 +120,11 @@ class _Cutting:
                 draft.put_before(_within(recent, MAX_PREFIX - draft.prefix_size))
                 if nature is Nature.TEXT:
                     draft.neighbours = [self._feed_context(), self._neighbours(draft)]
-                recent.extend(draft.offers)
+                recent = deque(_within([*recent, *draft.offers], MAX_PREFIX))
                 yield draft
+
+    def _is_media(self, one: Resource) -> bool:
+        return nature_of(self._request.new.contents.start(one)) is Nature.MEDIA
 
     def _pairs(self, added: Sequence[Resource]) -> Mapping[Digest, Sequence[Resource]]:
         new, old = self._request.new, self._request.old
