@@ -17,9 +17,10 @@ from sync.deflate import deflate
 from sync.digest import Digest, prove
 from sync.errors import FormatError, NoRoom, NoSource, NotThere, ProofFailed
 from sync.library import BATCH_BYTES, Batch, Store
-from sync.plan import FromGroup, FromSeed, Piece, Plan, Range, Remade, Schedule
+from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
 from sync.transport.base import Transport
+from sync.updates.steps import summed
 
 FLOOR = 64 * 2**20
 """Bytes that stay free on the disk whatever is fetched: the box must go on writing its state."""
@@ -161,7 +162,8 @@ class _Work:
             self._context.came(number, stored)
         del stored
         self._assemble(ready)
-        if number not in self._spent:
+        used_up = number in self._spent or not self._store.groups.path(digest).exists()
+        if not used_up:
             self._store.groups.keep(digest)
 
     def _refuse(self, number: int, error: ProofFailed) -> None:
@@ -214,6 +216,8 @@ class _Work:
             case Remade(group, start, length, _, parameters):
                 payload = memoryview(self._context.plain(group))[start : start + length]
                 yield from deflate(payload, parameters)
+            case FromSteps(group, start, length):
+                yield summed(self._context.plain(group)[start : start + length])
             case FromSeed(resource, start, length):
                 yield from self._context.read(resource, start, length)
 

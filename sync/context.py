@@ -14,7 +14,8 @@ from sync.errors import ProofFailed
 from sync.library import BLOCK, Batch, Store
 from sync.pack import decode_group
 from sync.plan import PlannedGroup
-from sync.updates.parts import MAX_PAYLOAD, Span
+from sync.updates.parts import MAX_PAYLOAD, Differenced, Span
+from sync.updates.steps import steps
 
 
 class Contexts:
@@ -93,9 +94,11 @@ class Contexts:
 
     def _span(self, span: Span) -> bytes:
         data = b"".join(self.read(span.digest, span.start, span.length))
-        if span.inflated is None:
+        if isinstance(span.opened, Differenced):
+            return steps(data)
+        if span.opened is None:
             return data
-        return inflate(data, span.inflated.wrap, size=span.inflated.size)
+        return inflate(data, span.opened.wrap, size=span.opened.size)
 
     def _path(self, digest: Digest) -> Path:
         """Where the bytes of a file lie: just made, in the library, or a feed."""

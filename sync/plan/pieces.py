@@ -105,7 +105,21 @@ class FromSeed:
         return self.length
 
 
-Piece = FromGroup | FromSeed | Remade
+@dataclass(frozen=True, slots=True)
+class FromSteps:
+    """32-bit numbers, of which ``length`` bytes of a group are the steps."""
+
+    group: int
+    start: int
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the resource it makes."""
+        return self.length
+
+
+Piece = FromGroup | FromSeed | Remade | FromSteps
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from sync.digest import Digest
-from sync.plan.pieces import Assembly, FromGroup, FromSeed, PlannedGroup, Range, Remade
+from sync.plan.pieces import Assembly, FromSeed, PlannedGroup, Range
 
 DISK_BLOCK = 4096
 
@@ -83,7 +83,7 @@ def _arrivals(
 
 def _groups_of(assembly: Assembly) -> tuple[int, ...]:
     pieces = assembly.pieces
-    taken = (piece.group for piece in pieces if isinstance(piece, FromGroup | Remade))
+    taken = (piece.group for piece in pieces if not isinstance(piece, FromSeed))
     return tuple(dict.fromkeys(taken))
 
 

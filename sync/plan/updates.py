@@ -11,8 +11,8 @@ from sync.digest import Digest
 from sync.directory import pack_name
 from sync.feed import Resource
 from sync.plan.draft import Draft
-from sync.plan.pieces import FromGroup, FromSeed, Have, Piece, Remade, Step
-from sync.updates.parts import Copy, Deflated, Literal, Part, Skip, UpdateGroup
+from sync.plan.pieces import FromGroup, FromSeed, FromSteps, Have, Piece, Remade, Step
+from sync.updates.parts import Copy, Deflated, Literal, Part, Skip, Summed, UpdateGroup
 
 _Place = tuple[int, int]
 """Number of the step, number of the group in it."""
@@ -116,6 +116,9 @@ def _pieces(part: Part, group: int, start: int) -> Iterator[Piece]:
             case Copy(span):
                 yield FromSeed(span.digest, span.start, span.length)
             case Skip(length):
+                start += length
+            case Summed(length):
+                yield FromSteps(group, start, length)
                 start += length
             case Deflated(length, size, parameters):
                 yield Remade(group, start, length, size, parameters)

@@ -5,7 +5,7 @@ new between them; anything else goes whole. What media hold that nothing old res
 the chunk packs, where it lies anyway.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,11 +15,23 @@ from sync.deflate import Parameters
 from sync.digest import Digest, sha256
 from sync.feed import Resource
 from sync.publish.copies import Run, find_runs
+from sync.publish.movies import find_places
 from sync.publish.streams import Stream, find_parameters, find_streams
-from sync.updates.parts import Copy, Deflated, Inflated, Literal, Segment, Span
+from sync.updates.parts import (
+    MAX_PAYLOAD,
+    Copy,
+    Deflated,
+    Differenced,
+    Inflated,
+    Literal,
+    Segment,
+    Span,
+    Summed,
+)
+from sync.updates.steps import steps
 
 LARGE_MEDIA = 8 * 2**20
-LARGE = 12 * 2**20
+LARGE = MAX_PAYLOAD
 """Longer files are sent as copies and literals, shorter ones with the old file as context."""
 WORTH = 0.97
 """What does not shrink below this is left as it is."""
@@ -96,7 +108,11 @@ def make_item(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[O
     if new and not _shrinks(whole, builds_on):
         return None
     offers = (Context(_whole(resource), whole),) if nature is Nature.TEXT else ()
-    return Item(resource, (Literal(len(whole)),), whole, builds_on, offers)
+    segments: list[Segment] = []
+    payload: list[bytes] = []
+    _send(whole, 0, len(whole), segments, payload)
+    builds_on = (*builds_on, *_listed_places(small[:1]))
+    return Item(resource, tuple(segments), b"".join(payload), builds_on, offers)
 
 
 def as_it_is(resource: Resource, data: Buffer) -> Item:
@@ -169,9 +185,42 @@ def _large(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[Old]
     if nature is Nature.MEDIA and new > WORTH * len(data):
         return None
     runs = _with_a_literal(runs)
-    segments = tuple(_segment(run, olds) for run in runs)
-    payload = b"".join(data[run.start : run.start + run.length] for run in runs if run.source < 0)
-    return Item(resource, segments, payload, tuple(_unused(runs, olds)), ())
+    segments: list[Segment] = []
+    payload: list[bytes] = []
+    for run in runs:
+        if run.source < 0:
+            _send(data, run.start, run.start + run.length, segments, payload)
+        else:
+            span = Span(olds[run.source].resource.digest, run.start, run.length)
+            segments.append(Copy(span))
+    builds_on = (*_unused(runs, olds), *_listed_places(olds[:1]))
+    return Item(resource, tuple(segments), b"".join(payload), builds_on, ())
+
+
+def _send(
+    data: Buffer, start: int, end: int, segments: list[Segment], payload: list[bytes]
+) -> None:
+    """Bytes of the new file as they are, but lists of places as their steps."""
+    for places in find_places(data):
+        after = places.start + places.length
+        if start <= places.start and after <= end:
+            if places.start > start:
+                segments.append(Literal(places.start - start))
+                payload.append(data[start : places.start])
+            segments.append(Summed(places.length))
+            payload.append(steps(data[places.start : after]))
+            start = after
+    if start < end:
+        segments.append(Literal(end - start))
+        payload.append(data[start:end])
+
+
+def _listed_places(olds: Sequence[Old]) -> Iterator[Context]:
+    for old in olds:
+        for places in find_places(old.data):
+            span = Span(old.resource.digest, places.start, places.length, Differenced())
+            listed = old.data[places.start : places.start + places.length]
+            yield Context(span, steps(listed))
 
 
 def _with_a_literal(runs: list[Run]) -> list[Run]:
@@ -181,12 +230,6 @@ def _with_a_literal(runs: list[Run]) -> list[Run]:
     *rest, last = runs
     size = sum(run.length for run in runs)
     return [*rest, Run(last.source, last.start, last.length - 1), Run(-1, size - 1, 1)]
-
-
-def _segment(run: Run, olds: Sequence[Old]) -> Segment:
-    if run.source < 0:
-        return Literal(run.length)
-    return Copy(Span(olds[run.source].resource.digest, run.start, run.length))
 
 
 def _unused(runs: Sequence[Run], olds: Sequence[Old]) -> list[Context]:

@@ -22,6 +22,7 @@ from sync.pack import Table
 from sync.progress import Progress
 from sync.publish.alike import Alike, Settled
 from sync.publish.contents import Contents
+from sync.publish.cut import ALONE
 from sync.publish.foreign import Foreign
 from sync.publish.groups import Drafted, fill, pack_groups
 from sync.publish.items import Context, Item, Nature, Old, as_it_is, make_item, nature_of
@@ -108,7 +109,7 @@ class _Cutting:
         self._request = request
         self._book = book
         self._progress = progress
-        self.foreign = Foreign(request.tables, filter(self._is_media, request.added))
+        self.foreign = Foreign(request.tables, filter(self._lies_alone, request.added))
 
     def drafts(self, added: Sequence[Resource]) -> Iterator[Drafted]:
         """The groups to compress, each with what it builds on."""
@@ -123,8 +124,9 @@ class _Cutting:
                 recent = deque(_within([*recent, *draft.offers], MAX_PREFIX))
                 yield draft
 
-    def _is_media(self, one: Resource) -> bool:
-        return nature_of(self._request.new.contents.start(one)) is Nature.MEDIA
+    def _lies_alone(self, one: Resource) -> bool:
+        """Whether its groups of chunk packs hold nothing that comes another way."""
+        return one.size >= ALONE or nature_of(self._request.new.contents.start(one)) is Nature.MEDIA
 
     def _pairs(self, added: Sequence[Resource]) -> Mapping[Digest, Sequence[Resource]]:
         new, old = self._request.new, self._request.old

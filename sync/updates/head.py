@@ -24,14 +24,17 @@ from sync.updates.parts import (
     MAX_PREFIX,
     Copy,
     Deflated,
+    Differenced,
     Inflated,
     Literal,
     Part,
     Segment,
     Skip,
     Span,
+    Summed,
     UpdateGroup,
 )
+from sync.updates.steps import WIDTH
 
 VERSION = 1
 MAGIC = b"KXUPDT\n"
@@ -52,6 +55,17 @@ class Kind(IntEnum):
     COPY = 2
     DEFLATED = 3
     SKIP = 5
+    STEPS = 6
+
+
+class Form(IntEnum):
+    """Numbers of the forms of span; a deflate stream's is INFLATED and its wrap."""
+
+    WHOLE = 0
+    RANGE = 1
+    INFLATED = 2
+    INFLATED_ZLIB = 3
+    STEPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +188,16 @@ class _Writer:
     def _span(self, span: Span) -> bytes:
         number = self._number(span.digest)
         size = self._known.all[self._last].size
-        form = 0 if span.inflated is None else 2 + span.inflated.wrap
-        if form == 0 and (span.start, span.length) == (0, size):
-            return number + b"\x00"
-        rest = [span.start, span.length] + ([span.inflated.size] if span.inflated else [])
-        return number + bytes([form or 1]) + b"".join(map(varint.write, rest))
+        opened = span.opened
+        form = Form.STEPS if isinstance(opened, Differenced) else Form.WHOLE
+        if isinstance(opened, Inflated):
+            form = Form(Form.INFLATED + opened.wrap)
+        if form is Form.WHOLE and (span.start, span.length) == (0, size):
+            return number + bytes([form])
+        rest = [span.start, span.length]
+        if isinstance(opened, Inflated):
+            rest.append(opened.size)
+        return number + bytes([form or Form.RANGE]) + b"".join(map(varint.write, rest))
 
     def _part(self, part: Part) -> bytes:
         head = self._number(part.resource.digest)
@@ -190,6 +209,8 @@ class _Writer:
         match segment:
             case Literal(length):
                 return bytes([Kind.LITERAL]) + varint.write(length)
+            case Summed(length):
+                return bytes([Kind.STEPS]) + varint.write(length)
             case Skip(length):
                 return bytes([Kind.SKIP]) + varint.write(length)
             case Copy(span):
@@ -292,23 +313,37 @@ class _Index:
         return number, self._known.all[number]
 
     def _span(self, record: varint.Reader) -> Span:
+        resource = self._held(record)
+        form = record.take(1)[0]
+        if form == Form.WHOLE:
+            return Span(resource.digest, 0, resource.size)
+        start, length = record.number(), record.number()
+        if start + length > resource.size:
+            raise record.broken(f"reaches beyond the end of {resource.digest[:16]}…")
+        return Span(resource.digest, start, length, self._opened(record, form, length))
+
+    def _held(self, record: varint.Reader) -> Resource:
+        """A file the box has by then."""
         number, resource = self._resource(record)
         new = self._known.first_new <= number < len(self._known.all) - 1
         if new and self._made.get(number, 0) != resource.size:
             if self._unknown:
                 raise _Unknown  # perhaps one of those makes it
             raise record.broken("uses a file before it is made")
-        form = record.take(1)[0]
-        if form == 0:
-            return Span(resource.digest, 0, resource.size)
-        start, length = record.number(), record.number()
-        if start + length > resource.size:
-            raise record.broken(f"reaches beyond the end of {resource.digest[:16]}…")
-        if form == 1:
-            return Span(resource.digest, start, length)
-        if form - 2 not in tuple(Wrap):
+        return resource
+
+    def _opened(
+        self, record: varint.Reader, form: int, length: int
+    ) -> Inflated | Differenced | None:
+        if form == Form.RANGE:
+            return None
+        if form == Form.STEPS:
+            if not length or length % WIDTH:
+                raise record.broken(f"{length} bytes are no 32-bit numbers")
+            return Differenced()
+        if form - Form.INFLATED not in tuple(Wrap):
             raise _Unknown
-        return Span(resource.digest, start, length, Inflated(Wrap(form - 2), record.number()))
+        return Inflated(Wrap(form - Form.INFLATED), record.number())
 
     def _part(self, record: varint.Reader) -> Part:
         number, resource = self._resource(record)
@@ -328,15 +363,24 @@ class _Index:
                 return Skip(record.number())
             case Kind.COPY:
                 span = self._span(record)
-                if span.inflated or span.digest == self._known.feed.digest:
+                if span.opened or span.digest == self._known.feed.digest:
                     raise record.broken("copies what is no plain file")
                 return Copy(span)
-            case Kind.DEFLATED:
-                length, size = record.number(), record.number()
-                wrap, effort, strategy, window = record.take(4)
-                if wrap not in tuple(Wrap):
-                    raise _Unknown
-                how = Parameters(Wrap(wrap), effort >> 4, effort & 15, strategy, window)
-                return Deflated(length, size, how)
-            case _:
-                raise _Unknown
+            case kind:
+                return self._remade(record, kind)
+
+    def _remade(self, record: varint.Reader, kind: int) -> Segment:
+        """A segment that is made again from its payload."""
+        if kind == Kind.STEPS:
+            length = record.number()
+            if not length or length % WIDTH:
+                raise record.broken(f"{length} bytes are no 32-bit numbers")
+            return Summed(length)
+        if kind != Kind.DEFLATED:
+            raise _Unknown
+        length, size = record.number(), record.number()
+        wrap, effort, strategy, window = record.take(4)
+        if wrap not in tuple(Wrap):
+            raise _Unknown
+        how = Parameters(Wrap(wrap), effort >> 4, effort & 15, strategy, window)
+        return Deflated(length, size, how)

@@ -22,17 +22,17 @@ MAX_PREFIX = 32 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """``length`` bytes of a held file from ``start``; with ``inflated`` what that stream holds."""
+    """``length`` bytes of a held file from ``start``; ``opened``: what they stand for."""
 
     digest: Digest
     start: int
     length: int
-    inflated: "Inflated | None" = None
+    opened: "Inflated | Differenced | None" = None
 
     @property
     def size(self) -> int:
         """Bytes it gives."""
-        return self.length if self.inflated is None else self.inflated.size
+        return self.opened.size if isinstance(self.opened, Inflated) else self.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Inflated:
 
     wrap: Wrap
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Differenced:
+    """32-bit numbers (big-endian) are taken as the steps from each to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,21 @@ class Deflated:
 
 
 @dataclass(frozen=True, slots=True)
+class Summed:
+    """32-bit numbers (big-endian), of which the next ``length`` bytes of the payload are the steps.
+
+    Videos list where each piece of theirs lies; when one is cut, all places move, but few steps.
+    """
+
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Bytes it makes."""
+        return self.length
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """The next ``length`` bytes of the payload are none of the resource's: others use them."""
 
@@ -89,7 +109,7 @@ class Skip:
         return 0
 
 
-Segment = Literal | Copy | Deflated | Skip
+Segment = Literal | Copy | Deflated | Summed | Skip
 
 
 @dataclass(frozen=True, slots=True)

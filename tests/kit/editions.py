@@ -11,9 +11,10 @@ from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry
 from sync.library import Store
 from sync.pack import decode_group
-from sync.plan import FromGroup, FromSeed, Piece, Plan, Remade
+from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Remade
 from sync.publish import stage
-from sync.updates.parts import Span
+from sync.updates.parts import Differenced, Span
+from sync.updates.steps import steps, summed
 from tests.kit.packed import noise, text
 from tests.kit.province import Province
 
@@ -167,9 +168,11 @@ class Executed:
 
     def _span(self, one: Span) -> bytes:
         data = self._file(one.digest)[one.start : one.start + one.length]
-        if one.inflated is None:
+        if isinstance(one.opened, Differenced):
+            return steps(data)
+        if one.opened is None:
             return data
-        return inflate(data, one.inflated.wrap, size=one.inflated.size)
+        return inflate(data, one.opened.wrap, size=one.opened.size)
 
     def _opened(self, number: int) -> bytes:
         if number not in self._plain:
@@ -192,3 +195,5 @@ class Executed:
                 made = b"".join(deflate(self._opened(number)[start : start + length], how))
                 assert len(made) == size
                 return made
+            case FromSteps(number, start, length):
+                return summed(self._opened(number)[start : start + length])

@@ -21,9 +21,9 @@ from sync.plan import (
     FromGroup,
     FromSeed,
     Have,
+    Piece,
     Plan,
     Range,
-    Remade,
     Schedule,
     Wanted,
     make_plan,
@@ -76,8 +76,8 @@ def executed(plan: Plan, shelf: Shelf, seeds: Iterable[bytes]) -> list[bytes]:
     fetched = {number for part in plan.ranges for number in part.groups}
     files = {sha256(data): data for data in seeds}
 
-    def piece(one: FromGroup | FromSeed | Remade) -> bytes:
-        assert not isinstance(one, Remade)
+    def piece(one: Piece) -> bytes:
+        assert isinstance(one, FromGroup | FromSeed)
         if isinstance(one, FromSeed):
             return files[one.resource][one.start : one.start + one.length]
         planned = plan.groups[one.group]
