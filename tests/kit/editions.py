@@ -153,7 +153,11 @@ class Executed:
         self._plan = plan
         self._repository = repository
         self._fetched = {number for part in plan.ranges for number in part.groups}
-        self._files = dict(declared)
+        steps_taken = [step for one in plan.wanted for step in one.steps]
+        known = {
+            step.entry.feed.plain.digest: feeds.plain_bytes(step.head.feed) for step in steps_taken
+        }
+        self._files = {**known, **declared}
         self._wanted = {one.resource.digest: one for one in plan.assemblies}
         self._plain: dict[int, bytes] = {}
 
