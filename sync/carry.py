@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from sync.apply import Applied, apply
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
-from sync.fetch import Start, fetch_tables, fetch_wanted
+from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted
 from sync.library import Store
 from sync.plan import Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
@@ -26,12 +26,19 @@ class Carrier:
         store: Store,
         progress: Progress,
         held: Mapping[str, CollectionEntry],
+        *,
+        short: int = SHORT,
     ) -> None:
-        """``held``: by collection, the entry of the edition the box holds whole."""
+        """``held``: by collection, the entry of the edition the box holds whole.
+
+        ``short``: the longest update packs that are read whole, in bytes; 0 if only a plan is
+        asked for.
+        """
         self._transport = transport
         self._store = store
         self._progress = progress
         self._held = held
+        self._short = short
 
     def plan(self, entries: Sequence[CollectionEntry]) -> Plan:
         """What ``carry`` would do first; only lists are fetched, and kept."""
@@ -63,7 +70,7 @@ class Carrier:
 
     def _wanted(self, entry: CollectionEntry) -> Wanted:
         start = Start(self._held.get(entry.id))
-        found = fetch_wanted(entry, start, self._transport, self._store)
+        found = fetch_wanted(entry, start, self._transport, self._store, short=self._short)
         self._progress.advance(1)
         return found
 

@@ -16,6 +16,7 @@ from sync.carry import Carrier
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
 from sync.errors import Incomplete, KexiaError, MediumFailing, NoRoom, NoSource, TrustRefused
+from sync.fetch import SHORT
 from sync.library import Store
 from sync.plan import Wanted, make_plan
 from sync.progress import Progress
@@ -155,17 +156,17 @@ def _orders(heard: Heard) -> Iterator[Transport]:
         yield FirstOf([*transports[start:], *transports[:start]])
 
 
-def _carrier(transport: Transport, desk: Desk) -> Carrier:
+def _carrier(transport: Transport, desk: Desk, *, short: int = SHORT) -> Carrier:
     held = desk.served.collections if desk.served else ()
     editions = {kept.entry.id: kept.entry for kept in held}
-    return Carrier(transport, desk.store, desk.progress, editions)
+    return Carrier(transport, desk.store, desk.progress, editions, short=short)
 
 
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
     transport = FirstOf([source.transport for source in heard.sources])
-    plan = _carrier(transport, desk).plan(wanted.take)
+    plan = _carrier(transport, desk, short=0).plan(wanted.take)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, desk) for one in plan.wanted),

@@ -117,6 +117,16 @@ class Assembly:
     update: str = ""
     """Name of the update pack that says so; empty: a table does."""
 
+    @property
+    def copied(self) -> int:
+        """Bytes of it that come from files the box has."""
+        return sum(piece.length for piece in self.pieces if isinstance(piece, FromSeed))
+
+    @property
+    def groups(self) -> frozenset[int]:
+        """Numbers of the groups it takes bytes from."""
+        return frozenset(piece.group for piece in self.pieces if not isinstance(piece, FromSeed))
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedGroup:
@@ -133,6 +143,11 @@ class PlannedGroup:
     def is_staged(self) -> bool:
         """True if nothing of it has to be fetched."""
         return self.staged == self.group.stored
+
+    @property
+    def spared(self) -> int:
+        """Bytes that need not be fetched, as the box holds the context it is decoded with."""
+        return self.group.plain - self.group.stored if self.prefix else 0
 
     @property
     def is_raw(self) -> bool:
@@ -193,9 +208,9 @@ class Plan:
 
     @property
     def bytes_reused(self) -> int:
-        """Bytes of the new resources that come from files the library has."""
-        pieces = (piece for assembly in self.assemblies for piece in assembly.pieces)
-        return sum(piece.length for piece in pieces if isinstance(piece, FromSeed))
+        """Bytes of new resources that are not fetched: copied, or spared by files the box has."""
+        copied = sum(assembly.copied for assembly in self.assemblies)
+        return copied + sum(group.spared for group in self.groups)
 
 
 class Unplanned(FormatError):
