@@ -122,8 +122,8 @@ def test_without_its_update_pack_and_its_tables_an_edition_does_not_come(scene: 
     scene.pack.unlink()
     for table in scene.root.glob("tables/*/*"):
         table.unlink()
-    for table in list(scene.store.tables.digests()):
-        scene.store.tables.remove(table)
+    for digest in list(scene.store.tables.digests()):
+        scene.store.tables.remove(digest)
     with pytest.raises(NoSource):
         scene.carry(scene.second)
     assert holds(scene.store, FIRST.values())
