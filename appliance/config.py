@@ -3,6 +3,7 @@
 Everything else gets these values as arguments; nothing else reads TOML or the environment.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ HEADER = (
     "# This box: whom it follows and what it keeps. `kexia box` rewrites this file; unknown\n"
     "# fields are refused, so that a slip of the pen is seen.\n\n"
 )
+LESSON = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+"""A lesson's id."""
+MAX_BUDGET_MIB = 2**24
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
@@ -52,6 +56,11 @@ class BoxPaths:
     def current(self) -> Path:
         """The link to the generation being served."""
         return self.root / "current"
+
+    @property
+    def ledger(self) -> Path:
+        """Bytes fetched by day."""
+        return self.root / "ledger.json"
 
     @property
     def state_db(self) -> Path:
@@ -117,6 +126,10 @@ class Uplink:
     """KiB a second that web servers may give together, at most; 0: no cap."""
     proxy: str = ""
     """``http://[user:password@]host:port`` that every request goes through; empty: none."""
+    night_mib: int = 0
+    """MiB that web servers may give from noon to noon (UTC); 0: no budget."""
+    month_mib: int = 0
+    """The same for a calendar month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +144,8 @@ class BoxConfig:
     publishers: tuple[Publisher, ...] = ()
     subscriptions: tuple[str, ...] = ()
     """Collection ids, sorted."""
+    wants: tuple[tuple[str, str], ...] = ()
+    """Single lessons asked for: collection and lesson id, sorted."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
     sync_every_hours: int = 24
@@ -151,6 +166,26 @@ class BoxConfig:
             )
         kept = tuple(item for item in self.subscriptions if item not in unwanted)
         return replace(self, subscriptions=kept)
+
+    def wanting(self, lessons: Iterable[str]) -> "BoxConfig":
+        """This configuration with more single lessons; raises UsageError for a bad key."""
+        wants = {*self.wants, *map(parse_want, lessons)}
+        return replace(self, wants=tuple(sorted(wants)))
+
+    def not_wanting(self, lessons: Iterable[str]) -> "BoxConfig":
+        """This configuration without these lessons; raises UsageError for one not asked for."""
+        unwanted = set(map(parse_want, lessons))
+        if missing := unwanted - set(self.wants):
+            names = ", ".join(sorted("/".join(item) for item in missing))
+            raise UsageError(
+                f"not asked for: {names}", hint="`kexia box want BOX` lists what is asked for"
+            )
+        return replace(self, wants=tuple(item for item in self.wants if item not in unwanted))
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Collections of which something is wanted, sorted."""
+        return tuple(sorted({*self.subscriptions, *(item for item, _ in self.wants)}))
 
     def following(self, publisher: Publisher) -> "BoxConfig":
         """This configuration with one more publisher, or other URLs for one it has."""
@@ -195,6 +230,7 @@ def parse(text: str) -> BoxConfig:
         clock_is_set=fields.flag("clock_is_set"),
         publishers=tuple(_publisher(item) for item in fields.tables("publishers")),
         subscriptions=tuple(sorted({_collection(item) for item in fields.texts("subscriptions")})),
+        wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
@@ -217,12 +253,18 @@ def encode(config: BoxConfig) -> str:
         "clock_is_set": config.clock_is_set,
         "sync_every_hours": config.sync_every_hours,
         "subscriptions": list(config.subscriptions),
+        "wants": [f"{collection}/{lesson}" for collection, lesson in config.wants],
         "listen": {
             "host": config.listen.host,
             "port": config.listen.port,
             "site_port": config.listen.site_port,
         },
-        "network": {"rate_kib": config.network.rate_kib, "proxy": config.network.proxy},
+        "network": {
+            "rate_kib": config.network.rate_kib,
+            "proxy": config.network.proxy,
+            "night_mib": config.network.night_mib,
+            "month_mib": config.network.month_mib,
+        },
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
             for item in config.publishers
@@ -262,6 +304,17 @@ def _collection(item: str) -> str:
     return item
 
 
+def parse_want(key: str) -> tuple[str, str]:
+    """Collection and lesson of ``collection/lesson``; raises UsageError."""
+    collection, _, lesson = key.rpartition("/")
+    if not (COLLECTION.fullmatch(collection) and LESSON.fullmatch(lesson)):
+        raise UsageError(
+            f"{key[:120]!r} is no lesson's key",
+            hint="keys look like 43/music-1a/l3; `kexia box search BOX …` shows them",
+        )
+    return collection, lesson
+
+
 def _listen(fields: "_Fields") -> Listen:
     standard = Listen()
     listen = Listen(
@@ -275,7 +328,10 @@ def _listen(fields: "_Fields") -> Listen:
 
 def _network(fields: "_Fields") -> Uplink:
     uplink = Uplink(
-        fields.count("rate_kib", 0, most=MAX_RATE_KIB), fields.text("proxy", "", least=0)
+        rate_kib=fields.count("rate_kib", 0, most=MAX_RATE_KIB),
+        proxy=fields.text("proxy", "", least=0),
+        night_mib=fields.count("night_mib", 0, most=MAX_BUDGET_MIB),
+        month_mib=fields.count("month_mib", 0, most=MAX_BUDGET_MIB),
     )
     fields.end()
     if uplink.proxy:

@@ -41,12 +41,35 @@ class PublisherState:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Lessons of a newer edition that are whole here while the rest of it still comes in."""
+
+    entry: CollectionEntry
+    lessons: tuple[str, ...]
+    """Their ids, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A collection the generation holds, as the directory listed the edition."""
 
     publisher: str
     """The publisher's id."""
     entry: CollectionEntry
+    lessons: tuple[str, ...] | None = None
+    """Ids of the lessons that are here, sorted; None: all of them."""
+    ahead: Ahead | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all of the edition is here, and nothing of a newer one."""
+        return self.lessons is None and self.ahead is None
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What tells one state of its lessons from another."""
+        ahead = (self.ahead.entry.feed, self.ahead.lessons) if self.ahead else None
+        return self.entry.feed, self.lessons, ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +91,13 @@ class Record:
 
     def editions(self) -> frozenset[Digest]:
         """The feeds it was made from: what tells one state of the lessons from another."""
-        return frozenset(item.entry.feed.stored.digest for item in self.collections)
+        feeds = {item.entry.feed.stored.digest for item in self.collections}
+        parts = {
+            sha256(canonical.dumps(_kept_value(item)))
+            for item in self.collections
+            if not item.is_whole
+        }
+        return frozenset(feeds | parts)
 
 
 def encode(record: Record) -> bytes:
@@ -105,13 +134,22 @@ def _value(record: Record) -> dict[str, object]:
             for item in record.publishers
         },
         "collections": [
-            {"publisher": item.publisher, "entry": entry_value(item.entry)}
-            for item in sorted(record.collections, key=lambda item: item.entry.id)
+            _kept_value(item) for item in sorted(record.collections, key=lambda item: item.entry.id)
         ],
         "withdrawn": [list(pair) for pair in sorted(record.withdrawn)],
         "holds": dict(record.holds),
         "files": {item.path: [item.digest, item.size] for item in record.files},
     }
+
+
+def _kept_value(item: Kept) -> dict[str, object]:
+    value: dict[str, object] = {"publisher": item.publisher, "entry": entry_value(item.entry)}
+    if item.lessons is not None:
+        value["lessons"] = list(item.lessons)
+    if item.ahead is not None:
+        lessons = list(item.ahead.lessons)
+        value["ahead"] = {"entry": entry_value(item.ahead.entry), "lessons": lessons}
+    return value
 
 
 def _record(value: dict[str, object]) -> Record:
@@ -142,11 +180,25 @@ def _publisher(publisher_id: str, item: object) -> PublisherState:
 
 def _kept(item: object) -> Kept:
     fields = canonical.as_object(item)
-    entry = canonical.as_object(fields["entry"])
+    ahead = canonical.as_object(fields["ahead"]) if "ahead" in fields else None
+    return Kept(
+        publisher=canonical.as_text(fields["publisher"]),
+        entry=_entry(fields["entry"]),
+        lessons=_texts(fields["lessons"]) if "lessons" in fields else None,
+        ahead=Ahead(_entry(ahead["entry"]), _texts(ahead["lessons"])) if ahead else None,
+    )
+
+
+def _entry(value: object) -> CollectionEntry:
+    entry = canonical.as_object(value)
     match = COLLECTION.fullmatch(canonical.as_text(entry["id"]))
     if match is None:
         raise ValueError("a collection's id is none")
-    return Kept(canonical.as_text(fields["publisher"]), parse_entry(entry, code=match["code"]))
+    return parse_entry(entry, code=match["code"])
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(canonical.as_text, canonical.as_list(value)))
 
 
 def _pair(item: object) -> tuple[str, str]:

@@ -4,17 +4,27 @@ Each turn leaves out what the last one found unusable (a damaged file of the box
 pack that is missing or wrong), so there is an end to it: chunk packs alone are the last way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sync.apply import Applied, apply
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
+from sync.feed import Feed, Resource
 from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted
 from sync.library import Store
-from sync.plan import Plan, Unplanned, Wanted, make_plan
+from sync.plan import Have, Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
 from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
+
+Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
+"""Which resources of an edition to bring, what matters most first; None: all, as listed."""
+LONGEST = 2**30
+
+
+def as_listed(_entry: CollectionEntry, _feed: Feed) -> None:
+    """All resources, in the order of the lessons."""
 
 
 class Carrier:
@@ -27,23 +37,29 @@ class Carrier:
         progress: Progress,
         held: Mapping[str, CollectionEntry],
         *,
-        short: int = SHORT,
+        order: Order = as_listed,
+        stride: int = LONGEST,
     ) -> None:
         """``held``: by collection, the entry of the edition the box holds whole.
 
-        ``short``: the longest update packs that are read whole, in bytes; 0 if only a plan is
-        asked for.
+        ``order`` says what of an edition to bring, first things first; ``stride`` is the longest
+        range in bytes, short where first things shall really come first.
         """
         self._transport = transport
         self._store = store
         self._progress = progress
         self._held = held
-        self._short = short
+        self._order = order
+        self._stride = stride
 
-    def plan(self, entries: Sequence[CollectionEntry]) -> Plan:
-        """What ``carry`` would do first; only lists are fetched, and kept."""
+    def plan(self, entries: Sequence[CollectionEntry], *, short: int = SHORT) -> Plan:
+        """What ``carry`` would do first; what is fetched for it is kept.
+
+        ``short``: the longest update packs that are read whole, in bytes; 0 if only lists shall
+        come.
+        """
         self._progress.step("plan", total=len(entries), unit="collections")
-        return self._plan([self._wanted(entry) for entry in entries])
+        return self._plan([self._wanted(entry, short) for entry in entries])
 
     def carry(self, entries: Sequence[CollectionEntry]) -> Applied:
         """Make all resources of the entries' editions, durably.
@@ -68,15 +84,16 @@ class Carrier:
                 bad |= {step.name for one in plan.wanted for step in one.steps}
             plan = self._plan([_without(one, bad) for one in plan.wanted])
 
-    def _wanted(self, entry: CollectionEntry) -> Wanted:
+    def _wanted(self, entry: CollectionEntry, short: int) -> Wanted:
         start = Start(self._held.get(entry.id))
-        found = fetch_wanted(entry, start, self._transport, self._store, short=self._short)
+        found = fetch_wanted(entry, start, self._transport, self._store, short=short)
         self._progress.advance(1)
-        return found
+        found = replace(found, order=self._order(entry, found.feed))
+        return self._with_tables(found) if _is_little(found) else found
 
     def _plan(self, wanted: Sequence[Wanted]) -> Plan:
         """Raises FormatError if even the tables do not make what the feed lists."""
-        have = survey(self._store, kept_tables(self._store), deflates=reproduces())
+        have = self._have()
         try:
             return make_plan(wanted, have)
         except Unplanned as lacking:
@@ -84,16 +101,25 @@ class Carrier:
                 self._with_tables(one) if one.entry.id in lacking.collections else one
                 for one in wanted
             ]
+        return make_plan(more, self._have())
+
+    def _have(self) -> Have:
         have = survey(self._store, kept_tables(self._store), deflates=reproduces())
-        return make_plan(more, have)
+        return replace(have, stride=self._stride)
 
     def _with_tables(self, one: Wanted) -> Wanted:
         tables = fetch_tables(one.entry, self._transport, self._store)
-        return Wanted(one.entry, one.feed, tables, one.steps)
+        return replace(one, tables=tables)
+
+
+def _is_little(one: Wanted) -> bool:
+    """Whether so little of the edition is wanted that chunk packs may well cost less."""
+    wanted = sum(resource.size for resource in one.resources)
+    return bool(one.steps) and 2 * wanted < sum(each.size for each in one.feed.resources)
 
 
 def _without(one: Wanted, bad: frozenset[str]) -> Wanted:
     """``one`` without the update packs that are of no use; a way with a gap leads nowhere."""
     if any(step.name in bad for step in one.steps):
-        return Wanted(one.entry, one.feed, one.tables)
+        return replace(one, steps=())
     return one

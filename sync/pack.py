@@ -139,6 +139,11 @@ class PackWriter:
         self._open_size += len(data)
         return chunk
 
+    def end_group(self) -> None:
+        """Let the next chunk begin a group of its own, so that it can be had without these."""
+        if self._open:
+            self._close_group()
+
     def finish(self, recipes: Iterable[Recipe]) -> tuple[bytes, PackRef]:
         """Close the pack; returns its table's bytes and the reference the directory needs.
 

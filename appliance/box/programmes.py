@@ -15,11 +15,13 @@ from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
 from appliance.state import open_state
 from appliance.update.follow import MAX_ROOT
+from appliance.update.ledger import Ledger
 from appliance.update.sources import Network
 from appliance.update.sync import Machine
 from appliance.version import BUILD_TIME
 from sync.errors import TrustRefused, UsageError
 from sync.files import make_folder, write_durably
+from sync.transport.allowance import Purse
 from sync.transport.base import BLOCK
 from sync.transport.limit import Bucket
 from sync.transport.web import CertificateDates, Web
@@ -99,7 +101,12 @@ def real_machine(paths: BoxPaths) -> Machine:
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     bucket = _bucket(box.network.rate_kib)
     web = Web(dates=dates, proxy=box.network.proxy, block=bucket.block if bucket else BLOCK)
-    return Machine(clock, Network(rng=rng, sleep=time.sleep, web=web, bucket=bucket))
+    ledger = Ledger(paths.ledger)
+
+    def purse() -> Purse | None:
+        return ledger.purse(config.load(paths).network, lambda: clock().wall)
+
+    return Machine(clock, Network(rng, time.sleep, web, bucket, purse))
 
 
 def _bucket(rate_kib: int) -> Bucket | None:

@@ -17,11 +17,12 @@ from appliance.generation import current
 from appliance.update import rollback
 from appliance.update import sync as update
 from appliance.update.report import PlanReport, SyncReport, Usage
-from appliance.update.subscribe import offered, set_subscriptions
+from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
 from sync.errors import UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
+from sync.transport.allowance import Purse
 
 
 class Works:
@@ -50,14 +51,20 @@ class Works:
             )
         return command(message, progress)
 
-    def _box(self) -> Box:
-        return Box(self._paths, config.load(self._paths), self._machine)
+    def _box(self, budget: int | None = None) -> Box:
+        """``budget``: bytes for this work alone, in place of the configured budget."""
+        machine = self._machine
+        if budget is not None:
+            network = replace(machine.network, purse=lambda: Purse(budget))
+            machine = replace(machine, network=network)
+        return Box(self._paths, config.load(self._paths), machine)
 
     def _status(self, _message: Mapping[str, object], _progress: Progress) -> Event:
         return read_status(self._paths, config.load(self._paths), current(self._paths)).value()
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
-        return measured(lambda: update.sync(self._box(), texts(message, "from"), progress)).value()
+        box = self._box(count(message, "budget"))
+        return measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
@@ -77,7 +84,11 @@ class Works:
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
-        return {"subscriptions": list(set_subscriptions(self._paths, more, fewer))}
+        lessons, no_lessons = texts(message, "want"), texts(message, "no_longer_want")
+        return {
+            "subscriptions": list(set_subscriptions(self._paths, more, fewer)),
+            "wants": list(set_wants(self._paths, lessons, no_lessons)),
+        }
 
 
 def perform(
@@ -120,6 +131,16 @@ def peak_rss() -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     [line] = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
+
+
+def count(message: Mapping[str, object], name: str) -> int | None:
+    """A number in a request, if it is there; raises UsageError."""
+    value = message.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UsageError(f"{name}: a number is expected")
+    return value
 
 
 def texts(message: Mapping[str, object], name: str) -> list[str]:

@@ -91,15 +91,43 @@ def subscribe(
 
 
 @command(app)
+def want(
+    box: Box,
+    lesson: Annotated[
+        list[str] | None, typer.Argument(help="Keys (43/music-1a/l3); none: list them.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Ask for these no longer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask for single lessons: the next sync brings them, without the rest of their collection."""
+    verb = "no_longer_want" if remove else "want"
+    done = _ask(box, {"command": "set", verb: lesson or []}, as_json=as_json)
+    result(
+        done,
+        as_json=as_json,
+        text=lambda: (
+            f"asked for: {', '.join(lines.texts(done, 'wants')) or 'nothing'}\n"
+            f"next: kexia box sync {box}"
+        ),
+    )
+
+
+@command(app)
 def sync(
     box: Box,
     source: From = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and stop.")] = False,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="MIB", help="Fetch so many MiB at most; then go on next time."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring in what is new: from the network, and from copies that were carried here."""
-    work = "plan" if plan else "sync"
-    done = _ask(box, {"command": work, "from": _places(source)}, as_json=as_json)
+    message: dict[str, object] = {"command": "plan" if plan else "sync", "from": _places(source)}
+    if budget is not None:
+        message["budget"] = budget * 2**20
+    done = _ask(box, message, as_json=as_json)
     told = lines.plan_lines if plan else lines.sync_lines
     result(done, as_json=as_json, text=lambda: "\n".join(told(done)))
     _leave(done)

@@ -4,19 +4,32 @@ A candidate whose bytes are incomplete is given up for the next older one; what 
 for the next sync. Bytes come from any source that answered, so a stick spares the line.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
 
-from appliance.record import Kept, PublisherState, Record
+from appliance.record import Ahead, Kept, PublisherState, Record
+from appliance.update.build import read_feed
 from appliance.update.candidates import Candidate, Followed, Heard
 from appliance.update.decide import Answer, Offer, Policy, Wish, format_time, wish
+from appliance.update.lessons import in_order, needs_of
 from appliance.update.report import PlannedCollection, PlanReport, Problem
 from sync.apply import Applied, check_room
-from sync.carry import Carrier
+from sync.carry import LONGEST, Carrier, Order
 from sync.deflate import reproduces
+from sync.digest import Digest
 from sync.directory import CollectionEntry
-from sync.errors import Incomplete, KexiaError, MediumFailing, NoRoom, NoSource, TrustRefused
-from sync.fetch import SHORT
+from sync.errors import (
+    BudgetSpent,
+    Incomplete,
+    KexiaError,
+    MediumFailing,
+    NoRoom,
+    NoSource,
+    TrustRefused,
+)
+from sync.feed import Feed, Resource
 from sync.library import Store
 from sync.plan import Wanted, make_plan
 from sync.progress import Progress
@@ -24,6 +37,17 @@ from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
 from sync.transport.first import FirstOf
 from sync.trust import Trusted
+
+STRIDE = 2**20
+"""Longest request in bytes while the bytes may not suffice."""
+
+
+class Haste(Enum):
+    """How much is asked for at once."""
+
+    ALL_AT_ONCE = "all at once"
+    FIRST_THINGS_FIRST = "first things first"
+    """The bytes may not suffice: lesson by lesson, in short requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +58,7 @@ class Desk:
     policy: Policy
     served: Record | None
     progress: Progress
+    haste: "Haste"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +73,16 @@ class Arrival:
     notes: tuple[str, ...]
     unfinished: tuple[CollectionEntry, ...] = ()
     """Editions that began to come in and wait for their rest."""
+    taken: tuple[Kept, ...] = ()
+    """Collections that are new in what is served; of some perhaps only lessons that are whole."""
 
     @property
     def followed(self) -> Followed:
         """Whose."""
         return self.heard.followed
+
+    partly: Candidate | None = None
+    """The state of which ``taken`` holds some lessons already."""
 
     @property
     def trusted(self) -> Trusted | None:
@@ -61,16 +91,18 @@ class Arrival:
 
     def answer(self) -> Answer | None:
         """Its part of the next generation; None if it keeps what it has."""
-        if self.chosen is None or self.wish is None:
+        heard = self.chosen or self.partly
+        trusted = self.trusted
+        if heard is None or trusted is None or self.wish is None:
             return None
         return Answer(
-            state=state_of(self.chosen.trusted),
+            state=state_of(trusted),
             collections=(
                 *self.wish.keep,
-                *(Kept(self.followed.id, entry) for entry in self.wish.take),
+                *self.taken,
             ),
-            withdrawn=withdrawn_of(self.chosen.trusted),
-            mended=self.heard.served is None or bool(self.chosen.trusted.repaired),
+            withdrawn=withdrawn_of(heard.trusted),
+            mended=self.heard.served is None or bool(trusted.repaired),
         )
 
 
@@ -83,12 +115,17 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
             applied = _fulfil(wanted, heard, desk)
         except NoRoom as error:
             return _with(arrival, error)
+        except BudgetSpent as error:
+            return _partly(_with(arrival, error), candidate, wanted, desk)
         except (NoSource, MediumFailing, TrustRefused) as error:
             arrival = _with(arrival, _given_up(candidate, error))
             arrival = replace(arrival, unfinished=(*arrival.unfinished, *wanted.take))
         else:
             notes = (*arrival.notes, *wanted.notes)
-            return replace(arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes)
+            taken = tuple(_taken(entry, heard.followed.id, desk) for entry in wanted.take)
+            return replace(
+                arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes, taken=taken
+            )
     return arrival
 
 
@@ -156,17 +193,86 @@ def _orders(heard: Heard) -> Iterator[Transport]:
         yield FirstOf([*transports[start:], *transports[:start]])
 
 
-def _carrier(transport: Transport, desk: Desk, *, short: int = SHORT) -> Carrier:
+def _carrier(transport: Transport, desk: Desk) -> Carrier:
     held = desk.served.collections if desk.served else ()
     editions = {kept.entry.id: kept.entry for kept in held}
-    return Carrier(transport, desk.store, desk.progress, editions, short=short)
+    order: Order = partial(_only, desk=desk)
+    stride = LONGEST
+    if desk.haste is Haste.FIRST_THINGS_FIRST:
+        order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
+    return Carrier(transport, desk.store, desk.progress, editions, order=order, stride=stride)
+
+
+def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Resource, ...] | None:
+    """All of an edition, or the files of the only lessons asked for."""
+    if desk.policy.wanted_of(entry.id) is None:
+        return None
+    return _order(entry, feed, desk=desk, sizes={})
+
+
+def _order(
+    entry: CollectionEntry, feed: Feed, *, desk: Desk, sizes: Mapping[Digest, int]
+) -> tuple[Resource, ...]:
+    """Lesson by lesson: those asked for by name, then those of which least is lacking."""
+    only = desk.policy.wanted_of(entry.id)
+    asked = frozenset(lesson for each, lesson in desk.policy.wants if each == entry.id)
+    needs = needs_of(feed)
+    if only is None:
+        return tuple(dict.fromkeys((*in_order(needs, sizes, asked), *feed.resources)))
+    return in_order((one for one in needs if one.lesson in only), sizes, asked)
+
+
+def _taken(entry: CollectionEntry, publisher: str, desk: Desk) -> Kept:
+    """An edition that came in whole, or the only lessons that were wanted of it."""
+    only = desk.policy.wanted_of(entry.id)
+    if only is None:
+        return Kept(publisher, entry)
+    known = {one.lesson for one in needs_of(read_feed(desk.store, entry))}
+    return Kept(publisher, entry, tuple(lesson for lesson in only if lesson in known))
+
+
+def _partly(arrival: Arrival, candidate: Candidate, wanted: Wish, desk: Desk) -> Arrival:
+    """What of a state can be served although its rest has to wait: the lessons that are whole.
+
+    The trust state does not go on with it: a stick that holds an older state whole stays welcome.
+    Only a box that has none yet takes it, as its first.
+    """
+    sizes = desk.store.library.sizes()
+    taken = [_part(entry, arrival.followed.id, desk, sizes) for entry in wanted.take]
+    return replace(
+        arrival,
+        chosen=None if arrival.heard.served else candidate,
+        partly=candidate,
+        wish=wanted,
+        taken=tuple(kept for kept in taken if kept is not None),
+        unfinished=(*arrival.unfinished, *wanted.take),
+    )
+
+
+def _part(
+    entry: CollectionEntry, publisher: str, desk: Desk, sizes: Mapping[Digest, int]
+) -> Kept | None:
+    """What is served of a collection while ``entry`` comes in; None if nothing of it is here."""
+    before = desk.served.kept(entry.id) if desk.served else None
+    if not desk.store.feeds.has(entry.feed.plain.digest):
+        return before
+    needs, only = needs_of(read_feed(desk.store, entry)), desk.policy.wanted_of(entry.id)
+    asked = [one for one in needs if only is None or one.lesson in only]
+    whole = tuple(sorted(one.lesson for one in asked if one.is_whole(sizes)))
+    if len(whole) == len(asked):
+        return _taken(entry, publisher, desk)
+    if not whole:
+        return before
+    if before is None:
+        return Kept(publisher, entry, whole)
+    return Kept(publisher, before.entry, before.lessons, Ahead(entry, whole))
 
 
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
     transport = FirstOf([source.transport for source in heard.sources])
-    plan = _carrier(transport, desk, short=0).plan(wanted.take)
+    plan = _carrier(transport, desk).plan(wanted.take, short=0)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, desk) for one in plan.wanted),

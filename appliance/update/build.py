@@ -7,6 +7,7 @@ generation being served as it was.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shutil import copytree
 
@@ -23,8 +24,8 @@ from appliance.generation import (
 )
 from appliance.record import Kept, Record
 from appliance.update.decide import Content, code_of
+from appliance.update.lessons import lessons_of, resources_of
 from catalog.errors import CatalogueError, IndexDamaged
-from catalog.model import decode_lessons
 from catalog.search.index import build_index
 from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.directory import CollectionEntry
@@ -108,11 +109,11 @@ def _ingest_and_index(
 
 
 def _edition(bench: Bench, kept: Kept) -> EditionContent:
-    lessons = decode_lessons(read_feed(bench.store, kept.entry).lessons)
+    lessons = lessons_of(kept, partial(read_feed, bench.store))
     bench.progress.advance(1)
     return EditionContent(
         publisher=code_of(kept.entry.id),
-        edition=kept.entry.edition,
+        edition=(kept.ahead.entry if kept.ahead else kept.entry).edition,
         lessons=lessons,
         title=kept.entry.title,
     )
@@ -150,15 +151,21 @@ def _record(draft: Draft, content: Content) -> Record:
     )
 
 
+def _entries(item: Kept) -> list[CollectionEntry]:
+    return [item.entry, *([item.ahead.entry] if item.ahead else [])]
+
+
 def _needed(
     store: Store, kept: Iterable[Generation], unfinished: Sequence[CollectionEntry]
 ) -> Keep:
-    entries = [item.entry for generation in kept for item in generation.record.collections]
+    items = [item for generation in kept for item in generation.record.collections]
+    entries = [entry for item in items for entry in _entries(item)]
     begun = [entry for entry in unfinished if store.feeds.has(entry.feed.plain.digest)]
     needed = {entry.feed: entry for entry in (*begun, *entries)}
-    feeds = (read_feed(store, entry) for entry in needed.values())
+    read = partial(read_feed, store)
+    coming = (resource.digest for entry in begun for resource in read(entry).resources)
     return Keep(
-        resources=frozenset(resource.digest for feed in feeds for resource in feed.resources),
+        resources=frozenset(coming).union(*(resources_of(item, read) for item in items)),
         feeds=frozenset(entry.feed.plain.digest for entry in needed.values()),
         tables=frozenset(
             ref.table.digest for entry in (*unfinished, *entries) for ref in entry.packs

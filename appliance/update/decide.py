@@ -38,6 +38,19 @@ class Policy:
     """Collection → edition rolled back from; only a newer one comes in."""
     withdrawn: frozenset[tuple[str, str]] = frozenset()
     """Lessons that a lost newer generation hid: hidden until their publisher speaks."""
+    wants: frozenset[tuple[str, str]] = frozenset()
+    """(collection, lesson) pairs asked for one by one."""
+
+    def wanted_of(self, collection: str) -> tuple[str, ...] | None:
+        """Ids of the only lessons to bring of a collection, sorted; None: all."""
+        if collection in self.subscriptions:
+            return None
+        return tuple(sorted(lesson for each, lesson in self.wants if each == collection))
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """All collections of which something is wanted, sorted."""
+        return tuple(sorted({*self.subscriptions, *(each for each, _ in self.wants)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +102,11 @@ def wish(offer: Offer, policy: Policy, served: Record | None) -> Wish:
     """What to take, keep and drop of ``offer``."""
     code = offer.directory.code
     sorter = _Sorter(offer, policy, served)
-    for collection in policy.subscriptions:
+    for collection in policy.collections:
         if code_of(collection) == code:
             sorter.place(collection)
     for kept in served.collections if served else ():
-        if kept.publisher == offer.publisher and kept.entry.id not in policy.subscriptions:
+        if kept.publisher == offer.publisher and kept.entry.id not in policy.collections:
             sorter.drop(kept.entry.id, "no longer subscribed")
     return sorter.wish()
 
@@ -113,13 +126,21 @@ class _Sorter:
         kept = self._served.kept(collection) if self._served else None
         if entry is None:
             self._not_offered(collection, kept)
-        elif kept is not None and kept.entry.feed == entry.feed:
-            self._keep.append(Kept(self._offer.publisher, entry))
+        elif kept is not None and self._has(kept, entry):
+            only = self._policy.wanted_of(collection)
+            self._keep.append(Kept(self._offer.publisher, entry, only))
         elif reason := self._held_back(entry):
             self._notes.append(f"{collection}: edition {entry.edition} {reason}")
             self._keep += [kept] if kept else []
         else:
             self._take.append(entry)
+
+    def _has(self, kept: Kept, entry: CollectionEntry) -> bool:
+        """Whether all that is wanted of ``entry`` is here: lessons that are not, leave."""
+        if kept.entry.feed != entry.feed or kept.ahead is not None:
+            return False
+        only = self._policy.wanted_of(entry.id)
+        return kept.lessons is None or (only is not None and set(only) <= set(kept.lessons))
 
     def drop(self, collection: str, why: str) -> None:
         self._drop.append(collection)
@@ -151,7 +172,7 @@ def compose(answers: Sequence[Answer], policy: Policy, served: Record | None) ->
         for kept in (served.collections if served else ())
         if kept.publisher not in answered
         and code_of(kept.entry.id) not in codes
-        and kept.entry.id in policy.subscriptions
+        and kept.entry.id in policy.collections
     ]
     collections = [*silent, *(kept for answer in answers for kept in answer.collections)]
     ids = frozenset(kept.entry.id for kept in collections)
@@ -163,7 +184,7 @@ def compose(answers: Sequence[Answer], policy: Policy, served: Record | None) ->
         collections=tuple(sorted(collections, key=lambda kept: kept.entry.id)),
         publishers=_states(answers, answered, served),
         withdrawn=withdrawn,
-        holds=_holds(policy.holds, collections, policy.subscriptions),
+        holds=_holds(policy.holds, collections, policy.collections),
         replaced=tuple(_replaced(collections, withdrawn, served)),
         removed=tuple(
             sorted(
@@ -233,7 +254,7 @@ def _replaced(
     hidden = withdrawn_changes(served.withdrawn if served else (), withdrawn)
     for kept in sorted(collections, key=lambda item: item.entry.id):
         before = served.kept(kept.entry.id) if served else None
-        if before is None or before.entry.feed != kept.entry.feed or kept.entry.id in hidden:
+        if before is None or before.state != kept.state or kept.entry.id in hidden:
             yield kept
 
 

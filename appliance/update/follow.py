@@ -68,5 +68,5 @@ def _others(followed: Followed, known: Sequence[Followed]) -> list[str]:
 
 
 def _is_needed(code: str, config: BoxConfig) -> bool:
-    wanted = {code_of(collection) for collection in config.subscriptions}
+    wanted = {code_of(collection) for collection in config.collections}
     return any(code == one or lies_below(one, code) for one in wanted)

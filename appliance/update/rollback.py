@@ -46,7 +46,7 @@ def rollback(box: Box, to: int | None, progress: Progress) -> RolledReport:
     found, served = _served(box, progress)
     target = _target(found, served, to)
     collections = tuple(
-        kept for kept in target.record.collections if kept.entry.id in box.config.subscriptions
+        kept for kept in target.record.collections if kept.entry.id in box.config.collections
     )
     content = _content(served.record, target.record, collections)
     changed = _changed(served.record, content.collections)
@@ -120,7 +120,7 @@ def _still_out(holds: Mapping[str, int], collections: tuple[Kept, ...]) -> dict[
 
 def _same(kept: Kept, record: Record) -> bool:
     other = record.kept(kept.entry.id)
-    return other is not None and other.entry.feed == kept.entry.feed
+    return other is not None and other.state == kept.state
 
 
 def _changed(served: Record, collections: tuple[Kept, ...]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from random import Random
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, MediumFailing, NoSource, NotThere
 from sync.transport.address import is_web
+from sync.transport.allowance import Allowance, Purse
 from sync.transport.base import Transport
 from sync.transport.limit import Bucket, Limit
 from sync.transport.locate import open_transport
@@ -57,6 +58,8 @@ class Network:
     """The way to web servers: proxy, certificates, limits for each host."""
     bucket: Bucket | None = None
     """How fast all web servers together may be read; None: no cap."""
+    purse: Callable[[], Purse | None] = lambda: None
+    """What web servers may give in one sync; None: as much as there is."""
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     """Around every source: the update process waits here while it is paused."""
 
@@ -87,6 +90,8 @@ class Sources:
         self._carried = tuple(carried)
         self._known: dict[str, str] = {}
         self._used: set[str] = set()
+        self.purse = network.purse()
+        """The budget of this sync."""
 
     def count(self) -> Count:
         """What all of them gave so far."""
@@ -139,7 +144,10 @@ class Sources:
             patient = Retry(
                 meter, rng=self._network.rng, sleep=self._network.sleep, attempts=ATTEMPTS
             )
-            self._open[location] = self._network.wrap(patient)
+            paid: Transport = patient
+            if self.purse is not None and is_web(location):
+                paid = Allowance(patient, self.purse)
+            self._open[location] = self._network.wrap(paid)
         return self._open[location]
 
     def _publisher(self, repository: Transport) -> str:

@@ -74,6 +74,19 @@ def set_subscriptions(
     return chosen.subscriptions
 
 
+def set_wants(paths: BoxPaths, more: Sequence[str], fewer: Sequence[str]) -> tuple[str, ...]:
+    """Write to kexia.toml which single lessons are asked for; returns all keys.
+
+    Raises UsageError for a bad key, or a code that no publisher of the box has or introduces.
+    """
+    known = config.load(paths)
+    for key in more:
+        _check_code(known, config.parse_want(key)[0])
+    chosen = known.wanting(more).not_wanting(fewer)
+    config.save(paths, chosen)
+    return tuple("/".join(item) for item in chosen.wants)
+
+
 def _check_code(known: BoxConfig, collection: str) -> None:
     code = code_of(collection)
     codes = [publisher.code for publisher in known.publishers]

@@ -13,7 +13,7 @@ from pathlib import Path
 from appliance.config import BoxConfig, BoxPaths
 from appliance.generation import KEPT, survey
 from appliance.record import Record
-from appliance.update.bring import Arrival, Desk, bring, plan_only
+from appliance.update.bring import Arrival, Desk, Haste, bring, plan_only
 from appliance.update.build import Bench, build, tidy
 from appliance.update.candidates import Ear, Followed, Heard, hear
 from appliance.update.decide import Answer, Content, Policy, compose, is_worth_keeping
@@ -109,6 +109,8 @@ class _Round:
         try:
             yield self
         finally:
+            if self._sources.purse is not None:
+                self._sources.purse.close()
             shutil.rmtree(scratch, ignore_errors=True)
 
     def each(self, visit: Visit[Part]) -> list[Part]:
@@ -194,13 +196,16 @@ class _Round:
         lost = (one for one in readable_records(self._found) if one.number > number)
         return Policy(
             subscriptions=self._box.config.subscriptions,
+            wants=frozenset(self._box.config.wants),
             holds=self._served.record.holds if self._served else {},
             withdrawn=frozenset(pair for one in lost for pair in one.withdrawn),
         )
 
     @property
     def _desk(self) -> Desk:
-        return Desk(self._box.store, self.policy, self.record, self._progress)
+        purse = self._sources.purse
+        limited = Haste.FIRST_THINGS_FIRST if purse is not None else Haste.ALL_AT_ONCE
+        return Desk(self._box.store, self.policy, self.record, self._progress, limited)
 
     def _trust(self, content: Content, arrivals: Sequence[Arrival]) -> dict[str, Path]:
         """Where each publisher's trust state lies: as chosen now, else the newest kept."""

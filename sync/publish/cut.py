@@ -27,6 +27,10 @@ LEVEL = 12
 """zstd level of chunk packs: quick, as updates and first syncs come in update packs."""
 
 
+ALONE = 128 * 1024
+"""Files from so many bytes on have groups of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the publisher has the bytes of a resource."""
@@ -167,15 +171,22 @@ class _Packs:
         """Cut one source; raises InputRefused if it is not what the feed says."""
         chunks: list[Chunk] = []
         proof = hashlib.sha256()
+        self._begin(source)
         for data in _chunks(source):
             proof.update(data)
             chunks.append(self._add_chunk(data))
             progress.advance(len(data))
+        self._begin(source)
         resource = source.resource
         if Resource(Digest(proof.hexdigest()), sum(chunk.length for chunk in chunks)) != resource:
             raise _changed(source, "the file changed while the edition was made")
         if len(chunks) > 1:
             self._add_recipe(Recipe(resource.digest, resource.size, Chunks.of(chunks)))
+
+    def _begin(self, source: Source) -> None:
+        """Files that are not small share no group with others: each can be had alone."""
+        if self._writer is not None and source.resource.size >= ALONE:
+            self._writer.end_group()
 
     def finish(self) -> tuple[PackRef, ...]:
         """Close the last pack; the references of all that were written."""

@@ -92,7 +92,8 @@ def make_item(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[O
     if nature is Nature.DOCUMENT:
         return _document(resource, whole, small)
     builds_on = tuple(Context(_whole(old.resource), bytes(old.data)) for old in reversed(small))
-    if nature is Nature.MEDIA and not _shrinks(whole, builds_on):
+    new = nature is Nature.MEDIA or not builds_on
+    if new and not _shrinks(whole, builds_on):
         return None
     offers = (Context(_whole(resource), whole),) if nature is Nature.TEXT else ()
     return Item(resource, (Literal(len(whole)),), whole, builds_on, offers)

@@ -5,7 +5,7 @@ staged, and the next night goes on from there.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sync.errors import BudgetSpent
 from sync.transport.base import Transport
@@ -16,11 +16,21 @@ _EXACT = ("feeds/", "tables/", "routes/", "packs/", "updates/", "resources/")
 """Content, of which the limit of a read is its size; of metadata it is only the most allowed."""
 
 
-class Purse:
-    """Bytes that may still be fetched, shared by all sources they are counted for."""
+NOTE = 2**20
+"""Bytes after which spending is noted down again: a kill forgets no more."""
 
-    def __init__(self, size: int) -> None:
+
+class Purse:
+    """Bytes that may still be fetched, shared by all sources they are counted for.
+
+    ``note`` is told what was spent since it was told last, in steps of NOTE bytes; call ``close``
+    for the rest.
+    """
+
+    def __init__(self, size: int, note: Callable[[int], None] = lambda _: None) -> None:
         self._lock = threading.Lock()
+        self._note = note
+        self._noted = 0
         self.left = size
         self.spent = 0
         """Bytes fetched so far, with what the requests cost."""
@@ -30,6 +40,18 @@ class Purse:
         with self._lock:
             self.left -= count
             self.spent += count
+            if self.spent - self._noted >= NOTE:
+                self._tell()
+
+    def close(self) -> None:
+        """Note what was not noted yet."""
+        with self._lock:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.spent > self._noted:
+            self._note(self.spent - self._noted)
+            self._noted = self.spent
 
 
 class Allowance:

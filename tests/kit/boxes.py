@@ -8,7 +8,7 @@ box.served()                        # every byte a visitor can get; must not cha
 
 import copy
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from appliance.update.build import read_feed
 from appliance.update.report import PlanReport, SyncReport
 from appliance.update.rollback import RolledReport
 from appliance.update.sources import Network
-from appliance.update.subscribe import set_subscriptions
+from appliance.update.subscribe import set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
 from appliance.version import BUILD_TIME
 from catalog.tables.browse import Selection, open_catalogue
@@ -34,6 +34,8 @@ from sync.library import Store
 from sync.progress import Silent
 from sync.publish.cut import cut
 from sync.publish.workspace import Workspace
+from sync.transport.allowance import Purse
+from sync.transport.base import Transport
 from sync.trust import TrustClock
 from tests.kit.province import Province
 from tests.kit.tufrepo import TufRepo
@@ -48,6 +50,9 @@ class BoxUnderTest:
     paths: BoxPaths
     wall: datetime = WALL
     wall_is_set: bool = True
+    budget: int | None = None
+    """Bytes a sync may fetch from web servers; None: as many as there are."""
+    wrap: Callable[[Transport], Transport] = lambda transport: transport
 
     @classmethod
     def create(
@@ -81,7 +86,13 @@ class BoxUnderTest:
     def machine(self) -> Machine:
         """Its clock and its network, with patience but without waiting."""
         clock = TrustClock(wall=self.wall, wall_is_set=self.wall_is_set, floor=BUILD_TIME)
-        return Machine(lambda: clock, Network(rng=Random(1), sleep=lambda _: None))
+        network = Network(
+            rng=Random(1),
+            sleep=lambda _: None,
+            purse=lambda: None if self.budget is None else Purse(self.budget),
+            wrap=self.wrap,
+        )
+        return Machine(lambda: clock, network)
 
     @property
     def box(self) -> Box:
@@ -99,6 +110,14 @@ class BoxUnderTest:
 
     def subscribe(self, *collections: str) -> "BoxUnderTest":
         set_subscriptions(self.paths, collections, ())
+        return self
+
+    def want(self, *lessons: str) -> "BoxUnderTest":
+        set_wants(self.paths, lessons, ())
+        return self
+
+    def no_longer_want(self, *lessons: str) -> "BoxUnderTest":
+        set_wants(self.paths, (), lessons)
         return self
 
     def sync(self, *carried: Path | str) -> SyncReport:

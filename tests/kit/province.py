@@ -7,6 +7,7 @@
 A name's part before the dot is the lesson, the rest the format; give ``Edition`` for more.
 """
 
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,6 +97,10 @@ class Province:
     def repository(self) -> Path:
         """What a web server or a stick would carry."""
         return self.workspace.repository
+
+    def copy(self, folder: Path) -> Path:
+        """The repository as it is now, copied with a file manager."""
+        return Path(shutil.copytree(self.repository, folder))
 
     @property
     def root(self) -> bytes:

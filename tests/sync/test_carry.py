@@ -36,8 +36,8 @@ class Scene:
         self.second = editions.release(SECOND)
         self.root = editions.out
 
-    def carrier(self, **how: int) -> Carrier:
-        return Carrier(self.source, self.store, Silent(), self.held, **how)
+    def carrier(self) -> Carrier:
+        return Carrier(self.source, self.store, Silent(), self.held)
 
     def carry(self, entry: CollectionEntry) -> Applied:
         done = self.carrier().carry([entry])
@@ -57,7 +57,7 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def test_what_a_plan_says_is_reused_is_reused(scene: Scene) -> None:
-    plan = scene.carrier(short=0).plan([scene.second])
+    plan = scene.carrier().plan([scene.second], short=0)
     assert any(group.prefix for group in plan.groups)
     done = scene.carry(scene.second)
     assert holds(scene.store, SECOND.values())
@@ -92,7 +92,7 @@ def test_a_group_without_context_spares_nothing(tmp_path: Path) -> None:
 def test_a_plan_alone_fetches_lists_and_no_content(scene: Scene) -> None:
     [update] = [one for one in scene.second.updates if one.base == 1]
     before = scene.source.bytes
-    plan = scene.carrier(short=0).plan([scene.second])
+    plan = scene.carrier().plan([scene.second], short=0)
     assert scene.source.bytes - before == update.head.size < update.pack.size
     assert scene.store.groups.sizes() == {}
     assert plan.bytes_to_fetch == update.pack.size - update.head.size

@@ -203,7 +203,7 @@ def test_update_packs_lead_through_the_golden_repository(start: int, tmp_path: P
         held[newest.id] = ways.entry_at(newest, stop)
         Carrier(source, store, Silent(), {}).carry([held[newest.id]])
         assert holds(store, MUSIC[start - 1].values())
-    plan = Carrier(source, store, Silent(), held, short=0).plan([newest])
+    plan = Carrier(source, store, Silent(), held).plan([newest], short=0)
     assert any(one.steps for one in plan.wanted)
     Carrier(source, store, Silent(), held).execute(plan)
     assert holds(store, MUSIC[-1].values())

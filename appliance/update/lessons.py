@@ -1,0 +1,126 @@
+"""Lessons by their files: what each one needs, which are whole here, and what is served meanwhile.
+
+Pure but for reading feeds. A lesson is whole when all of its files are in the library; a site's
+files stand behind its list in the feed, as feeds are in the order of the lessons.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from appliance.record import Kept
+from catalog.model import Chapter, Lesson, Lessons, decode_lessons
+from sync.digest import Digest
+from sync.directory import CollectionEntry
+from sync.feed import Feed, Resource
+
+ReadFeed = Callable[[CollectionEntry], Feed]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A lesson and the files it is made of."""
+
+    lesson: str
+    resources: tuple[Resource, ...]
+
+    def is_whole(self, held: Mapping[Digest, int]) -> bool:
+        """True if all of its files are in ``held`` (digest → size)."""
+        return all(held.get(one.digest) == one.size for one in self.resources)
+
+    def lacking(self, held: Mapping[Digest, int]) -> int:
+        """Bytes of its files that are not in ``held``."""
+        return sum(one.size for one in self.resources if held.get(one.digest) != one.size)
+
+
+def needs_of(feed: Feed) -> tuple[Needs, ...]:
+    """Every lesson of an edition with its files."""
+    lessons = decode_lessons(feed.lessons).lessons
+    named = {resource.digest for lesson in lessons for resource in lesson.resources}
+    sections: dict[Digest, list[Resource]] = {}
+    section: list[Resource] = []
+    for resource in feed.resources:
+        if resource.digest in named:
+            section = sections.setdefault(resource.digest, [])
+        section.append(resource)
+    return tuple(
+        Needs(lesson.id, tuple(dict.fromkeys(_files(lesson, sections)))) for lesson in lessons
+    )
+
+
+def _files(lesson: Lesson, sections: Mapping[Digest, Sequence[Resource]]) -> Iterable[Resource]:
+    for resource in lesson.resources:
+        yield from sections.get(resource.digest, ())
+
+
+def in_order(
+    needs: Iterable[Needs], held: Mapping[Digest, int], first: frozenset[str]
+) -> tuple[Resource, ...]:
+    """The files of ``needs``: lessons asked for first, then those of which least is lacking."""
+    ordered = sorted(needs, key=lambda one: (one.lesson not in first, one.lacking(held)))
+    return tuple(dict.fromkeys(each for one in ordered for each in one.resources))
+
+
+def whole_lessons(feed: Feed, held: Mapping[Digest, int]) -> tuple[str, ...]:
+    """Ids of the lessons whose files are all in ``held``, sorted."""
+    return tuple(sorted(one.lesson for one in needs_of(feed) if one.is_whole(held)))
+
+
+def lessons_of(kept: Kept, read: ReadFeed) -> Lessons:
+    """What is served of a collection: its lessons, those that are here already in their new state.
+
+    Raises ProofFailed or FormatError if a feed is damaged.
+    """
+    here = decode_lessons(read(kept.entry).lessons)
+    if kept.lessons is not None:
+        here = _only(here, frozenset(kept.lessons))
+    if kept.ahead is None:
+        return here
+    newer = _only(decode_lessons(read(kept.ahead.entry).lessons), frozenset(kept.ahead.lessons))
+    return Lessons(
+        collection=here.collection,
+        title=newer.title,
+        textbooks=tuple({one.id: one for one in (*here.textbooks, *newer.textbooks)}.values()),
+        chapters=tuple({one.id: one for one in (*here.chapters, *newer.chapters)}.values()),
+        lessons=tuple({one.id: one for one in (*here.lessons, *newer.lessons)}.values()),
+    )
+
+
+def resources_of(kept: Kept, read: ReadFeed) -> frozenset[Digest]:
+    """Files that what is served of a collection needs."""
+    found = _resources(read(kept.entry), kept.lessons)
+    if kept.ahead is not None:
+        found |= _resources(read(kept.ahead.entry), kept.ahead.lessons)
+    return frozenset(found)
+
+
+def _resources(feed: Feed, only: tuple[str, ...] | None) -> set[Digest]:
+    if only is None:
+        return {resource.digest for resource in feed.resources}
+    chosen = (one for one in needs_of(feed) if one.lesson in only)
+    return {resource.digest for one in chosen for resource in one.resources}
+
+
+def _only(lessons: Lessons, ids: frozenset[str]) -> Lessons:
+    """These lessons, and of the textbooks what leads to them."""
+    kept = tuple(lesson for lesson in lessons.lessons if lesson.id in ids)
+    parents = {chapter.id: chapter for chapter in lessons.chapters}
+    chapters = set[str]()
+    for lesson in kept:
+        for chapter in lesson.chapters:
+            chapters.update(_upwards(chapter, parents))
+    left = tuple(chapter for chapter in lessons.chapters if chapter.id in chapters)
+    books = {chapter.textbook for chapter in left}
+    return replace(
+        lessons,
+        textbooks=tuple(book for book in lessons.textbooks if book.id in books),
+        chapters=left,
+        lessons=kept,
+    )
+
+
+def _upwards(chapter: str, known: Mapping[str, Chapter]) -> Iterable[str]:
+    seen: set[str] = set()
+    while chapter in known and chapter not in seen:
+        seen.add(chapter)
+        yield chapter
+        chapter = known[chapter].parent or ""

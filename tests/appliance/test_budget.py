@@ -1,0 +1,152 @@
+"""Too few bytes for a night, and single lessons: what comes first, what is served meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.update.lessons import needs_of
+from tests.kit.boxes import BoxUnderTest
+from tests.kit.packed import noise
+from tests.kit.province import Province
+from tests.kit.server import FolderServer
+
+SMALL, MIDDLE, LARGE = noise(1, 200_000), noise(2, 900_000), noise(3, 3_000_000)
+FIRST = {"big.mp4": LARGE, "middle.mp4": MIDDLE, "small.mp4": SMALL, "small.vtt": b"WEBVTT"}
+OVERHEAD = 20_000
+"""Metadata and the cost of requests, at the most."""
+
+
+@pytest.fixture
+def province(tmp_path: Path) -> Province:
+    made = Province.create(tmp_path)
+    made.publish({"43/a": FIRST, "43/b": {"b1.mp4": noise(9, 50_000)}})
+    return made
+
+
+@pytest.fixture
+def server(province: Province) -> Iterator[FolderServer]:
+    with FolderServer(province.repository) as running:
+        yield running
+
+
+@pytest.fixture
+def box(tmp_path: Path, province: Province, server: FolderServer) -> BoxUnderTest:
+    return BoxUnderTest.create(tmp_path / "box", province.root, urls={0: server.url})
+
+
+def test_the_smallest_lessons_come_first_and_are_served(box: BoxUnderTest) -> None:
+    box.subscribe("43/a")
+    box.budget = 600_000
+    report = box.sync()
+    assert (report.exit_code, report.is_new) == (9, True)
+    assert box.lessons() == {"43/a/small"}
+    assert report.bytes_fetched + report.metadata_bytes <= 600_000
+
+
+def test_nights_go_on_until_all_is_there_and_fetch_nothing_twice(
+    box: BoxUnderTest, server: FolderServer
+) -> None:
+    box.subscribe("43/a")
+    box.budget = 600_000
+    seen = []
+    for _ in range(12):
+        before = server.bytes
+        code = box.sync().exit_code
+        assert server.bytes - before <= 600_000, "the budget is kept to the byte"
+        seen.append(len(box.lessons()))
+        if code == 0:
+            break
+    assert seen == sorted(seen), "no lesson ever leaves again"
+    assert {1, 2, 3} <= set(seen)
+    assert box.editions() == {"43/a": 1}
+    assert box.generation.record.collections[0].is_whole
+    nights = len(seen)
+    content = sum(map(len, FIRST.values()))
+    assert server.bytes <= content + nights * OVERHEAD
+    assert nights <= content // (600_000 - OVERHEAD) + 2
+
+
+def test_an_updated_lesson_shows_its_old_state_until_the_new_one_is_whole(
+    box: BoxUnderTest, province: Province
+) -> None:
+    box.subscribe("43/a").sync()
+    old = box.served()
+    province.publish({"43/a": {**FIRST, "big.mp4": noise(4, 3_000_000), "new.mp4": noise(5, 9000)}})
+    box.budget = 300_000
+    report = box.sync()
+    assert report.exit_code == 9
+    assert box.lessons() == {"43/a/small", "43/a/middle", "43/a/big", "43/a/new"}
+    held = box.store.library
+    lessons = {one.lesson: one for kept in box.generation.record.collections for one in needs(box)}
+    assert set(lessons) == {"small", "middle", "big", "new"}
+    assert old.keys() & box.served().keys(), "what was served is still here"
+    box.budget = None
+    assert box.sync().exit_code == 0
+    assert box.editions() == {"43/a": 2}
+    assert box.sync().is_new is False
+    assert held.root.is_dir()
+
+
+def needs(box: BoxUnderTest) -> list[object]:
+    from appliance.update.build import read_feed  # noqa: PLC0415
+
+    [kept] = box.generation.record.collections
+    assert kept.ahead is not None
+    assert kept.ahead.entry.edition == 2
+    return list(needs_of(read_feed(box.store, kept.ahead.entry)))
+
+
+def test_an_older_whole_stick_is_welcome_while_a_newer_state_comes_in(
+    box: BoxUnderTest, province: Province, tmp_path: Path
+) -> None:
+    box.subscribe("43/a").sync()
+    province.publish({"43/a": {**FIRST, "two.mp4": noise(6, 40_000)}})
+    stick = province.copy(tmp_path / "stick")
+    province.publish(
+        {"43/a": {**FIRST, "two.mp4": noise(6, 40_000), "big.mp4": noise(7, 2_000_000)}}
+    )
+    box.budget = 300_000
+    assert box.sync().exit_code == 9
+    box.follow(province.root)
+    report = box.sync(stick)
+    assert report.exit_code == 0
+    assert box.editions() == {"43/a": 2}
+
+
+def test_one_lesson_comes_without_its_collection(box: BoxUnderTest, server: FolderServer) -> None:
+    box.want("43/a/small")
+    report = box.sync()
+    assert report.exit_code == 0
+    assert box.lessons() == {"43/a/small"}
+    assert server.bytes < len(SMALL) + OVERHEAD
+    assert box.sync().is_new is False
+
+
+def test_a_wanted_lesson_follows_its_collection_and_leaves_when_no_longer_asked_for(
+    box: BoxUnderTest, province: Province
+) -> None:
+    box.want("43/a/small", "43/b/b1").sync()
+    assert box.lessons() == {"43/a/small", "43/b/b1"}
+    province.publish({"43/a": {**FIRST, "small.mp4": noise(8, 30_000)}})
+    assert box.sync().editions == {"43/a": 2}
+    assert noise(8, 30_000) in [
+        box.store.library.read(digest, limit=10**7) for digest in box.store.library.digests()
+    ]
+    box.no_longer_want("43/b/b1")
+    box.sync()
+    assert box.lessons() == {"43/a/small"}
+
+
+def test_a_subscription_after_a_want_brings_the_rest(box: BoxUnderTest) -> None:
+    box.want("43/a/small").sync()
+    box.subscribe("43/a")
+    assert box.sync().exit_code == 0
+    assert box.lessons() == {"43/a/small", "43/a/middle", "43/a/big"}
+    assert box.generation.record.collections[0].is_whole
+
+
+def test_a_lesson_nobody_offers_is_no_harm(box: BoxUnderTest) -> None:
+    box.want("43/a/none", "43/a/small")
+    assert box.sync().exit_code == 0
+    assert box.lessons() == {"43/a/small"}
