@@ -321,12 +321,13 @@ def test_ended_in_the_middle_of_a_sync_the_next_goes_on(
     box: Path, server: FolderServer, kexia: Kexia
 ) -> None:
     kexia("box", "subscribe", box, "43/a")
-    server.fail("packs/*", Silence(1.0), times=ALWAYS)
+    for content in ("packs/*", "updates/*"):
+        server.fail(content, Silence(1.0), times=ALWAYS)
     with running("box", "update", box) as process:
         until(lambda: listens(box))
         asking = threading.Thread(target=lambda: kexia("box", "sync", box))
         asking.start()
-        until(lambda: any(name.startswith("packs") for name in server.requests))
+        until(lambda: any(name.startswith(("packs", "updates")) for name in server.requests))
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         asking.join(20)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.update.lessons import needs_of
+from appliance.update.build import read_feed
+from appliance.update.lessons import Needs, needs_of
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.packed import noise
 from tests.kit.province import Province
@@ -88,9 +89,7 @@ def test_an_updated_lesson_shows_its_old_state_until_the_new_one_is_whole(
     assert held.root.is_dir()
 
 
-def needs(box: BoxUnderTest) -> list[object]:
-    from appliance.update.build import read_feed  # noqa: PLC0415
-
+def needs(box: BoxUnderTest) -> list[Needs]:
     [kept] = box.generation.record.collections
     assert kept.ahead is not None
     assert kept.ahead.entry.edition == 2
