@@ -12,7 +12,7 @@ from sync.library import Store
 from sync.progress import Silent
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
-from tests.kit.editions import Editions
+from tests.kit.series import Series
 from tests.kit.packed import holds, noise, text
 
 FIRST = {"l1.html": text(1, 60_000), "l1.bin": noise(1, 400_000), "l2.vtt": b"WEBVTT"}
@@ -31,7 +31,7 @@ class Scene:
         self.source = Meter(VolumeTransport(folder / "repository"))
         self.store = Store(folder / "box")
         self.held: dict[str, CollectionEntry] = {}
-        editions = Editions(folder, folder / "repository")
+        editions = Series(folder, folder / "repository")
         self.carry(editions.release(FIRST))
         self.second = editions.release(SECOND)
         self.root = editions.out
@@ -81,7 +81,7 @@ def test_what_a_group_spares_is_counted_once_for_all_its_resources(scene: Scene)
 
 def test_a_group_without_context_spares_nothing(tmp_path: Path) -> None:
     """What zstd alone saves is no merit of the box."""
-    editions = Editions(tmp_path, tmp_path / "repository")
+    editions = Series(tmp_path, tmp_path / "repository")
     source = VolumeTransport(editions.out)
     carrier = Carrier(source, Store(tmp_path / "box"), Silent(), {})
     done = carrier.carry([editions.release({"l1.html": text(1, 60_000)})])

@@ -34,7 +34,7 @@ from sync.trust import DemoKeys, TrustClock, parse_root, refresh
 from sync.trust.notices import Withdrawal, encode_held, encode_withdrawals
 from sync.updates import routes as ways
 from tests.kit.boxes import BoxUnderTest
-from tests.kit.editions import Editions
+from tests.kit.series import Series
 from tests.kit.packed import holds
 from tests.kit.province import Edition
 
@@ -117,8 +117,8 @@ def golden_content() -> Content:
         return read_content(GOLDEN, golden_directory().collections)
     with TemporaryDirectory() as folder:
         out = Path(folder, "out")
-        math = Editions(Path(folder), out, "43/math-1a").release({"l1.txt": b"1 + 1"})
-        series = Editions(Path(folder), out, "43/music-1a")
+        math = Series(Path(folder), out, "43/math-1a").release({"l1.txt": b"1 + 1"})
+        series = Series(Path(folder), out, "43/music-1a")
         music = [series.release(Edition(each, title="音乐 一年级上册")) for each in MUSIC]
         return read_content(out, (math, music[-1]))
 

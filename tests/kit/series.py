@@ -13,7 +13,7 @@ from sync.publish.workspace import Shelf, Workspace
 from tests.kit.province import NOW, Content, Province
 
 
-class Editions:
+class Series:
     """Each ``release`` is cut after the one before, into ``out``, shaped like a repository."""
 
     def __init__(self, folder: Path, out: Path, collection: str = "43/a") -> None:
