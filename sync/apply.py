@@ -15,7 +15,7 @@ from sync import files
 from sync.context import Contexts
 from sync.deflate import deflate
 from sync.digest import Digest, prove
-from sync.errors import FormatError, NoRoom, NoSource, ProofFailed
+from sync.errors import FormatError, NoRoom, NoSource, NotThere, ProofFailed
 from sync.library import BATCH_BYTES, Batch, Store
 from sync.plan import FromGroup, FromSeed, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
@@ -44,8 +44,8 @@ class Applied:
     """Library files that were found damaged and moved to quarantine."""
     unsound: tuple[str, ...] = ()
     """Update packs that make something else than they say."""
-    refused: tuple[ProofFailed, ...] = ()
-    """Groups the source delivered damaged."""
+    refused: tuple[ProofFailed | NotThere, ...] = ()
+    """Groups the source delivered damaged, and update packs it does not have (any more)."""
     damaged: bool = False
     """Bytes of our own were found damaged: what needs them has to be planned anew."""
 
@@ -118,7 +118,12 @@ class _Work:
         self._context = Contexts(self._plan.groups, self._store, batch)
         self._assemble(self._schedule.ready())
         for part in self._plan.ranges:
-            self._receive(part)
+            try:
+                self._receive(part)
+            except NotThere as error:
+                if not any(one.steps for one in self._plan.wanted):
+                    raise
+                self.done = replace(self.done, refused=(*self.done.refused, error))
 
     def named(self, _digests: object) -> None:
         """All that was assembled so far is durable: groups of no more use can go."""
@@ -247,13 +252,17 @@ class _Work:
             )
 
     def _seeds(self, number: int) -> set[Digest]:
-        """Library files that go into an assembly, or into what its groups are decoded with."""
+        """Library files that go into an assembly, or into what its groups are decoded with.
+
+        Not the new feed: without it the update pack is of no use, and the chunk packs need none.
+        """
         pieces = self._plan.assemblies[number].pieces
         found = {piece.resource for piece in pieces if isinstance(piece, FromSeed)}
         for piece in pieces:
             if not isinstance(piece, FromSeed):
                 found |= {span.digest for span in self._plan.groups[piece.group].prefix}
-        return found
+        steps = (step for one in self._plan.wanted for step in one.steps)
+        return found - {step.entry.feed.plain.digest for step in steps}
 
 
 class _Blocks:

@@ -59,7 +59,7 @@ def fetch_wanted(
     """
     try:
         steps = _fetch_steps(entry, start, transport, store, short)
-    except (NotThere, ProofFailed, FormatError):
+    except (NotThere, ProofFailed, FormatError, MediumFailing):
         steps = ()  # a missing or broken update pack costs only the fallback
     if steps:
         return Wanted(entry, steps[-1].head.feed, steps=steps)
@@ -140,6 +140,8 @@ def _fetch_step(leg: Leg, base: Base, transport: Transport, store: Store, short:
         store.heads.put(update.head.digest, kept)
     head = decode_head(kept, base, leg.entry)
     _checked(head.feed, leg.entry)
+    if head.end != update.pack.size:
+        raise FormatError(f"{name}: its groups end at {head.end}, not at {update.pack.size} bytes")
     if rest:
         _stage(head, rest, store)
     return Step(name, leg.entry, head)

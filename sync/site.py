@@ -3,7 +3,7 @@
 Format 1: lines ``<sha256> <size> <path>`` in UTF-8, each ended by a line feed, sorted by path.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sync.digest import Digest, parse_digest
@@ -56,18 +56,24 @@ def _file(line: str) -> SiteFile:
 
 def _check(files: Iterable[SiteFile]) -> None:
     paths: set[str] = set()
-    folders: set[str] = set()
     for file in files:
         check_path(file.path)
         if file.path in paths or not 0 <= file.size < 2**63:
             raise FormatError(f"site list: {file.path!r} stands twice or has a bad size")
         paths.add(file.path)
-        parts = file.path.split("/")
-        folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
     if ENTRY not in paths:
         raise FormatError(f"site list: no {ENTRY}", hint=f"add an {ENTRY} at the top of the site")
-    if both := paths & folders:
-        raise FormatError(f"site list: {min(both)!r} is a file and a folder")
+    both = (folder for path in sorted(paths) for folder in _folders(path) if folder in paths)
+    if (folder := next(both, None)) is not None:
+        raise FormatError(f"site list: {folder!r} is a file and a folder")
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders it lies in; never kept, as there may be hundreds for each file."""
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
 
 
 def check_path(path: str) -> None:

@@ -24,6 +24,7 @@ THOROUGH_FILES = (
     "test_sample",
     "test_transport",
     "test_trust",
+    "test_update.py",
 )
 
 

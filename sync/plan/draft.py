@@ -17,7 +17,7 @@ class Draft:
 
     def __init__(self, have: Have) -> None:
         self._have = have
-        self._index: dict[Digest, int] = {}
+        self._index: dict[tuple[Digest, tuple[Span, ...]], int] = {}
         self._made: set[Digest] = set()
         self.groups: list[PlannedGroup] = []
         self.assemblies: list[Assembly] = []
@@ -35,8 +35,11 @@ class Draft:
         return self._have.resources.get(resource.digest) == resource.size
 
     def group(self, name: str, group: Group, prefix: tuple[Span, ...] = ()) -> int:
-        """The number of a group, which is planned now if it was not."""
-        number = self._index.setdefault(group.digest, len(self.groups))
+        """The number of a group, which is planned now if it was not.
+
+        The same bytes with another prefix are another group.
+        """
+        number = self._index.setdefault((group.digest, prefix), len(self.groups))
         if number == len(self.groups):
             staged = self._have.staged.get(group.digest, 0)
             known = staged if staged <= group.stored else 0

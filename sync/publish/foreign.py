@@ -4,8 +4,8 @@ Pictures and videos that nothing old resembles would be stored twice; instead th
 pack names the groups of chunk packs they lie in, and a box needs no table to find them.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,10 +21,15 @@ _Piece = tuple[int, int, Resource]
 """Where it begins in the plain group, how long it is, whose it is."""
 
 
+WASTE = 0.1
+"""A group comes whole: a resource whose groups hold more of no use, as a share of it, stays out."""
+
+
 class Foreign:
     """The groups of chunk packs that resources are taken from."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
+    def __init__(self, tables: Sequence[Table], media: Iterable[Resource]) -> None:
+        """``media``: what may be taken; the rest of a group is of no use to who fetches it."""
         self._tables = tables
         self._pieces: dict[_Group, list[_Piece]] = defaultdict(list)
         self._claimed: set[ChunkId] = set()
@@ -36,14 +41,29 @@ class Foreign:
                 self._places.setdefault(chunk.id, ((number, groups[group.offset]), start))
             for recipe in table.recipes:
                 self._recipes.setdefault(recipe.resource, recipe.chunks)
+        self._useful = self._count(media)
+
+    def _count(self, media: Iterable[Resource]) -> Counter[_Group]:
+        """How many bytes of each group are of use."""
+        useful: Counter[_Group] = Counter()
+        for chunk in {chunk for one in media for chunk in self._chunks(one)}:
+            if chunk.id in self._places:
+                useful[self._places[chunk.id][0]] += chunk.length
+        return useful
+
+    def _wasted(self, group: _Group) -> int:
+        number, index = group
+        return self._tables[number].groups[index].plain - self._useful[group]
 
     def take(self, resource: Resource) -> bool:
-        """Take a resource from there, if its chunks lie in order and nobody else took them."""
+        """Take a resource from there, if its chunks lie in order, untaken, among others of use."""
         chunks = list(self._chunks(resource))
         places = [self._places[chunk.id] for chunk in chunks if chunk.id in self._places]
         free = self._claimed.isdisjoint(chunk.id for chunk in chunks)
         in_order = all(one < other for one, other in pairwise(places))
         if not (chunks and free and in_order and len(places) == len(chunks)):
+            return False
+        if sum(map(self._wasted, {group for group, _ in places})) > WASTE * resource.size:
             return False
         for chunk, (group, start) in zip(chunks, places, strict=True):
             self._claimed.add(chunk.id)

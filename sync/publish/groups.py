@@ -41,7 +41,7 @@ class Drafted:
     offers: list[Context] = field(default_factory=list)
     payload_size: int = 0
     prefix_size: int = 0
-    neighbours: list[Context] = field(default_factory=list)
+    neighbours: list[list[Context]] = field(default_factory=list)
     """Far context that may help: tried, and left out where it does not earn its place."""
 
     def put_before(self, context: Iterable[Context]) -> None:
@@ -73,7 +73,6 @@ class Drafted:
             if one.span not in self.builds_on and self.prefix_size + len(one.data) <= MAX_PREFIX:
                 self.builds_on[one.span] = one.data
                 self.prefix_size += len(one.data)
-        self.offers += item.offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,7 @@ def fill(items: Iterable[Item]) -> Iterator[Drafted]:
                 yield draft
                 draft = Drafted()
             draft.add(Part(item.resource, segments), payload, item)
+        draft.offers += item.offers  # not before it is whole: until then nothing can build on it
     if draft.parts:
         yield draft
 
@@ -137,8 +137,9 @@ def pack_groups(drafts: Iterable[Drafted], *, level: int) -> Iterator[Packed]:
 def _pack(draft: Drafted, level: int) -> Packed:
     payload = b"".join(draft.payload)
     prefix = [Context(span, data) for span, data in draft.builds_on.items()]
-    if draft.neighbours and _helps(draft.neighbours, prefix, payload):
-        prefix = [*draft.neighbours, *prefix]
+    for more in draft.neighbours:
+        if more and _helps(more, prefix, payload):
+            prefix = [*more, *prefix]
     stored = compression.compress_with(_joined(prefix), payload, level=level)
     if len(stored) > RAW_ABOVE * len(payload):
         prefix, stored = [], payload

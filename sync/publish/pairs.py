@@ -44,7 +44,10 @@ def find_pairs(new: Side, old: Side) -> dict[Digest, list[Resource]]:
     pairs: dict[Digest, list[Resource]] = {}
     for resource in new.resources:
         label = new.labels.get(resource.digest, "")
-        chosen = [*by_label.get(label, ())[:1], *alike.get(resource.digest, ())]
+        same = by_label.get(label, ())[:1]
+        chosen = [*same, *alike.get(resource.digest, ())]
+        if same and _mostly(new.sketches[resource.digest], old.sketches[same[0]]):
+            chosen = [*same]  # more would only push context out of the prefix
         if not chosen and label:
             fitting = by_pattern.get(pattern(label), [])
             chosen = sorted(
@@ -52,6 +55,11 @@ def find_pairs(new: Side, old: Side) -> dict[Digest, list[Resource]]:
             )[:1]
         pairs[resource.digest] = [by_digest[one] for one in dict.fromkeys(chosen)][:MOST]
     return pairs
+
+
+def _mostly(new: Sketch, old: Sketch) -> bool:
+    """Whether the old file holds at least half of the new one."""
+    return 2 * len(new & old) >= len(new)
 
 
 def suffix(label: str) -> str:

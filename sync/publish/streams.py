@@ -18,6 +18,9 @@ MAX_RATIO = 60
 """Streams that hold so many times their size are left too: nothing is gained there."""
 MIN_STREAM = 48
 """Shorter ones cost more to describe than they save."""
+MAX_WORK = 128 * 2**20
+"""Bytes read and opened of one document: what is beyond stays closed. A document can be made so
+that each of its headers leads to the same long stream; and what is opened is held in memory."""
 _PROBE = 64 * 1024
 _STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
 _EFFORTS = tuple(
@@ -39,14 +42,43 @@ class Stream:
     plain: bytes
 
 
+class _Opener:
+    """Opens streams of one document, as long as its work lasts."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._left = MAX_WORK
+
+    def open(self, start: int, wrap: Wrap) -> Stream | None:
+        """The stream that begins at ``start``, if there is one."""
+        opener = zlib.decompressobj(15 if wrap is Wrap.ZLIB else -15)
+        plain = bytearray()
+        at = start
+        while at < len(self.data) and not opener.eof and self._left > 0:
+            block = self.data[at : at + _PROBE]
+            at += len(block)
+            try:
+                got = opener.decompress(block, MAX_PLAIN + 1 - len(plain))
+            except zlib.error:
+                self._left -= len(block)
+                return None
+            self._left -= len(block) + len(got)
+            plain += got
+            if len(plain) > MAX_PLAIN or opener.unconsumed_tail:
+                return None
+        if not opener.eof:
+            return None
+        return Stream(start, at - start - len(opener.unused_data), wrap, bytes(plain))
+
+
 def find_streams(data: bytes) -> Iterator[Stream]:
     """The streams of a document, in order, none within another."""
     if data[:4] == b"PK\x03\x04":
-        found = _zip_streams(data)
+        found = _zip_streams(_Opener(data))
     elif data[:4] == b"%PDF":
-        found = _pdf_streams(data)
+        found = _pdf_streams(_Opener(data))
     elif data[:2] == b"\x1f\x8b":
-        found = _gzip_streams(data)
+        found = _gzip_streams(_Opener(data))
     else:
         return
     end = 0
@@ -107,27 +139,9 @@ def _makes(raw: memoryview, plain: bytes, parameters: Parameters) -> bool:
     return at == len(raw)
 
 
-def _open(data: bytes, start: int, wrap: Wrap) -> Stream | None:
-    """The stream that begins at ``start``, if there is one."""
-    opener = zlib.decompressobj(15 if wrap is Wrap.ZLIB else -15)
-    plain = bytearray()
-    at = start
-    while at < len(data) and not opener.eof:
-        block = data[at : at + _PROBE]
-        at += len(block)
-        try:
-            plain += opener.decompress(block, MAX_PLAIN + 1 - len(plain))
-        except zlib.error:
-            return None
-        if len(plain) > MAX_PLAIN or opener.unconsumed_tail:
-            return None
-    if not opener.eof:
-        return None
-    return Stream(start, at - start - len(opener.unused_data), wrap, bytes(plain))
-
-
-def _zip_streams(data: bytes) -> Iterator[Stream]:
+def _zip_streams(work: _Opener) -> Iterator[Stream]:
     """From local header to local header: the central directory may be missing or lie."""
+    data = work.data
     at = data.find(b"PK\x03\x04")
     while at >= 0 and at + 30 <= len(data):
         method, names = (
@@ -135,23 +149,25 @@ def _zip_streams(data: bytes) -> Iterator[Stream]:
             struct.unpack_from("<HH", data, at + 26),
         )
         start = at + 30 + sum(names)
-        stream = _open(data, start, Wrap.RAW) if method == zlib.DEFLATED else None
+        stream = work.open(start, Wrap.RAW) if method == zlib.DEFLATED else None
         if stream is not None:
             yield stream
         after = start if stream is None else stream.start + stream.length
         at = data.find(b"PK\x03\x04", max(after, at + 4))
 
 
-def _pdf_streams(data: bytes) -> Iterator[Stream]:
+def _pdf_streams(work: _Opener) -> Iterator[Stream]:
+    data = work.data
     for match in _PDF_STREAM.finditer(data):
         start = match.end()
         if (data[start] & 15) == 8 and int.from_bytes(data[start : start + 2]) % 31 == 0:
-            stream = _open(data, start, Wrap.ZLIB)
+            stream = work.open(start, Wrap.ZLIB)
             if stream is not None:
                 yield stream
 
 
-def _gzip_streams(data: bytes) -> Iterator[Stream]:
+def _gzip_streams(work: _Opener) -> Iterator[Stream]:
+    data = work.data
     if len(data) < 18:
         return
     flags, start = data[3], 10
@@ -162,6 +178,6 @@ def _gzip_streams(data: bytes) -> Iterator[Stream]:
             start = data.find(b"\0", start) + 1 or len(data)
     if flags & 2:
         start += 2
-    stream = _open(data, start, Wrap.RAW)
+    stream = work.open(start, Wrap.RAW)
     if stream is not None:
         yield stream

@@ -20,6 +20,7 @@ from sync.files import durable_file, make_folder, rename_durably
 from sync.library import BLOCK
 from sync.pack import Table
 from sync.progress import Progress
+from sync.publish.alike import Alike, Settled
 from sync.publish.contents import Contents
 from sync.publish.foreign import Foreign
 from sync.publish.groups import Drafted, fill, pack_groups
@@ -30,6 +31,8 @@ from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span, UpdateGroup
 
 LEVEL = 19
+FEED = 2**20
+"""Longest feed taken as context, in bytes."""
 NEIGHBOURS = 8 * 2**20
 """Most bytes of neighbouring old files taken as context for a group of text."""
 
@@ -105,7 +108,7 @@ class _Cutting:
         self._request = request
         self._book = book
         self._progress = progress
-        self.foreign = Foreign(request.tables)
+        self.foreign = Foreign(request.tables, filter(self._is_media, request.added))
 
     def drafts(self, added: Sequence[Resource]) -> Iterator[Drafted]:
         """The groups to compress, each with what it builds on."""
@@ -116,9 +119,12 @@ class _Cutting:
             for draft in fill(self._items(nature, resources, pairs)):
                 draft.put_before(_within(recent, MAX_PREFIX - draft.prefix_size))
                 if nature is Nature.TEXT:
-                    draft.neighbours = self._neighbours(draft)
-                recent.extend(draft.offers)
+                    draft.neighbours = [self._feed_context(), self._neighbours(draft)]
+                recent = deque(_within([*recent, *draft.offers], MAX_PREFIX))
                 yield draft
+
+    def _is_media(self, one: Resource) -> bool:
+        return nature_of(self._request.new.contents.start(one)) is Nature.MEDIA
 
     def _pairs(self, added: Sequence[Resource]) -> Mapping[Digest, Sequence[Resource]]:
         new, old = self._request.new, self._request.old
@@ -157,18 +163,35 @@ class _Cutting:
         resources: Iterable[Resource],
         pairs: Mapping[Digest, Sequence[Resource]],
     ) -> Iterator[Item]:
+        alike = Alike()
         for one in resources:
             data = self._request.new.contents.read(one)
             olds = [Old(old, self._read_old(old)) for old in pairs.get(one.digest, ())]
             item = make_item(one, data, nature, olds)
             if item is not None:
                 yield item
-            elif not self.foreign.take(one):
-                yield as_it_is(one, data)
+            else:
+                kind = suffix(self._request.new.labels.get(one.digest, ""))
+                yield from self._settled(alike.add(as_it_is(one, data), kind))
             self._progress.advance(one.size)
+        yield from self._settled(alike.end())
+
+    def _settled(self, settled: Settled) -> Iterator[Item]:
+        """Those that shorten each other go in; the others stay where they lie, if they do."""
+        yield from settled.together
+        for item in settled.apart:
+            if not self.foreign.take(item.resource):
+                yield item
 
     def _read_old(self, one: Resource) -> Buffer:
         return self._request.old.contents.read(one) if self._request.old else b""
+
+    def _feed_context(self) -> list[Context]:
+        """The new feed itself, which a box has by then: lists of sites name the same digests."""
+        plain = plain_bytes(self._request.new.feed)
+        if len(plain) > FEED:
+            return []
+        return [Context(Span(sha256(plain), 0, len(plain)), plain)]
 
     def _neighbours(self, draft: Drafted) -> list[Context]:
         """Old files of the same kind from the same places: they share the words of the new ones."""

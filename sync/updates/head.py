@@ -16,7 +16,7 @@ from sync.deflate import Parameters, Wrap
 from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry, FeedRef
 from sync.errors import FormatError
-from sync.feed import Feed, Resource, parse_plain, plain_bytes
+from sync.feed import MAX_PLAIN, Feed, Resource, parse_plain, plain_bytes
 from sync.pack import Codec, Group
 from sync.updates import varint
 from sync.updates.parts import (
@@ -37,8 +37,8 @@ VERSION = 1
 MAGIC = b"KXUPDT\n"
 MAX_HEAD = 64 * 2**20
 """Longest head a box reads, in bytes."""
-MAX_INDEX = 128 * 2**20
-"""Longest index, decompressed."""
+MAX_INDEX = 16 * 2**20
+"""Longest index, decompressed: enough for a million files; read, it takes some 40 times that."""
 MAX_STORED = MAX_PAYLOAD
 _HEADER = struct.Struct("<7sBII")
 _TOO_OLD = "this box may be too old for this publisher; update its system"
@@ -64,6 +64,8 @@ class Head:
     """Groups of a kind this reader does not know; their resources come another way."""
     size: int = 0
     """Bytes of the head as stored."""
+    end: int = 0
+    """Bytes of the whole pack, which ends with its last group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,14 @@ def decode_head(data: bytes, base: Base, entry: CollectionEntry) -> Head:
     frame = data[_HEADER.size + delta :]
     size = compression.content_size(frame, limit=MAX_INDEX, what="update")
     reader = varint.Reader(compression.decompress(frame, size=size, what="update"), what="update")
-    groups, unknown = _Index(base, feed, plain, entry, start=len(data)).read(reader)
-    return Head(feed, groups, unknown, len(data))
+    work = _Index(base, feed, plain, entry, start=len(data))
+    groups, unknown = work.read(reader)
+    return Head(feed, groups, unknown, len(data), work.end)
 
 
 def _new_feed(frame: bytes, base: Base, ref: FeedRef) -> bytes:
+    if ref.plain.size > MAX_PLAIN:
+        raise FormatError(f"update: a feed of {ref.plain.size} bytes, at most {MAX_PLAIN}")
     plain = compression.decompress_with(base.plain, frame, size=ref.plain.size, what="feed")
     if sha256(plain) != ref.plain.digest:
         raise FormatError("update: leads to another feed than signed")
@@ -211,7 +216,8 @@ class _Index:
     ) -> None:
         self._known = _Numbering(base, feed, plain)
         self._packs = entry.packs
-        self._next = start
+        self.end = start
+        """Where the groups read so far end."""
         self._last = 0
         self._unknown = 0
         self._made: dict[int, int] = {}
@@ -233,7 +239,7 @@ class _Index:
     def _place(self, record: varint.Reader) -> tuple[int, int, Group]:
         """What every group says first, of whatever kind it is."""
         codec, home = record.take(1)[0], record.number()
-        offset = record.number() if home else self._next
+        offset = record.number() if home else self.end
         stored, plain = record.number(), record.number()
         digest = Digest(record.take(32).hex())
         if not 0 < stored <= plain <= MAX_PAYLOAD:
@@ -243,7 +249,7 @@ class _Index:
         if home and offset + stored > self._packs[home - 1].pack.size:
             raise record.broken("a group lies beyond the end of its pack")
         if not home:
-            self._next += stored
+            self.end += stored
         return codec, home, Group(digest, offset, stored, plain, Codec.RAW)
 
     def _group(self, record: varint.Reader, codec: int, home: int, group: Group) -> UpdateGroup:
@@ -265,7 +271,8 @@ class _Index:
     def _check(self, one: UpdateGroup, record: varint.Reader) -> None:
         if record.left:
             raise record.broken("a group goes on after its parts")
-        if sum(span.size for span in one.prefix) > MAX_PREFIX:
+        stored = max((span.length for span in one.prefix), default=0)
+        if sum(span.size for span in one.prefix) > MAX_PREFIX or stored > MAX_PREFIX:
             raise record.broken(f"a group's prefix has more than {MAX_PREFIX} bytes")
         if sum(part.payload for part in one.parts) != one.group.plain:
             raise record.broken("a group's parts do not add up to its payload")

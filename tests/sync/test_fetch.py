@@ -96,7 +96,7 @@ def test_altered_bytes_are_refused_and_not_kept(
     assert not list(store.tables.digests())
 
 
-def test_of_a_longer_file_no_more_is_read_than_was_signed(
+def test_what_follows_the_signed_bytes_is_never_asked_for(
     packed: Packed, entry: CollectionEntry, source: Meter, store: Store
 ) -> None:
     name = feed_name(entry.feed)

@@ -1,0 +1,129 @@
+"""Every reader of what comes from outside, with good files to start from."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
+from sync.deflate import Parameters, Wrap
+from sync.digest import sha256
+from sync.directory import Directory
+from sync.feed import plain_bytes
+from sync.pack import Codec, Group, PackWriter
+from sync.publish.streams import find_streams
+from sync.trust import floor, notices, root
+from sync.updates import routes
+from sync.updates.head import decode_head, encode_head
+from tests.fuzz.fuzzer import Target
+from tests.kit.editions import archive
+from tests.kit.heads import head_of, index_of
+from tests.kit.packed import text
+from tests.sync import test_updates_head as heads
+from tests.sync import test_updates_routes as ways
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+HEAD = encode_head(heads.BASE, heads.FEED, heads.sample())
+ENTRY = replace(heads.ENTRY, updates=(ways.update(1, 2),), routes=ways.stored("routes"))
+DIRECTORY = directory.encode(Directory("43", "湖南省", (ENTRY,), (2,)))
+FEED = plain_bytes(heads.FEED)
+BASE = heads.BASE.plain
+GROUP = text(1, 5000)
+STREAM = b"".join(deflate.deflate(GROUP, Parameters(Wrap.ZLIB, 6, 8)))
+ROUTES = routes.encode(ways.sample())
+ROOT = GOLDEN / "publish-1" / "metadata" / "1.root.json"
+FLOOR = GOLDEN / "floor-1.json"
+
+
+def plain_of(frame: bytes) -> bytes:
+    size = compression.content_size(frame, limit=2**20, what="seed")
+    return compression.decompress(frame, size=size, what="seed")
+
+
+def read_head(data: bytes) -> None:
+    heads.within_bounds(decode_head(data, heads.BASE, heads.ENTRY), heads.BASE, heads.ENTRY)
+
+
+def read_group(stored: bytes) -> None:
+    group = Group(sha256(stored), 8, len(stored), len(GROUP), Codec.ZSTD)
+    assert len(pack.open_group(group, stored, what="group")) == len(GROUP)
+
+
+def read_prefixed(stored: bytes) -> None:
+    group = Group(sha256(stored), 8, len(stored), len(GROUP), Codec.ZSTD)
+    assert len(pack.decode_group(group, stored, BASE, what="group")) == len(GROUP)
+
+
+def read_feed(stored: bytes) -> None:
+    feed.decode(stored, heads.ENTRY.feed)
+
+
+def resealed(data: bytes) -> bytes:
+    """A changed floor with the seal it needs to be read further."""
+    try:
+        state = canonical.loads(data, what="floor")["state"]
+        sealed = {"format": floor.FORMAT, "sha256": sha256(canonical.dumps(state)), "state": state}
+        return canonical.dumps(sealed)
+    except Exception:  # noqa: BLE001 - what cannot be sealed is tried as it is
+        return data
+
+
+def table() -> bytes:
+    writer = PackWriter(BytesIO(), level=1)
+    writer.add(GROUP)
+    return writer.finish(())[0]
+
+
+def read_shortened(data: bytes) -> None:
+    try:
+        value = canonical.loads(data, what="custom")
+    except Exception:  # noqa: BLE001 - the metadata around it is parsed by tuf
+        return
+    assert len(shortened.parse_custom(value, size=10**6).deltas) <= shortened.MAX_DELTAS
+
+
+FORMS = canonical.dumps(
+    {"zstd": [sha256(b"z"), 400], "deltas": [["1a4d20b380bb14ca", sha256(b"d"), 86]]}
+)
+TARGETS = (
+    Target("directory", (DIRECTORY, (GOLDEN / "directory-1.json").read_bytes()), directory.decode),
+    Target("shortened", (FORMS,), read_shortened),
+    Target("feed", (FEED, BASE), feed.parse_plain),
+    Target("feed-stored", (feed.encode(heads.FEED)[0],), read_feed),
+    Target("table", (table(), (GOLDEN / "table-1.bin").read_bytes()), pack.decode_table),
+    Target("group", (compression.compress(GROUP),), read_group),
+    Target("group-prefixed", (compression.compress_with(BASE, GROUP),), read_prefixed),
+    Target("head", (HEAD,), read_head),
+    Target(
+        "head-index",
+        (heads.plain_index(HEAD), index_of([heads.GOOD])),
+        read_head,
+        lambda data: head_of(heads.BASE, heads.FEED, data),
+    ),
+    Target("routes-stored", (ROUTES,), routes.decode, memory=2**26 + 2**20),
+    Target(
+        "routes", (plain_of(routes.encode(ways.sample())),), routes.decode, compression.compress
+    ),
+    Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
+    Target(
+        "root", ((GOLDEN / "publish-1" / "metadata" / "1.root.json").read_bytes(),), root.parse_root
+    ),
+    Target("floor", (FLOOR.read_bytes(),), floor.decode),
+    Target("floor-sealed", (FLOOR.read_bytes(),), floor.decode, resealed),
+    Target(
+        "withdraw",
+        ((GOLDEN / "withdraw-1.json").read_bytes(),),
+        lambda data: notices.decode_withdrawals(data, code="43"),
+    ),
+    Target(
+        "rollout",
+        ((GOLDEN / "rollout-1.json").read_bytes(),),
+        lambda data: notices.decode_held(data, code="43"),
+    ),
+    Target("stream", (STREAM,), lambda data: deflate.inflate(data, Wrap.ZLIB, size=len(GROUP))),
+    Target(
+        "document",
+        (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM),
+        lambda data: list(find_streams(data)),
+        memory=2**24,
+    ),
+)

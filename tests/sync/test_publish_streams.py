@@ -1,0 +1,162 @@
+import gzip
+import random
+import struct
+import zipfile
+import zlib
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.deflate import Parameters, Wrap, deflate
+from sync.publish import streams
+from sync.publish.streams import MAX_PLAIN, find_parameters, find_streams
+from tests.kit.editions import archive
+from tests.kit.packed import noise, text
+
+PARTS = {f"part{number}.xml": text(number, 5000 * number) for number in range(1, 5)}
+
+
+def remade(data: bytes) -> list[bytes]:
+    """What each stream that can be made again holds; that it can is proved here."""
+    found = []
+    first = None
+    for stream in find_streams(data):
+        how = find_parameters(data, stream, first=first)
+        if how is not None:
+            first = how
+            made = b"".join(deflate(stream.plain, how))
+            assert made == data[stream.start : stream.start + stream.length]
+            found.append(stream.plain)
+    return found
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+def test_every_member_of_an_archive_is_opened_and_made_again(level: int) -> None:
+    assert remade(archive(PARTS, level=level)) == list(PARTS.values())
+
+
+def test_members_with_a_data_descriptor_and_without_central_directory() -> None:
+    """As a program writes them that cannot seek; and as a cut copy has them."""
+
+    class Pipe(BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def tell(self) -> int:
+            raise OSError
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in PARTS.items():
+            file.writestr(name, data)
+    data = out.getvalue()
+    assert remade(data) == list(PARTS.values())
+    assert remade(data[: data.index(b"PK\1\2")]) == list(PARTS.values())
+
+
+def test_an_archive_within_an_archive_is_opened() -> None:
+    inner = archive(PARTS)
+    stored = archive({"a.docx": inner, "picture.png": noise(1, 5000)}, stored=True)
+    assert remade(stored) == list(PARTS.values())
+    packed = archive({"a.docx": inner})
+    assert remade(packed) == [inner]
+
+
+@pytest.mark.parametrize("name", ["", "lesson.txt"])
+def test_gzip(name: str) -> None:
+    out = BytesIO()
+    with gzip.GzipFile(name, "wb", 9, out, mtime=0) as file:
+        file.write(PARTS["part4.xml"])
+    assert remade(out.getvalue()) == [PARTS["part4.xml"]]
+    assert remade(out.getvalue()[:-30]) == []
+
+
+def pdf(*contents: bytes, level: int = 6, memory: int = 8, line: bytes = b"\n") -> bytes:
+    parts = [b"%PDF-1.4\n"]
+    for number, plain in enumerate(contents):
+        how = Parameters(Wrap.ZLIB, level, memory)
+        made = b"".join(deflate(plain, how))
+        parts.append(b"%d 0 obj <</Length %d>> stream" % (number, len(made)) + line + made)
+        parts.append(b"\nendstream endobj\n")
+    return b"".join([*parts, b"%%EOF"])
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(("level", "memory"), [(1, 8), (6, 8), (9, 9), (5, 9)])
+def test_pdf(line: bytes, level: int, memory: int) -> None:
+    contents = [text(1, 9000), text(2, 300_000), noise(3, 900)]
+    assert remade(pdf(*contents, level=level, memory=memory, line=line)) == contents
+
+
+def test_pictures_stay_closed() -> None:
+    assert list(find_streams(b"\x89PNG\r\n\x1a\n" + zlib.compress(text(1, 9000)))) == []
+    assert list(find_streams(text(1, 9000))) == []
+
+
+def test_a_stream_nobody_makes_again_stays_closed() -> None:
+    """Made in pieces, as no parameters alone make it."""
+    maker = zlib.compressobj(6, zlib.DEFLATED, -15)
+    made = maker.compress(PARTS["part2.xml"][:3000]) + maker.flush(zlib.Z_FULL_FLUSH)
+    made += maker.compress(PARTS["part2.xml"][3000:]) + maker.flush()
+    data = b"\x1f\x8b\x08\0\0\0\0\0\0\3" + made + bytes(8)
+    [stream] = find_streams(data)
+    assert stream.plain == PARTS["part2.xml"]
+    assert find_parameters(data, stream, first=None) is None
+
+
+def test_what_is_too_long_too_short_or_too_empty_stays_closed() -> None:
+    assert list(find_streams(archive({"a": noise(1, MAX_PLAIN + 1)}))) == []
+    assert list(find_streams(archive({"a": b"short"}))) == []
+    assert list(find_streams(archive({"a": bytes(1_000_000)}))) == []
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"%PDF", b"\x1f\x8b", b""])
+@given(st.binary(max_size=300))
+def test_any_bytes_are_looked_through(start: bytes, data: bytes) -> None:
+    remade(start + data)
+
+
+@pytest.mark.parametrize(
+    "whole", [archive(PARTS), pdf(*PARTS.values()), gzip.compress(PARTS["part4.xml"], mtime=0)]
+)
+def test_damaged_documents_are_looked_through(whole: bytes) -> None:
+    rng = random.Random(1)
+    for _ in range(60):
+        changed = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        at = rng.randrange(len(changed))
+        end = 0
+        for stream in find_streams(bytes(changed[: rng.choice([at, len(changed)])])):
+            assert stream.start >= end
+            end = stream.start + stream.length
+
+
+def test_a_hostile_document_costs_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every header leads to one long broken stream, so each would be opened to its end."""
+    opened = 0
+    real = zlib.decompressobj
+
+    class Counting:
+        def __init__(self, *arguments: Any) -> None:
+            self._real = real(*arguments)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._real, name)
+
+        def decompress(self, block: bytes, limit: int) -> bytes:
+            nonlocal opened
+            plain = self._real.decompress(block, limit)
+            opened += len(block) + len(plain)
+            return plain
+
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    monkeypatch.setattr(streams, "MAX_WORK", 2**21)
+    header = b"PK\x03\x04" + bytes(4) + b"\x08\0" + bytes(20)
+    stored = b"\0" + struct.pack("<HH", len(header), len(header) ^ 0xFFFF)
+    hostile = (header + stored) * 4000
+    assert list(find_streams(hostile)) == []
+    assert 2**20 < opened < 2**22
