@@ -138,16 +138,13 @@ class PlannedGroup:
     staged: int
     prefix: tuple[Span, ...] = ()
     """What it is decoded with."""
+    spared: int = 0
+    """Bytes that need not be fetched as files the box has now are among its prefix."""
 
     @property
     def is_staged(self) -> bool:
         """True if nothing of it has to be fetched."""
         return self.staged == self.group.stored
-
-    @property
-    def spared(self) -> int:
-        """Bytes that need not be fetched, as the box holds the context it is decoded with."""
-        return self.group.plain - self.group.stored if self.prefix else 0
 
     @property
     def is_raw(self) -> bool:

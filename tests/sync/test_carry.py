@@ -12,8 +12,8 @@ from sync.library import Store
 from sync.progress import Silent
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
-from tests.kit.series import Series
 from tests.kit.packed import holds, noise, text
+from tests.kit.series import Series
 
 FIRST = {"l1.html": text(1, 60_000), "l1.bin": noise(1, 400_000), "l2.vtt": b"WEBVTT"}
 SECOND = {
@@ -79,8 +79,8 @@ def test_what_a_group_spares_is_counted_once_for_all_its_resources(scene: Scene)
     assert scene.carrier().execute(plan).bytes_reused == spared + copied
 
 
-def test_a_group_without_context_spares_nothing(tmp_path: Path) -> None:
-    """What zstd alone saves is no merit of the box."""
+def test_a_new_box_reuses_nothing(tmp_path: Path) -> None:
+    """What zstd saves alone, or with the new feed as context, is no merit of the box."""
     editions = Series(tmp_path, tmp_path / "repository")
     source = VolumeTransport(editions.out)
     carrier = Carrier(source, Store(tmp_path / "box"), Silent(), {})

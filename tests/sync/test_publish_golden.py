@@ -34,9 +34,9 @@ from sync.trust import DemoKeys, TrustClock, parse_root, refresh
 from sync.trust.notices import Withdrawal, encode_held, encode_withdrawals
 from sync.updates import routes as ways
 from tests.kit.boxes import BoxUnderTest
-from tests.kit.series import Series
 from tests.kit.packed import holds
 from tests.kit.province import Edition
+from tests.kit.series import Series
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "publish-1"
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
