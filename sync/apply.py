@@ -30,7 +30,11 @@ PATIENCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an apply did. ``bytes_reused``: those of new resources that came from seeds."""
+    """What an apply did.
+
+    ``bytes_reused``: bytes of new resources that were not fetched, as the box had them or held what
+    their groups are decoded with; after a whole apply as many as ``Plan.bytes_reused`` says.
+    """
 
     resources_new: int = 0
     bytes_new: int = 0
@@ -105,6 +109,8 @@ class _Work:
         self._schedule = Schedule(plan.groups, plan.assemblies)
         self._spent: list[int] = []
         """Groups that go as soon as what was made of them is durable."""
+        self._used: set[int] = set()
+        """Groups some resource was made of; what each spared is counted once."""
         self.done = Applied()
 
     def run(self, batch: Batch) -> None:
@@ -199,7 +205,9 @@ class _Work:
         except (ProofFailed, FormatError):
             self._find_damage(number)
             return False
-        reused = sum(piece.length for piece in assembly.pieces if isinstance(piece, FromSeed))
+        fresh = assembly.groups - self._used
+        self._used |= fresh
+        reused = assembly.copied + sum(self._plan.groups[group].spared for group in fresh)
         done = self.done
         self.done = replace(
             done,
@@ -233,8 +241,7 @@ class _Work:
             self._store.set_aside(resource)
         known = (*self.done.quarantined, *damaged)
         self.done = replace(self.done, quarantined=tuple(dict.fromkeys(known)))
-        groups = {piece.group for piece in assembly.pieces if not isinstance(piece, FromSeed)}
-        lost = [group for group in groups if not self._context.holds(group)]
+        lost = [group for group in assembly.groups if not self._context.holds(group)]
         for group in lost:
             self._store.groups.drop(self._plan.groups[group].group.digest)
             self._context.forget(group)

@@ -11,7 +11,7 @@ from sync.apply import Applied, apply
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
 from sync.feed import Feed, Resource
-from sync.fetch import Start, fetch_tables, fetch_wanted
+from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted
 from sync.library import Store
 from sync.plan import Have, Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
@@ -52,10 +52,14 @@ class Carrier:
         self._order = order
         self._stride = stride
 
-    def plan(self, entries: Sequence[CollectionEntry]) -> Plan:
-        """What ``carry`` would do first; only lists are fetched, and kept."""
+    def plan(self, entries: Sequence[CollectionEntry], *, short: int = SHORT) -> Plan:
+        """What ``carry`` would do first; what is fetched for it is kept.
+
+        ``short``: the longest update packs that are read whole, in bytes; 0 if only lists shall
+        come.
+        """
         self._progress.step("plan", total=len(entries), unit="collections")
-        return self._plan([self._wanted(entry) for entry in entries])
+        return self._plan([self._wanted(entry, short) for entry in entries])
 
     def carry(self, entries: Sequence[CollectionEntry]) -> Applied:
         """Make all resources of the entries' editions, durably.
@@ -80,9 +84,9 @@ class Carrier:
                 bad |= {step.name for one in plan.wanted for step in one.steps}
             plan = self._plan([_without(one, bad) for one in plan.wanted])
 
-    def _wanted(self, entry: CollectionEntry) -> Wanted:
+    def _wanted(self, entry: CollectionEntry, short: int) -> Wanted:
         start = Start(self._held.get(entry.id))
-        found = fetch_wanted(entry, start, self._transport, self._store)
+        found = fetch_wanted(entry, start, self._transport, self._store, short=short)
         self._progress.advance(1)
         found = replace(found, order=self._order(entry, found.feed))
         return self._with_tables(found) if _is_little(found) else found

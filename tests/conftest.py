@@ -18,11 +18,12 @@ settings.load_profile(os.environ.get("KEXIA_TESTS", "thorough"))
 THOROUGH = ("appliance", "contract", "crash", "conformance", "e2e")
 """Folders whose tests start processes, servers or whole provinces: not in `make check`."""
 THOROUGH_FILES = (
-    "test_publish",
-    "test_trust",
-    "test_transport",
     "test_apply",
+    "test_carry",
+    "test_publish",
     "test_sample",
+    "test_transport",
+    "test_trust",
     "test_update.py",
 )
 

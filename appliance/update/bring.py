@@ -272,7 +272,7 @@ def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> Plan
     if not wanted.take:
         return report
     transport = FirstOf([source.transport for source in heard.sources])
-    plan = _carrier(transport, desk).plan(wanted.take)
+    plan = _carrier(transport, desk).plan(wanted.take, short=0)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, desk) for one in plan.wanted),

@@ -43,8 +43,13 @@ class Draft:
         if number == len(self.groups):
             staged = self._have.staged.get(group.digest, 0)
             known = staged if staged <= group.stored else 0
-            self.groups.append(PlannedGroup(name, group, known, prefix))
+            spared = group.plain - group.stored if self._holds_any(prefix) else 0
+            self.groups.append(PlannedGroup(name, group, known, prefix, spared))
         return number
+
+    def _holds_any(self, prefix: Sequence[Span]) -> bool:
+        """Whether there is more in it than the new feed and what this plan itself brings."""
+        return any(span.digest in self._have.resources for span in prefix)
 
     def assemble(self, resource: Resource, pieces: Sequence[Piece], *, update: str = "") -> None:
         """Plan a resource; ``update``: the update pack that says how."""

@@ -131,6 +131,16 @@ class Assembly:
     update: str = ""
     """Name of the update pack that says so; empty: a table does."""
 
+    @property
+    def copied(self) -> int:
+        """Bytes of it that come from files the box has."""
+        return sum(piece.length for piece in self.pieces if isinstance(piece, FromSeed))
+
+    @property
+    def groups(self) -> frozenset[int]:
+        """Numbers of the groups it takes bytes from."""
+        return frozenset(piece.group for piece in self.pieces if not isinstance(piece, FromSeed))
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedGroup:
@@ -142,6 +152,8 @@ class PlannedGroup:
     staged: int
     prefix: tuple[Span, ...] = ()
     """What it is decoded with."""
+    spared: int = 0
+    """Bytes that need not be fetched as files the box has now are among its prefix."""
 
     @property
     def is_staged(self) -> bool:
@@ -207,9 +219,9 @@ class Plan:
 
     @property
     def bytes_reused(self) -> int:
-        """Bytes of the new resources that come from files the library has."""
-        pieces = (piece for assembly in self.assemblies for piece in assembly.pieces)
-        return sum(piece.length for piece in pieces if isinstance(piece, FromSeed))
+        """Bytes of new resources that are not fetched: copied, or spared by files the box has."""
+        copied = sum(assembly.copied for assembly in self.assemblies)
+        return copied + sum(group.spared for group in self.groups)
 
 
 class Unplanned(FormatError):

@@ -320,19 +320,20 @@ def test_a_second_update_process_is_refused(box: Path) -> None:
 def test_ended_in_the_middle_of_a_sync_the_next_goes_on(
     box: Path, server: FolderServer, kexia: Kexia
 ) -> None:
-    kexia("box", "subscribe", box, "43/a")
-    server.fail("packs/*", Silence(1.0), times=ALWAYS)
+    kexia("box", "subscribe", box, "43/a", "43/b")  # each comes with a request of its own
+    for content in ("packs/*", "updates/*"):
+        server.fail(content, Silence(1.0), times=ALWAYS)
     with running("box", "update", box) as process:
         until(lambda: listens(box))
         asking = threading.Thread(target=lambda: kexia("box", "sync", box))
         asking.start()
-        until(lambda: any(name.startswith("packs") for name in server.requests))
+        until(lambda: any(name.startswith(("packs", "updates")) for name in server.requests))
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         asking.join(20)
     server.heal()
     code, done, _ = kexia("box", "sync", box, "--json")
-    assert (code, done["editions"]) == (0, {"43/a": 1})
+    assert (code, done["editions"]) == (0, {"43/a": 1, "43/b": 1})
 
 
 def test_run_restarts_the_one_that_dies_and_ends_both(tmp_path: Path) -> None:

@@ -90,7 +90,6 @@ def test_an_updated_lesson_shows_its_old_state_until_the_new_one_is_whole(
 
 
 def needs(box: BoxUnderTest) -> list[Needs]:
-
     [kept] = box.generation.record.collections
     assert kept.ahead is not None
     assert kept.ahead.entry.edition == 2

@@ -25,9 +25,9 @@ from appliance.generation import (
     retire,
     survey,
 )
-from appliance.record import Kept, PublisherState, Record, decode, encode
+from appliance.record import Ahead, Kept, PublisherState, Record, decode, encode
 from sync.digest import sha256
-from sync.directory import CollectionEntry, FeedRef, PackRef, Stored
+from sync.directory import CollectionEntry, FeedRef, PackRef, Stored, UpdateRef
 from sync.errors import FormatError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "generation" / "generation.json"
@@ -274,7 +274,12 @@ def test_recover_removes_what_was_half_written_or_half_removed(paths: BoxPaths) 
 
 
 def golden() -> Record:
-    return replace(record(entry("43/a"), entry("43/b", 2)), number=12)
+    """One collection that is whole, and one of which parts of two editions are here."""
+    update = UpdateRef(1, stored("update"), stored("head"))
+    newer = replace(entry("43/b", 3), updates=(update,), routes=stored("routes"))
+    partly = Kept(PUBLISHER, entry("43/b", 2), ("l1", "l2"), Ahead(newer, ("l2",)))
+    made = record(entry("43/a"))
+    return replace(made, number=12, collections=(*made.collections, partly))
 
 
 def test_the_golden_record_is_read_and_written_byte_for_byte() -> None:

@@ -315,7 +315,7 @@ def test_a_lost_catalogue_and_feed_wait_for_a_source(scene: Scene) -> None:
     new = scene.box.resources()
     (kept,) = scene.box.generation.record.collections
     scene.box.generation.catalog.write_bytes(b"")
-    scene.box.store.feeds.remove(kept.entry.feed.stored.digest)
+    scene.box.store.feeds.remove(kept.entry.feed.plain.digest)
     scene.server.fail("*", Portal(), times=ALWAYS)
     report = scene.box.sync()
     assert any("cannot be rebuilt here" in note for note in report.notes)

@@ -186,7 +186,7 @@ def test_a_half_copied_newer_stick_then_a_complete_older_one(
     whole = shutil.copytree(province.repository, tmp_path / "second")
     province.publish({"43/a": {**SECOND, "l4.mp4": noise(4, 300_000)}})
     half = shutil.copytree(province.repository, tmp_path / "third")
-    for pack in half.glob("packs/*/*"):
+    for pack in [*half.glob("packs/*/*"), *half.glob("updates/*/*")]:
         if not (whole / pack.relative_to(half)).exists():
             pack.unlink()
     served = box.served()
@@ -205,7 +205,8 @@ def test_of_two_sticks_the_complete_one_comes_in_and_the_other_is_named(
     older = shutil.copytree(province.repository, tmp_path / "older")
     province.publish({"43/a": SECOND})
     half = shutil.copytree(province.repository, tmp_path / "half")
-    shutil.rmtree(half / "feeds")
+    for folder in ("feeds", "updates"):  # an update pack holds the feed too
+        shutil.rmtree(half / folder)
     report = box.sync(half, older)
     assert report.editions == {"43/a": 1}
     assert report.exit_code == 9
@@ -218,7 +219,8 @@ def test_a_stick_spares_the_line(
     stick = shutil.copytree(province.repository, tmp_path / "stick")
     report = box.sync(stick)
     assert report.editions == {"43/a": 1, "43/b": 1}
-    assert not [name for name in server.requests if name.startswith(("packs", "feeds", "tables"))]
+    content = ("packs", "updates", "routes", "feeds", "tables")
+    assert not [name for name in server.requests if name.startswith(content)]
 
 
 def test_an_older_stick_gives_bytes_and_no_alarm(
@@ -248,7 +250,7 @@ def test_a_tampered_stick_is_made_good_by_the_server(
     box: BoxUnderTest, province: Province, tmp_path: Path
 ) -> None:
     stick = shutil.copytree(province.repository, tmp_path / "stick")
-    for pack in stick.glob("packs/*/*"):
+    for pack in [*stick.glob("packs/*/*"), *stick.glob("updates/*/*")]:
         data = bytearray(pack.read_bytes())
         data[len(data) // 2] ^= 1
         pack.write_bytes(data)
@@ -260,7 +262,8 @@ def test_a_tampered_stick_is_made_good_by_the_server(
 def test_a_broken_line_is_incomplete_and_goes_on(box: BoxUnderTest, server: FolderServer) -> None:
     from tests.kit.faults import CutAfter
 
-    server.fail("packs/*", CutAfter(100_000), times=100)
+    for content in ("packs/*", "updates/*"):
+        server.fail(content, CutAfter(100_000), times=100)
     report = box.sync()
     assert report.exit_code in (0, 9)
     server.heal()

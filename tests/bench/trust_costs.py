@@ -28,6 +28,8 @@ from sync.transport.base import Transport
 from sync.transport.http import HttpTransport
 from sync.transport.meter import Meter
 from sync.trust import DemoKeys
+from sync.updates import routes
+from sync.updates.routes import Routes, Stop
 from tests.kit.province import Province
 from tests.kit.server import FolderServer
 from tests.kit.trustbox import TrustBox, at
@@ -69,7 +71,7 @@ def entry(code: str, number: int, rng: random.Random) -> CollectionEntry:
     """One textbook's collection after some editions, as `kexia publish release` lists it."""
     subject, press = rng.choice(SUBJECTS), rng.choice(PRESSES)
     grade = rng.randrange(1, 10)
-    return CollectionEntry(
+    made = CollectionEntry(
         id=f"{code}/{subject_code(subject)}-{grade}-{number}",
         title=f"{subject} {grade}年级{rng.choice('上下')}册 {press}",
         dimensions={
@@ -85,8 +87,20 @@ def entry(code: str, number: int, rng: random.Random) -> CollectionEntry:
         feed=FeedRef(made_up(rng, 20_000), made_up(rng, 80_000)),
         packs=tuple(pack(rng) for _ in range(rng.randrange(2, 4))),
         updates=tuple(update(base, rng) for base in range(rng.randrange(1, 3))),
-        routes=made_up(rng, 2_000),
     )
+    return with_routes(made)
+
+
+def routes_of(entry: CollectionEntry) -> bytes:
+    """Its list of update packs: it is read whenever the directory is published."""
+    stop = Stop(entry.edition, entry.feed, entry.packs, entry.updates)
+    return routes.encode(Routes(entry.id, (stop,)))
+
+
+def with_routes(entry: CollectionEntry) -> CollectionEntry:
+    """The entry, naming its list."""
+    data = routes_of(entry)
+    return replace(entry, routes=Stored(sha256(data), len(data)))
 
 
 def subject_code(subject: str) -> str:
@@ -106,7 +120,7 @@ def update(base: int, rng: random.Random) -> UpdateRef:
 
 def next_edition(old: CollectionEntry, rng: random.Random) -> CollectionEntry:
     """What one more release changes of an entry: all but its name, and one more pack."""
-    return replace(
+    made = replace(
         old,
         edition=old.edition + 1,
         lessons=old.lessons + rng.randrange(2),
@@ -115,8 +129,8 @@ def next_edition(old: CollectionEntry, rng: random.Random) -> CollectionEntry:
         packs=(*old.packs, pack(rng)),
         updates=tuple(replace(update(0, rng), base=old.edition - each.base)
                       for each in old.updates),
-        routes=made_up(rng, 2_000),
     )  # fmt: skip
+    return with_routes(made)
 
 
 def changed(listed: Directory, count: int, rng: random.Random) -> Directory:
@@ -130,17 +144,17 @@ def changed(listed: Directory, count: int, rng: random.Random) -> Directory:
     )
 
 
-def names(listed: Directory) -> Iterator[str]:
-    """Every content file that ``listed`` leads to."""
+def content(listed: Directory) -> Iterator[tuple[str, bytes]]:
+    """Every content file that ``listed`` leads to; empty where nobody looks into it."""
     for each in listed.collections:
-        yield directory.feed_name(each.feed)
+        yield directory.feed_name(each.feed), b""
         for pack in each.packs:
-            yield directory.pack_name(pack.pack)
-            yield directory.table_name(pack.table)
+            yield directory.pack_name(pack.pack), b""
+            yield directory.table_name(pack.table), b""
         for update in each.updates:
-            yield directory.update_name(update.pack)
+            yield directory.update_name(update.pack), b""
         if each.routes:
-            yield directory.routes_name(each.routes)
+            yield directory.routes_name(each.routes), routes_of(each)
 
 
 class Publisher:
@@ -158,11 +172,11 @@ class Publisher:
         self.listed = listed
         province = self.province
         province.now += timedelta(days=1)
-        for name in names(listed):
+        for name, data in content(listed):
             path = province.repository / name
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+                path.write_bytes(data)
         stage.stage_directory(province.workspace, listed, province.now)
         province.publish_all()
 

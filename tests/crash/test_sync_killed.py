@@ -119,7 +119,8 @@ def small(tmp_path: Path) -> Iterator[Scene]:
 @pytest.mark.timeout(900)
 def test_sync_is_killed_in_the_transfer(large: Scene, count: int) -> None:
     killer = Killer(Random(3))
-    large.server.fail("packs/*", Slow(RATE), times=ALWAYS)
+    for content in ("packs/*", "updates/*"):
+        large.server.fail(content, Slow(RATE), times=ALWAYS)
     large.server.reset()
     large.restore()
     seconds = killer.measure(sync, large.box)

@@ -95,6 +95,7 @@ def test_a_prefix_that_begins_like_a_trained_dictionary_is_bytes_like_others() -
     assert compression.decompress_with(prefix, frame, size=len(prefix), what="x") == prefix
 
 
+@pytest.mark.thorough
 def test_what_the_prefix_holds_costs_nothing_near_and_far() -> None:
     old = noise(6, 9 * 2**20)
     new = b"A" + old[:10_000] + b"B" + old[-10_000:] + b"C"

@@ -6,7 +6,7 @@ import pytest
 from sync import feed as feeds
 from sync.digest import sha256
 from sync.directory import CollectionEntry, Stored, feed_name, pack_name, table_name
-from sync.errors import FormatError, NotThere, ProofFailed
+from sync.errors import FormatError, NoSource, NotThere, ProofFailed
 from sync.fetch import fetch_feed, fetch_tables
 from sync.library import Store
 from sync.pack import MAX_TABLE
@@ -101,8 +101,19 @@ def test_what_follows_the_signed_bytes_is_never_asked_for(
 ) -> None:
     name = feed_name(entry.feed)
     packed.write(name, (packed.root / name).read_bytes() + bytes(10))
-    assert fetch_feed(entry, source, store).edition == entry.edition
+    fetch_feed(entry, source, store)
     assert source.bytes == entry.feed.stored.size
+    assert store.feeds.proves(entry.feed.plain.digest)
+
+
+def test_a_shorter_file_is_refused(
+    packed: Packed, entry: CollectionEntry, source: Meter, store: Store
+) -> None:
+    name = feed_name(entry.feed)
+    packed.write(name, (packed.root / name).read_bytes()[:-10])
+    with pytest.raises(NoSource, match=name):
+        fetch_feed(entry, source, store)
+    assert not list(store.feeds.digests())
 
 
 def test_missing_files_are_named(

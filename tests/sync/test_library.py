@@ -270,6 +270,7 @@ def test_a_batch_leaves_no_descriptor_open(folder: ContentFolder) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+@pytest.mark.thorough
 def test_a_batch_stopped_before_any_step_never_names_what_is_not_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

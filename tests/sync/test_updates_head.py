@@ -352,6 +352,7 @@ def test_cut_anywhere_it_is_refused() -> None:
         decode_head(data + b"x", BASE, ENTRY)
 
 
+@pytest.mark.thorough
 def test_a_flipped_bit_is_refused_or_stays_within_bounds() -> None:
     """Of the head as stored, and of its index before it is compressed."""
     data = encode_head(BASE, FEED, sample())

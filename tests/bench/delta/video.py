@@ -94,15 +94,6 @@ def join(cuts: Sequence[Cut], title: str, target: Path, work: Path) -> None:
         )
         listing.append(f"file '{part}'\n")
     (parts / "list.txt").write_text("".join(listing), encoding="utf-8")
-    words = ["ffmpeg", "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", parts / "list.txt"]
-    words += [
-        "-c",
-        "copy",
-        "-metadata",
-        f"title={title}",
-        "-movflags",
-        "+faststart",
-        *EXACT,
-        target,
-    ]
-    run(words, timeout=120)
+    parted: list[str | Path] = ["-f", "concat", "-safe", "0", "-i", parts / "list.txt"]
+    titled = ["-c", "copy", "-metadata", f"title={title}", "-movflags", "+faststart"]
+    run(["ffmpeg", "-v", "error", "-y", *parted, *titled, *EXACT, target], timeout=120)

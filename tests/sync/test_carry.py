@@ -1,0 +1,129 @@
+"""From what is wanted to what is held, by real update packs, and by chunk packs where they fail."""
+
+from pathlib import Path
+
+import pytest
+
+from sync.apply import Applied
+from sync.carry import Carrier
+from sync.directory import CollectionEntry, update_name
+from sync.errors import NoSource
+from sync.library import Store
+from sync.progress import Silent
+from sync.transport.meter import Meter
+from sync.transport.volume import VolumeTransport
+from tests.kit.packed import holds, noise, text
+from tests.kit.series import Series
+
+FIRST = {"l1.html": text(1, 60_000), "l1.bin": noise(1, 400_000), "l2.vtt": b"WEBVTT"}
+SECOND = {
+    **FIRST,
+    "l1.html": FIRST["l1.html"][:30_000] + b"a better word" + FIRST["l1.html"][30_000:],
+    "l1.bin": FIRST["l1.bin"][:300_000] + noise(2, 50_000) + FIRST["l1.bin"][300_000:],
+    "l3.html": FIRST["l1.html"][20_000:] + b"the end",
+}
+
+
+class Scene:
+    """A box that holds the first edition, and a repository with the second."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source = Meter(VolumeTransport(folder / "repository"))
+        self.store = Store(folder / "box")
+        self.held: dict[str, CollectionEntry] = {}
+        editions = Series(folder, folder / "repository")
+        self.carry(editions.release(FIRST))
+        self.second = editions.release(SECOND)
+        self.root = editions.out
+
+    def carrier(self) -> Carrier:
+        return Carrier(self.source, self.store, Silent(), self.held)
+
+    def carry(self, entry: CollectionEntry) -> Applied:
+        done = self.carrier().carry([entry])
+        self.held[entry.id] = entry
+        return done
+
+    @property
+    def pack(self) -> Path:
+        """The update pack from the first edition to the second."""
+        [update] = [one for one in self.second.updates if one.base == 1]
+        return self.root / update_name(update.pack)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_what_a_plan_says_is_reused_is_reused(scene: Scene) -> None:
+    plan = scene.carrier().plan([scene.second], short=0)
+    assert any(group.prefix for group in plan.groups)
+    done = scene.carry(scene.second)
+    assert holds(scene.store, SECOND.values())
+    assert done.bytes_reused == plan.bytes_reused
+    assert done.bytes_new == pytest.approx(done.bytes_reused + plan.bytes_to_fetch, rel=0.02)
+
+
+def test_what_a_group_spares_is_counted_once_for_all_its_resources(scene: Scene) -> None:
+    plan = scene.carrier().plan([scene.second])
+    shared = [
+        number
+        for number, group in enumerate(plan.groups)
+        if group.prefix and sum(number in one.groups for one in plan.assemblies) > 1
+    ]
+    assert shared, "two resources of one group"
+    spared = sum(group.group.plain - group.group.stored for group in plan.groups if group.prefix)
+    copied = sum(assembly.copied for assembly in plan.assemblies)
+    assert spared > 50_000
+    assert scene.carrier().execute(plan).bytes_reused == spared + copied
+
+
+def test_a_new_box_reuses_nothing(tmp_path: Path) -> None:
+    """What zstd saves alone, or with the new feed as context, is no merit of the box."""
+    editions = Series(tmp_path, tmp_path / "repository")
+    source = VolumeTransport(editions.out)
+    carrier = Carrier(source, Store(tmp_path / "box"), Silent(), {})
+    done = carrier.carry([editions.release({"l1.html": text(1, 60_000)})])
+    assert (done.bytes_new, done.bytes_reused) == (60_000, 0)
+    assert done.bytes_fetched < 60_000
+
+
+def test_a_plan_alone_fetches_lists_and_no_content(scene: Scene) -> None:
+    [update] = [one for one in scene.second.updates if one.base == 1]
+    before = scene.source.bytes
+    plan = scene.carrier().plan([scene.second], short=0)
+    assert scene.source.bytes - before == update.head.size < update.pack.size
+    assert scene.store.groups.sizes() == {}
+    assert plan.bytes_to_fetch == update.pack.size - update.head.size
+    assert scene.carry(scene.second).bytes_fetched == plan.bytes_to_fetch
+
+
+def test_a_short_update_pack_is_one_request(scene: Scene) -> None:
+    before = scene.source.requests
+    done = scene.carry(scene.second)
+    assert scene.source.requests - before == 1
+    assert done.bytes_fetched == 0, "all of it came with its head"
+
+
+@pytest.mark.parametrize("damage", ["head", "body", "missing"])
+def test_a_broken_update_pack_costs_only_the_fallback(scene: Scene, damage: str) -> None:
+    if damage == "missing":
+        scene.pack.unlink()
+    else:
+        data = bytearray(scene.pack.read_bytes())
+        data[20 if damage == "head" else -20] ^= 1
+        scene.pack.write_bytes(data)
+    scene.carry(scene.second)
+    assert holds(scene.store, SECOND.values())
+
+
+def test_without_its_update_pack_and_its_tables_an_edition_does_not_come(scene: Scene) -> None:
+    scene.pack.unlink()
+    for table in scene.root.glob("tables/*/*"):
+        table.unlink()
+    for digest in list(scene.store.tables.digests()):
+        scene.store.tables.remove(digest)
+    with pytest.raises(NoSource):
+        scene.carry(scene.second)
+    assert holds(scene.store, FIRST.values())
