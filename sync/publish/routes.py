@@ -6,6 +6,7 @@ for new boxes, cut anew once the packs since the last one have grown beside it.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from sync import feed as feeds
@@ -18,9 +19,10 @@ from sync.directory import (
     routes_name,
     table_name,
 )
-from sync.feed import Feed
+from sync.feed import Feed, Resource
 from sync.files import write_durably
 from sync.pack import Table, decode_table
+from sync.plan.route import cheapest
 from sync.progress import Progress
 from sync.publish.contents import Contents, FileContents, PackedContents
 from sync.publish.cut import CutRequest
@@ -29,7 +31,7 @@ from sync.publish.sketchbook import SketchBook
 from sync.publish.update import LEVEL, Edition, UpdateRequest, cut_update
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways
-from sync.updates.routes import Routes, Stop
+from sync.updates.routes import Routes, Stop, entry_at
 
 FAR_LEVEL = 16
 """zstd level of packs from farther back: half the work of 19, for the few that need them."""
@@ -50,6 +52,9 @@ class Policy:
     """So many editions back; where that edition is kept."""
     kept: int = 31
     """Editions a box may start from."""
+    detour: float = 1.15
+    """A pack from farther back is cut only if the packs between would bring more than this times
+    what is still needed: where every night changes other files, they do not."""
     renew: float = 0.5
     """A pack from nothing is cut again when the packs since the last make this share of it."""
 
@@ -80,7 +85,8 @@ def add_updates(
         stop = Stop(before.edition, before.feed, before.packs, before.updates)
         known = replace(known, stops=(*known.stops, stop))
     work = _Work(request, entry, desk, progress)
-    updates = tuple(work.cut(stop) for stop in _starts(known, entry.edition, desk.policy))
+    starts = _starts(known, entry.edition, desk.policy)
+    updates = tuple(work.cut(stop) for stop in starts if stop is None or work.gains(known, stop))
     stop = Stop(entry.edition, entry.feed, entry.packs, updates)
     work.save_sketches()
     stops = (*known.stops, stop)[-desk.policy.kept :]
@@ -129,6 +135,27 @@ class _Work:
         pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)
         return UpdateRef(start.edition if start else 0, pack, head)
 
+    def gains(self, known: Routes, start: Stop) -> bool:
+        """Whether a pack from ``start`` spares a box enough beside the packs in between."""
+        if start.edition == self._entry.edition - 1:
+            return True
+        last = known.stop(self._entry.edition - 1)
+        if last is None:
+            return True
+        at_last = entry_at(self._entry, last)
+        legs = cheapest(at_last, known, start.edition)
+        if not legs or legs[0].update.base != start.edition:
+            return True
+        feeds_passed = [self._resources(start), *(self._resources(leg.entry) for leg in legs)]
+        feeds_passed.append(frozenset(self._feed.resources))
+        brought = sum(_added(one, other) for one, other in pairwise(feeds_passed))
+        needed = _added(feeds_passed[0], feeds_passed[-1])
+        return brought > self._desk.policy.detour * needed
+
+    def _resources(self, stop: Stop | CollectionEntry) -> frozenset[Resource]:
+        stored = self._desk.shelf.read(feed_name(stop.feed), stop.feed.stored)
+        return frozenset(feeds.decode(stored, stop.feed).resources)
+
     def save_sketches(self) -> None:
         """Keep the sketches of the new edition for the next one."""
         for resource in self._feed.resources:
@@ -149,6 +176,11 @@ class _Work:
             decode_table(self._desk.shelf.read(table_name(ref.table), ref.table))
             for ref in entry.packs
         )
+
+
+def _added(before: frozenset[Resource], after: frozenset[Resource]) -> int:
+    """Bytes of the files that are new."""
+    return sum(one.size for one in after - before)
 
 
 def _write_routes(routes: Routes, out: Path) -> Stored:
