@@ -34,7 +34,9 @@ class Step:
 def make_step(series: str, old: Path, new: Path) -> Step:
     """Compare two version folders."""
     before, after = tree(old), tree(new)
-    held, changed, added = set(before.values()), [], []
+    held = set(before.values())
+    changed: list[str] = []
+    added: list[str] = []
     for path in sorted(after):
         if after[path] not in held:
             held.add(after[path])
