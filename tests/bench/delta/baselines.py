@@ -26,7 +26,7 @@ def zstd(step: Step) -> Row:
     """``zstd -19`` of every file whose bytes are new, one process, one thread: bytes and CPU."""
     before, size = cpu(), 0
     if step.files:
-        words = ["zstd", "-19", "-q", "--single-thread", "-c", *step.files]
+        words: list[str | Path] = ["zstd", "-19", "-q", "--single-thread", "-c", *step.files]
         size = len(run(words, timeout=3000).stdout)
     used = round(cpu() - before, 3)
     return Row(step.series, step.name, "zstd-19", size, publisher_cpu=used)
@@ -52,9 +52,7 @@ def tar_zstd(series: str, step: str, version: Path, work: Path) -> Row:
                 file.add(path, arcname=path.relative_to(version).as_posix())
     before = cpu()
     run(["zstd", "-19", "--long=26", "--single-thread", "-q", "-f", tape, "-o", out], timeout=3000)
-    row = Row(
-        series, step, "tar-zstd", out.stat().st_size, publisher_cpu=round(cpu() - before, 3)
-    )
+    row = Row(series, step, "tar-zstd", out.stat().st_size, publisher_cpu=round(cpu() - before, 3))
     tape.unlink()
     out.unlink()
     return row

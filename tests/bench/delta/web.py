@@ -88,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             kind = f"Content-Type: multipart/byteranges; boundary={BOUNDARY.decode()}"
             self._send(206, [kind], parts(body, spans))
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Quiet."""
