@@ -108,10 +108,10 @@ def measure(run: Run, series: Series) -> None:
         with run.work() as work:
             ours(run, series, work)
     with run.work() as work:
-        if "baselines" in run.tools:
-            first_syncs(run, series, work)
         for old, new in zip(series.versions, series.versions[1:], strict=False):
             peers(run, make_step(series.name, old, new), work)
+        if "baselines" in run.tools:
+            first_syncs(run, series, work)
 
 
 def ours(run: Run, series: Series, work: Path) -> None:
