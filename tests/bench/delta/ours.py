@@ -19,9 +19,16 @@ KEXIA = Path(sys.executable).with_name("kexia")
 Told = dict[str, Any]
 
 
+class CommandFailed(Exception):
+    """A command of ours failed; the text is all it said."""
+
+
 def kexia(*words: str | Path) -> Told:
-    """Run one command; its JSON object."""
-    done = run([KEXIA, *words, "--json"], timeout=3000)
+    """Run one command; its JSON object. Raises CommandFailed."""
+    done = run([KEXIA, *words, "--json"], timeout=3000, accept=tuple(range(256)))
+    if done.code:
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        raise CommandFailed(f"{words[:2]} ended with {done.code}:\n{said[-5000:]}")
     value: Told = json.loads(done.stdout.decode().strip().splitlines()[-1])
     return value
 
