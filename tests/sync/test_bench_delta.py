@@ -161,6 +161,7 @@ def test_the_summary_is_of_the_best_peer_of_each_step() -> None:
     }
     assert (told["steps"], told["most_requests_per_collection"]) == (2, 3)
     assert told["publisher_cpu_worst"] == told["publisher_cpu_mean"] == 2.0
+    assert told["publisher_cpu_all_steps"] == 2.0
     assert (told["box_cpu_worst"], told["box_cpu_worst_raw"]) == (2.0, 6.0)
     assert told["peak_rss_max"] == 80_000_000
     assert told["first_sync_worst"] == {"name": "s first v1", "ratio": 1.05}

@@ -103,12 +103,20 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "most_requests_per_collection": max((pair.ours.requests for pair in steps), default=0),
         "publisher_cpu_worst": rounded(max(publisher, default=None)),
         "publisher_cpu_mean": mean(publisher),
+        "publisher_cpu_all_steps": _publisher(steps),
         **_box(steps),
         "peak_rss_max": max((row.peak_rss or 0 for row in mine), default=0),
         "first_sync_worst": _worst(against(rows, OURS, "tar-zstd")),
         "behind_worst_exact": _worst([pair for pair in late if back(pair[0]) in EXACT_BACK]),
         "behind_worst_between": _worst([pair for pair in late if back(pair[0]) not in EXACT_BACK]),
     }
+
+
+def _publisher(steps: Sequence[Pair]) -> float | None:
+    """All steps together: on a small step three starts of Python decide."""
+    known = [pair for pair in steps if pair.publisher is not None]
+    base = sum(pair.zstd.publisher_cpu or 0 for pair in known if pair.zstd)
+    return rounded(quotient(sum(pair.ours.publisher_cpu or 0 for pair in known), base))
 
 
 def _box(steps: Sequence[Pair]) -> dict[str, Any]:
