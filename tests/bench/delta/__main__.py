@@ -122,11 +122,12 @@ def ours(run: Run, series: Series, work: Path) -> None:
         for number, version in enumerate(series.versions, start=1):
             published = round(desk.publish(version), 2)
             step = "first v1" if number == 1 else f"v{number - 1}→v{number}"
-            run.note(replace(desk.row(series.name, step, box), publisher_cpu=published))
+            run.note(replace(desk.row(series.name, step, box, version), publisher_cpu=published))
             if series.name in run.behind:
                 kept.append(copy_box(box, work / "kept" / version.name))
-        last = f"first {series.versions[-1].name}"
-        run.note(desk.row(series.name, last, desk.new_box(work / "new")))
+        last = series.versions[-1]
+        new = desk.new_box(work / "new")
+        run.note(desk.row(series.name, f"first {last.name}", new, last))
         if kept:
             behind(desk, series, kept, run.note, work)
 

@@ -27,7 +27,7 @@ def behind(
         old = series.versions[number - 1]
         name = f"{old.name}→{newest.name}"
         box = copy_box(kept[number - 1], work / "late")
-        note(replace(desk.row(series.name, name, box), tool=BEHIND))
+        note(replace(desk.row(series.name, name, box, newest), tool=BEHIND))
         note(direct(series.name, name, (old, newest), work / "direct"))
         shutil.rmtree(box)
 
@@ -49,7 +49,7 @@ def direct(series: str, step: str, pair: tuple[Path, Path], work: Path) -> Row:
         desk.publish(pair[0])
         desk.sync(box)
         desk.publish(pair[1])
-        told = desk.row(series, step, box)
+        told = desk.row(series, step, box, pair[1])
     shutil.rmtree(work)
     return replace(told, tool=DIRECT)
 

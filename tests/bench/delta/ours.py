@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from sync.run import run
+from tests.bench.delta.packages import digest
 from tests.bench.delta.proxy import Count, CountingProxy
 from tests.bench.delta.rows import OURS, Row
+from tests.bench.delta.step import tree
 from tests.bench.delta.web import LeanServer
 
 COLLECTION = "43/series"
 KEXIA = Path(sys.executable).with_name("kexia")
 Told = dict[str, Any]
+
+
+class WrongBox(Exception):
+    """A box lacks a file of the version that it should be at."""
 
 
 class CommandFailed(Exception):
@@ -77,9 +83,13 @@ class Desk:
         told = kexia("box", "sync", box)
         return told, self.proxy.take(), cpu() - before
 
-    def row(self, series: str, step: str, box: Path) -> Row:
-        """Sync ``box`` and the same with nothing to do; the difference is the step's own work."""
+    def row(self, series: str, step: str, box: Path, version: Path) -> Row:
+        """Sync ``box`` to ``version``, and once more with nothing to do.
+
+        The difference is the step's own work. Raises WrongBox.
+        """
         told, count, used = self.sync(box)
+        verify(box, version)
         idle = self.sync(box)[2]
         return Row(
             series,
@@ -93,6 +103,14 @@ class Desk:
             box_cpu_net=round(max(0.0, used - idle), 3),
             peak_rss=told.get("peak_rss"),
         )
+
+
+def verify(box: Path, version: Path) -> None:
+    """Raise WrongBox unless the box holds every file of ``version``, read anew and proved."""
+    held = {path.name: path for path in (box / "library").rglob("*") if path.is_file()}
+    for path, wanted in tree(version).items():
+        if wanted not in held or digest(held[wanted]) != wanted:
+            raise WrongBox(f"{path} of {version.name} is not on the box")
 
 
 def copy_box(box: Path, target: Path) -> Path:
