@@ -41,7 +41,8 @@ bench: setup ## Measure beside the peers.
 	$(BIN)/python -m tests.bench
 
 bench-delta: setup ## Measure updates beside the peers, byte for byte (SERIES=folder with v1/ v2/ …).
-	$(BIN)/python -m tests.bench.delta $(if $(SERIES),--series $(SERIES),)
+	@.ci/setup $(VENV) bench
+	$(BIN)/python -m tests.bench.delta $(if $(SERIES),--series $(SERIES) --no-editions-31,)
 
 lock: ## Renew the lock files.
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml -o requirements/runtime.lock

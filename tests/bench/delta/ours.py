@@ -1,24 +1,41 @@
-"""Ours: a demo publisher whose collection is the version's folder, and a box that follows it."""
+"""Ours: a demo publisher whose collection is the version's folder, and boxes that follow it."""
 
 import json
 import resource
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sync.run import run
-from tests.bench.delta.proxy import CountingProxy
-from tests.bench.delta.series import Series
-from tests.kit.server import FolderServer
+from tests.bench.delta.packages import digest
+from tests.bench.delta.proxy import Count, CountingProxy
+from tests.bench.delta.rows import OURS, Row
+from tests.bench.delta.step import tree
+from tests.bench.delta.web import LeanServer
 
 COLLECTION = "43/series"
 KEXIA = Path(sys.executable).with_name("kexia")
+Told = dict[str, Any]
 
 
-def kexia(*words: str | Path) -> dict[str, Any]:
-    """Run one command; its JSON object."""
-    done = run([KEXIA, *words, "--json"], timeout=3000)
-    value: dict[str, Any] = json.loads(done.stdout.decode().strip().splitlines()[-1])
+class WrongBox(Exception):
+    """A box lacks a file of the version that it should be at."""
+
+
+class CommandFailed(Exception):
+    """A command of ours failed; the text is all it said."""
+
+
+def kexia(*words: str | Path) -> Told:
+    """Run one command; its JSON object. Raises CommandFailed."""
+    done = run([KEXIA, *words, "--json"], timeout=3000, accept=tuple(range(256)))
+    if done.code:
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        raise CommandFailed(f"{words[:2]} ended with {done.code}:\n{said[-5000:]}")
+    value: Told = json.loads(done.stdout.decode().strip().splitlines()[-1])
     return value
 
 
@@ -28,43 +45,77 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(series: Series, work: Path) -> list[dict[str, Any]]:
-    """One row per step; the first row is the first sync of a new box."""
-    desk, box = work / "desk", work / "box"
-    kexia("publish", "init", desk, "--code", "43", "--name", "省", "--demo")
-    rows = []
-    with FolderServer(desk / "repository") as server, CountingProxy(server.port) as proxy:
-        for number, version in enumerate(series.versions, start=1):
-            published = publish(desk, version)
-            if number == 1:
-                root = desk / "repository" / "metadata" / "1.root.json"
-                kexia("box", "init", box, "--root", root, "--url", proxy.url, "--demo")
-                kexia("box", "subscribe", box, COLLECTION)
-                proxy.take()
-            before = cpu()
-            told = kexia("box", "sync", box)
-            used, count = cpu() - before, proxy.take()
-            rows.append(
-                {
-                    "series": series.name,
-                    "step": "first" if number == 1 else f"v{number - 1}→v{number}",
-                    "tool": "kexia",
-                    "bytes": count.content,
-                    "metadata": count.metadata,
-                    "requests": count.requests - count.metadata_requests,
-                    "metadata_requests": count.metadata_requests,
-                    "publisher_cpu": round(published, 2),
-                    "box_cpu": round(used, 2),
-                    "peak_rss": told.get("peak_rss"),
-                }
-            )
-    return rows
+class Desk:
+    """A publisher with one collection, served through a counting proxy."""
+
+    def __init__(self, folder: Path, proxy: CountingProxy) -> None:
+        self.folder = folder
+        self.proxy = proxy
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator[Self]:
+        """A new desk in ``folder`` until the block ends."""
+        kexia("publish", "init", folder, "--code", "43", "--name", "省", "--demo")
+        with LeanServer(folder / "repository") as server, CountingProxy(server.port) as proxy:
+            yield cls(folder, proxy)
+
+    def publish(self, version: Path) -> float:
+        """Publish this version as the newest edition; CPU seconds of the publisher."""
+        before = cpu()
+        words = ["--collection", COLLECTION, "--title", "系列", "--site"]
+        kexia("publish", "add", self.folder, version, *words)
+        kexia("publish", "release", self.folder, "--sign-all")
+        kexia("publish", "nightly", self.folder)
+        return cpu() - before
+
+    def new_box(self, folder: Path) -> Path:
+        """A box that has subscribed and holds nothing."""
+        root = self.folder / "repository" / "metadata" / "1.root.json"
+        kexia("box", "init", folder, "--root", root, "--url", self.proxy.url, "--demo")
+        kexia("box", "subscribe", folder, COLLECTION)
+        return folder
+
+    def sync(self, box: Path) -> tuple[Told, Count, float]:
+        """One sync: what it told, what passed the proxy, its CPU seconds."""
+        self.proxy.take()
+        before = cpu()
+        told = kexia("box", "sync", box)
+        return told, self.proxy.take(), cpu() - before
+
+    def row(self, series: str, step: str, box: Path, version: Path) -> Row:
+        """Sync ``box`` to ``version``, and once more with nothing to do.
+
+        The difference is the step's own work. Raises WrongBox.
+        """
+        told, count, used = self.sync(box)
+        verify(box, version)
+        idle = self.sync(box)[2]
+        return Row(
+            series,
+            step,
+            OURS,
+            count.content,
+            requests=count.requests - count.metadata_requests,
+            metadata=count.metadata,
+            metadata_requests=count.metadata_requests,
+            box_cpu=round(used, 3),
+            box_cpu_net=round(max(0.0, used - idle), 3),
+            peak_rss=told.get("peak_rss"),
+        )
 
 
-def publish(desk: Path, version: Path) -> float:
-    """Publish this version as the newest edition; CPU seconds of the publisher."""
-    before = cpu()
-    kexia("publish", "add", desk, version, "--collection", COLLECTION, "--title", "系列", "--site")
-    kexia("publish", "release", desk, "--sign-all")
-    kexia("publish", "nightly", desk)
-    return cpu() - before
+def verify(box: Path, version: Path) -> None:
+    """Raise WrongBox unless the box holds every file of ``version``, read anew and proved."""
+    held = {path.name: path for path in (box / "library").rglob("*") if path.is_file()}
+    for path, wanted in tree(version).items():
+        if wanted not in held or digest(held[wanted]) != wanted:
+            raise WrongBox(f"{path} of {version.name} is not on the box")
+
+
+def copy_box(box: Path, target: Path) -> Path:
+    """The box as it is now, links and times too."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    run(["cp", "-a", box, target], timeout=600)
+    return target

@@ -7,12 +7,17 @@ Bytes of a connection belong to the last request seen on it: a path below ``/met
 import re
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 BLOCK = 256 * 1024
+LINE = 8 * 1024
+"""Longest request line that is found when it comes in two blocks."""
+
+SETTLE_SECONDS = 5.0
 _REQUEST = re.compile(rb"(?:GET|HEAD) (?:https?://[^/ ]+)?(\S+) HTTP/1\.[01]\r\n")
 _METADATA = re.compile(rb"/(metadata|targets)/")
 
@@ -41,6 +46,7 @@ class CountingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._lock = threading.Lock()
         self._count = [0, 0, 0, 0, 0]
+        self._open = 0
 
     @property
     def port(self) -> int:
@@ -53,7 +59,10 @@ class CountingProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def take(self) -> Count:
-        """What passed since the last call."""
+        """What passed since the last call, once the clients that ended are read to their end."""
+        limit = time.monotonic() + SETTLE_SECONDS
+        while self._open and time.monotonic() < limit:
+            time.sleep(0.01)
         with self._lock:
             count, self._count = Count(*self._count), [0, 0, 0, 0, 0]
         return count
@@ -68,15 +77,28 @@ class CountingProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # else accept() holds the port
         self._listener.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                with self._lock:
+                    self._open += 1
                 threading.Thread(target=self._relay, args=(client,), daemon=True).start()
 
     def _relay(self, client: socket.socket) -> None:
+        try:
+            with suppress(OSError):  # a server that is gone: the client sees its end
+                self._join(client)
+        finally:
+            client.close()
+            with self._lock:
+                self._open -= 1
+
+    def _join(self, client: socket.socket) -> None:
         server = socket.create_connection(self._target)
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -87,7 +109,6 @@ class CountingProxy:
         back.start()
         self._pump(client, server, state, parse=True)
         back.join()
-        client.close()
         server.close()
 
     def _down(self, server: socket.socket, client: socket.socket, state: "_Connection") -> None:
@@ -108,7 +129,9 @@ class CountingProxy:
             sink.shutdown(socket.SHUT_WR)
 
     def _note_requests(self, block: bytes, state: "_Connection") -> None:
-        for match in _REQUEST.finditer(block):
+        text = state.rest + block
+        state.rest = text[text.rfind(b"\n") + 1 :][-LINE:]
+        for match in _REQUEST.finditer(text):
             state.metadata = _METADATA.search(match[1]) is not None
             with self._lock:
                 self._count[2] += 1
@@ -118,3 +141,5 @@ class CountingProxy:
 @dataclass
 class _Connection:
     metadata: bool = False
+    rest: bytes = b""
+    """The line that has begun in the last block and has no end yet."""

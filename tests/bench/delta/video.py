@@ -94,6 +94,7 @@ def join(cuts: Sequence[Cut], title: str, target: Path, work: Path) -> None:
         )
         listing.append(f"file '{part}'\n")
     (parts / "list.txt").write_text("".join(listing), encoding="utf-8")
-    parted: list[str | Path] = ["-f", "concat", "-safe", "0", "-i", parts / "list.txt"]
-    titled = ["-c", "copy", "-metadata", f"title={title}", "-movflags", "+faststart"]
-    run(["ffmpeg", "-v", "error", "-y", *parted, *titled, *EXACT, target], timeout=120)
+    words: list[str | Path] = ["ffmpeg", "-v", "error", "-y", "-f", "concat", "-safe", "0"]
+    words += ["-i", parts / "list.txt", "-c", "copy", "-metadata", f"title={title}"]
+    words += ["-movflags", "+faststart", *EXACT, target]
+    run(words, timeout=120)
