@@ -166,8 +166,9 @@ def _document(resource: Resource, data: bytes, olds: Sequence[Old]) -> Item:
         for digest, (old, stream) in old_streams.items()
         if digest not in kept and offers
     ]
+    whole = Context(_whole(resource), data)
     wholes = [Context(_whole(old.resource), bytes(old.data)) for old in reversed(olds)]
-    return Item(resource, tuple(segments), b"".join(payload), (*wholes, *opened), tuple(offers))
+    return Item(resource, tuple(segments), b"".join(payload), (*wholes, *opened), (whole, *offers))
 
 
 def _raw(data: bytes, stream: Stream) -> bytes:
