@@ -20,6 +20,7 @@ from sync.library import BATCH_BYTES, Batch, Store
 from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
 from sync.transport.base import Transport
+from sync.transport.pool import set_aside
 from sync.updates.steps import summed
 
 FLOOR = 64 * 2**20
@@ -161,7 +162,7 @@ class _Work:
             stored = self._store.groups.read(digest, size=planned.group.stored)
             prove(stored, digest, what=f"{blocks.what}, group at {planned.group.offset}")
         except ProofFailed as error:
-            self._refuse(number, error)
+            self._refuse(number, error, blocks.stream)
             return
         ready = self._schedule.arrived(number)
         if ready:
@@ -172,11 +173,11 @@ class _Work:
         if not used_up:
             self._store.groups.keep(digest)
 
-    def _refuse(self, number: int, error: ProofFailed) -> None:
+    def _refuse(self, number: int, error: ProofFailed, stream: Iterator[bytes]) -> None:
         """A received group does not hold: blame the source only if all of it is the source's."""
         planned = self._plan.groups[number]
         self._store.groups.drop(planned.group.digest)
-        if planned.staged:
+        if planned.staged or set_aside(self._transport, stream, error):
             self.done = replace(self.done, damaged=True)
             return
         self.done = replace(self.done, refused=(*self.done.refused, error))
@@ -273,7 +274,7 @@ class _Blocks:
     """A stream that is taken in lengths of our choosing."""
 
     def __init__(self, stream: Iterator[bytes], *, what: str) -> None:
-        self._stream = stream
+        self.stream = stream
         self._rest = memoryview(b"")
         self.what = what
 
@@ -281,7 +282,7 @@ class _Blocks:
         """The next ``length`` bytes in blocks; raises NoSource if the stream ends before."""
         while length:
             if not self._rest:
-                block = next(self._stream, None)
+                block = next(self.stream, None)
                 if block is None:
                     raise NoSource(f"{self.what}: ended {length} bytes too early")
                 self._rest = memoryview(block)
@@ -291,4 +292,4 @@ class _Blocks:
 
     def end(self) -> None:
         """Let the transport see that all was taken, so that it can use its connection again."""
-        next(self._stream, None)
+        next(self.stream, None)

@@ -18,13 +18,14 @@ from sync.directory import (
     table_name,
     update_name,
 )
-from sync.errors import FormatError, MediumFailing, NotThere, ProofFailed
+from sync.errors import FormatError, MediumFailing, NoSource, NotThere, ProofFailed
 from sync.feed import Feed
 from sync.library import BLOCK, ContentFolder, Store
 from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Step, Wanted
 from sync.plan.route import NOTHING, Leg, cheapest, direct
 from sync.transport.base import Transport
+from sync.transport.pool import set_aside
 from sync.updates import routes as ways
 from sync.updates.head import MAX_HEAD, Base, Head, decode_head
 
@@ -132,9 +133,8 @@ def _fetch_step(leg: Leg, base: Base, transport: Transport, store: Store, short:
     rest = b""
     if kept is None:
         if update.pack.size <= short:
-            data = transport.read(name, limit=update.pack.size)
+            data = _receive_short(name, update.head, transport, update.pack.size)
             kept, rest = data[: update.head.size], data[update.head.size :]
-            prove(kept, update.head.digest, what=f"{transport.label}: {name}")
         else:
             kept = _receive(name, update.head, transport, store)
         store.heads.put(update.head.digest, kept)
@@ -183,18 +183,41 @@ def _receive(name: str, stored: Stored, transport: Transport, store: Store) -> b
 
     Long ones are staged as they come, so that a cut costs no more than it costs a group.
     """
-    what = f"{transport.label}: {name}"
     if stored.size <= BLOCK:
-        data = b"".join(transport.stream(name, offset=0, length=stored.size))
-        return prove(data, stored.digest, what=what)
-    held = store.groups.sizes().get(stored.digest, 0)
-    at = held if held <= stored.size else 0
-    with store.groups.append(stored.digest, at=at) as file:
-        for block in transport.stream(name, offset=at, length=stored.size - at):
-            file.write(block)
-    data = store.groups.read(stored.digest, size=stored.size)
-    store.groups.drop(stored.digest)
-    return prove(data, stored.digest, what=what)
+        return _receive_short(name, stored, transport, stored.size)
+    while True:
+        held = store.groups.sizes().get(stored.digest, 0)
+        at = held if held <= stored.size else 0
+        stream = transport.stream(name, offset=at, length=stored.size - at)
+        with store.groups.append(stored.digest, at=at) as file:
+            for block in stream:
+                file.write(block)
+        data = store.groups.read(stored.digest, size=stored.size)
+        store.groups.drop(stored.digest)
+        try:
+            return prove(data, stored.digest, what=f"{transport.label}: {name}")
+        except ProofFailed as error:
+            if not set_aside(transport, stream, error):
+                raise
+
+
+def _receive_short(name: str, proof: Stored, transport: Transport, size: int) -> bytes:
+    """The first ``size`` bytes of a file, of which ``proof`` proves the beginning or all."""
+    while True:
+        stream = transport.stream(name, offset=0, length=size)
+        try:
+            data = b"".join(stream)
+        except NotThere:
+            raise
+        except NoSource:  # a broken line says so again; a file that is cut off is a damaged one
+            data = transport.read(name, limit=size)
+        try:
+            prove(data[: proof.size], proof.digest, what=f"{transport.label}: {name}")
+        except ProofFailed as error:
+            if not set_aside(transport, stream, error):
+                raise
+        else:
+            return data
 
 
 def _check_size(stored: Stored, *, limit: int, what: str) -> None:

@@ -4,7 +4,7 @@ A candidate whose bytes are incomplete is given up for the next older one; what 
 for the next sync. Bytes come from any source that answered, so a stick spares the line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -15,6 +15,7 @@ from appliance.update.candidates import Candidate, Followed, Heard
 from appliance.update.decide import Answer, Offer, Policy, Wish, format_time, wish
 from appliance.update.lessons import in_order, needs_of
 from appliance.update.report import PlannedCollection, PlanReport, Problem
+from appliance.update.sources import Kind
 from sync.apply import Applied, check_room
 from sync.carry import LONGEST, Carrier, Order
 from sync.deflate import reproduces
@@ -35,7 +36,7 @@ from sync.plan import Wanted, make_plan
 from sync.progress import Progress
 from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
-from sync.transport.first import FirstOf
+from sync.transport.pool import Pool, Priced
 from sync.trust import Trusted
 
 STRIDE = 2**20
@@ -112,7 +113,7 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
     for candidate in heard.candidates:
         wanted = _wish(candidate, desk)
         try:
-            applied = _fulfil(wanted, heard, desk)
+            applied, dropped = _fulfil(wanted, heard, desk)
         except NoRoom as error:
             return _with(arrival, error)
         except BudgetSpent as error:
@@ -121,7 +122,7 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
             arrival = _with(arrival, _given_up(candidate, error))
             arrival = replace(arrival, unfinished=(*arrival.unfinished, *wanted.take))
         else:
-            notes = (*arrival.notes, *wanted.notes)
+            notes = (*arrival.notes, *wanted.notes, *dropped)
             taken = tuple(_taken(entry, heard.followed.id, desk) for entry in wanted.take)
             return replace(
                 arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes, taken=taken
@@ -168,16 +169,14 @@ def _with(arrival: Arrival, error: KexiaError) -> Arrival:
     return replace(arrival, problems=(*arrival.problems, problem))
 
 
-def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> Applied:
+def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> tuple[Applied, tuple[str, ...]]:
+    """Carry what is wished for; the notes say which sources were set aside, and why."""
     if not wanted.take:
-        return Applied()
-    refused: list[TrustRefused] = []
-    for transport in _orders(heard):
-        try:
-            return _carrier(transport, desk).carry(wanted.take)
-        except TrustRefused as error:
-            refused.append(error)  # altered bytes: perhaps the next source has the true ones
-    raise refused[0]
+        return Applied(), ()
+    sources = _pool(heard)
+    applied = _carrier(sources, desk).carry(wanted.take)
+    notes = (f"{label} was set aside: {reason}" for label, reason in sources.dropped)
+    return applied, tuple(notes)
 
 
 def _wish(candidate: Candidate, desk: Desk) -> Wish:
@@ -186,11 +185,12 @@ def _wish(candidate: Candidate, desk: Desk) -> Wish:
     return wish(offer, desk.policy, desk.served)
 
 
-def _orders(heard: Heard) -> Iterator[Transport]:
-    """All sources together, each once as the first asked."""
-    transports = [source.transport for source in heard.sources]
-    for start in range(len(transports)):
-        yield FirstOf([*transports[start:], *transports[:start]])
+def _pool(heard: Heard) -> Pool:
+    """All sources that answered: what was carried here costs nothing, a mirror as much as any."""
+    return Pool([Priced(source.transport, _COSTS[source.kind]) for source in heard.sources])
+
+
+_COSTS = {Kind.CARRIED: 0, Kind.OWN: 10, Kind.MIRROR: 10}
 
 
 def _carrier(transport: Transport, desk: Desk) -> Carrier:
@@ -271,8 +271,7 @@ def _part(
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
-    transport = FirstOf([source.transport for source in heard.sources])
-    plan = _carrier(transport, desk).plan(wanted.take, short=0)
+    plan = _carrier(_pool(heard), desk).plan(wanted.take, short=0)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, desk) for one in plan.wanted),

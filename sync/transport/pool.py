@@ -138,6 +138,19 @@ class Pool:
         return NoSource(f"every source was set aside: {reasons}", hint="sync again later")
 
 
+def set_aside(transport: Transport, stream: Iterator[bytes], error: KexiaError) -> bool:
+    """Blame the source whose bytes did not hold, if it is known and another one is left.
+
+    True if so: then it is worth asking again.
+    """
+    if not (isinstance(transport, Pool) and isinstance(stream, Stream)):
+        return False
+    if len(stream.sources) != 1 or len(transport.healthy()) < 2:
+        return False
+    transport.blame(stream.source, error)
+    return True
+
+
 class Stream(Iterator[bytes]):
     """Bytes with their origin: whom to blame if they do not hold."""
 

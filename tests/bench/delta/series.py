@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.sheets.folder import hidden
 from tests.bench.delta import video
 from tests.bench.delta.packages import Release, fetch, remove, unpack
 
@@ -92,6 +93,9 @@ def _make(folder: Path, row: Pinned | None, store: Path) -> None:
     else:
         _lay_out(row, beside, store / "packages")
     for version in beside.iterdir():
+        for path in sorted(version.rglob("*"), reverse=True):
+            if hidden(path.name):  # litter is no part of a site
+                remove(path)
         page = version / INDEX
         if not page.exists():
             page.write_bytes(INDEX_PAGE)
