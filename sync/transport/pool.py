@@ -1,7 +1,7 @@
 """Several sources of the same repository with their costs: the cheapest healthy one gives.
 
-FirstOf asks its sources in a fixed order, for every file anew. A Pool remembers: a source that
-is dead or lies is set aside for as long as the pool lives (one sync), and said once.
+A source that lacks a file is passed over for that file; one that is dead or lies is set aside for as
+long as the pool lives (one sync), and said once.
 """
 
 import threading
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from sync.errors import FormatError, KexiaError, MediumFailing, NoSource, NotThere
 from sync.transport.base import Transport
-from sync.transport.first import most_telling
 
 PATIENCE = 2
 """Failures one after the other that set a source aside; Retry inside it had its patience too."""
@@ -181,3 +180,12 @@ class Stream(Iterator[bytes]):
     def close(self) -> None:
         """Leave early; the connection is given back."""
         self.blocks.close()  # type: ignore[attr-defined]  # a generator
+
+
+def most_telling(errors: list[KexiaError]) -> KexiaError:
+    """Of several sources' errors: a failing medium, else a silent source, else a missing file."""
+
+    def weight(error: KexiaError) -> int:
+        return 2 * isinstance(error, MediumFailing) + (not isinstance(error, NotThere))
+
+    return max(errors, key=weight)

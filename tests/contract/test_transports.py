@@ -10,7 +10,6 @@ import pytest
 
 from sync.errors import FormatError, NoSource, NotThere
 from sync.transport.base import BLOCK, Transport
-from sync.transport.first import FirstOf
 from sync.transport.http import HttpTransport
 from sync.transport.limit import Bucket, Limit
 from sync.transport.locate import open_transport
@@ -70,9 +69,6 @@ KINDS: dict[str, Make] = {
     "subtree of http": lambda _, server: Subtree(HttpTransport(server.url), "mirrors/0123"),
     "retry": lambda _, server: _impatient(HttpTransport(server.url)),
     "meter": lambda _, server: Meter(HttpTransport(server.url)),
-    "first": lambda folder, server: FirstOf(
-        [VolumeTransport(folder / "empty"), HttpTransport(server.url)]
-    ),
     "limit": lambda _, server: Limit(HttpTransport(server.url), _wide()),
     "limit of small blocks": lambda _, server: Limit(
         HttpTransport(server.url, web=Web(block=5000)), _wide()
@@ -83,8 +79,11 @@ KINDS: dict[str, Make] = {
             Priced(VolumeTransport(folder / "empty"), 0),
         ]
     ),
-    "as a box stacks them": lambda folder, server: FirstOf(
-        [VolumeTransport(folder / "empty"), _impatient(Meter(HttpTransport(server.url)))]
+    "as a box stacks them": lambda folder, server: Pool(
+        [
+            Priced(VolumeTransport(folder / "empty"), 0),
+            Priced(_impatient(Meter(HttpTransport(server.url))), 10),
+        ]
     ),
 }
 

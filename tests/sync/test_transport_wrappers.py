@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import FormatError, MediumFailing, NoSource, NotThere
-from sync.transport.first import FirstOf
+from sync.transport.base import Transport
 from sync.transport.http import HttpTransport
 from sync.transport.meter import Meter
+from sync.transport.pool import Pool, Priced
 from sync.transport.retry import BASE, LONGEST, Retry
 from sync.transport.volume import VolumeTransport
 from tests.kit.faults import CutAfter, Fault, Hangup, Status
@@ -131,16 +132,21 @@ def test_meter_inside_retry_counts_attempts(server: FolderServer) -> None:
     assert (meter.requests, meter.bytes) == (2, len(DATA))
 
 
+def in_turn(sources: list[Transport]) -> Pool:
+    """Asked in this order."""
+    return Pool([Priced(one, cost) for cost, one in enumerate(sources)])
+
+
 def test_first_asks_the_next_where_one_breaks_off(server: FolderServer, tmp_path: Path) -> None:
     (tmp_path / "stick").mkdir()
     (tmp_path / "stick" / "file").write_bytes(DATA[:400_000])
-    first = FirstOf([VolumeTransport(tmp_path / "stick"), HttpTransport(server.url)])
+    first = in_turn([VolumeTransport(tmp_path / "stick"), HttpTransport(server.url)])
     assert b"".join(first.stream("file", offset=100, length=800_000)) == DATA[100:800_100]
     assert server.bytes == 400_100
 
 
 def test_first_leaves_the_second_alone(server: FolderServer, tmp_path: Path) -> None:
-    first = FirstOf([VolumeTransport(tmp_path), HttpTransport(server.url)])
+    first = in_turn([VolumeTransport(tmp_path), HttpTransport(server.url)])
     assert first.read("file", limit=len(DATA)) == DATA
     assert b"".join(first.stream("file", offset=5, length=10)) == DATA[5:15]
     assert server.requests == []
@@ -154,7 +160,7 @@ def test_first_raises_the_most_telling(
 ) -> None:
     (tmp_path / "stick").mkdir()
     server.fail("none", fault, times=ALWAYS)
-    first = FirstOf([HttpTransport(server.url), VolumeTransport(tmp_path / "stick")])
+    first = in_turn([HttpTransport(server.url), VolumeTransport(tmp_path / "stick")])
     with pytest.raises(NoSource) as caught:
         first.read("none", limit=1)
     assert type(caught.value) is kind
@@ -172,11 +178,11 @@ class FailingStick(VolumeTransport):
 
 def test_first_passes_a_failing_stick_over(server: FolderServer, tmp_path: Path) -> None:
     failing = FailingStick(tmp_path)
-    assert FirstOf([failing, HttpTransport(server.url)]).read("file", limit=len(DATA)) == DATA
+    assert in_turn([failing, HttpTransport(server.url)]).read("file", limit=len(DATA)) == DATA
     with pytest.raises(MediumFailing):
-        FirstOf([failing, HttpTransport(server.url)]).read("none", limit=1)
+        in_turn([failing, HttpTransport(server.url)]).read("none", limit=1)
 
 
 def test_first_needs_a_source() -> None:
     with pytest.raises(ValueError, match="needs a source"):
-        FirstOf([])
+        Pool([])

@@ -95,7 +95,7 @@ def _make(folder: Path, row: Pinned | None, store: Path) -> None:
     for version in beside.iterdir():
         for path in sorted(version.rglob("*"), reverse=True):
             if hidden(path.name):  # litter is no part of a site
-                remove(path)
+                remove(path) if path.is_dir() else path.unlink()
         page = version / INDEX
         if not page.exists():
             page.write_bytes(INDEX_PAGE)
