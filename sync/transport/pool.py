@@ -1,7 +1,7 @@
 """Several sources of the same repository with their costs: the cheapest healthy one gives.
 
-A source that lacks a file is passed over for that file; one that is dead or lies is set aside for as
-long as the pool lives (one sync), and said once.
+A source that lacks a file is passed over for that file; one that is dead or lies is set aside for
+as long as the pool lives (one sync), and said once.
 """
 
 import threading
