@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config import (
+    MAX_BUDGET_MIB,
     BoxConfig,
     BoxPaths,
     Listen,
@@ -16,6 +17,7 @@ from appliance.config import (
     encode,
     load,
     parse,
+    parse_want,
     save,
 )
 from sync.errors import UsageError
@@ -31,7 +33,8 @@ FULL = BoxConfig(
     ),
     subscriptions=("43/math-1a", "cn/music"),
     listen=Listen("0.0.0.0", 80, 8081),
-    network=Uplink(200, "http://box:secret@10.0.0.2:3128"),
+    wants=(("43/art-2b", "l3"), ("cn/music", "a.b-1")),
+    network=Uplink(200, "http://box:secret@10.0.0.2:3128", night_mib=20, month_mib=500),
     sync_every_hours=6,
 )
 
@@ -73,13 +76,35 @@ def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
         ),
         listen=st.builds(Listen, text, st.integers(0, 65535), st.integers(0, 65535)),
         network=st.builds(
-            Uplink, st.integers(0, 2**20), st.sampled_from(["", "http://[fd00::1]:3128"])
+            Uplink,
+            st.integers(0, 2**20),
+            st.sampled_from(["", "http://[fd00::1]:3128"]),
+            st.integers(0, MAX_BUDGET_MIB),
+            st.integers(0, MAX_BUDGET_MIB),
+        ),
+        wants=st.sets(st.sampled_from([("43/a", "l1"), ("cn/x", "a.b-2")])).map(
+            lambda items: tuple(sorted(items))
         ),
         sync_every_hours=st.integers(0, 168),
     )
 )
 def test_what_is_written_reads_back(config: BoxConfig) -> None:
     assert parse(encode(config)) == config
+
+
+@pytest.mark.parametrize("key", ["", "43", "43/a", "43/a/", "43/a/L", "43/a/l/m", "/a/l", "43/a/-"])
+def test_what_is_no_lessons_key_is_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="no lesson's key"):
+        parse_want(key)
+
+
+def test_lessons_are_asked_for_and_no_longer() -> None:
+    asked = BoxConfig().wanting(["43/a/l2", "43/a/l1", "43/a/l2"])
+    assert asked.wants == (("43/a", "l1"), ("43/a", "l2"))
+    assert asked.collections == ("43/a",)
+    assert asked.not_wanting(["43/a/l2"]).wants == (("43/a", "l1"),)
+    with pytest.raises(UsageError, match="not asked for: 43/a/l9"):
+        asked.not_wanting(["43/a/l9"])
 
 
 @pytest.mark.parametrize(
