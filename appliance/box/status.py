@@ -26,6 +26,10 @@ class CollectionStatus:
     """Bytes of all its resources."""
     held: bool
     """Rolled back here: a newer edition is awaited, or its release."""
+    all_lessons: int = 0
+    """Of the edition; more than ``lessons`` if only some were asked for or have come yet."""
+    coming: int = 0
+    """Edition that is coming in, of which some lessons are here; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Status:
                     "title": item.title,
                     "edition": item.edition,
                     "lessons": item.lessons,
+                    "all_lessons": item.all_lessons,
+                    "coming": item.coming,
                     "size": item.size,
                     "held": item.held,
                 }
@@ -122,9 +128,11 @@ def _collections(generation: Generation, holds: Mapping[str, int]) -> tuple[Coll
             id=kept.entry.id,
             title=kept.entry.title,
             edition=kept.entry.edition,
-            lessons=kept.entry.lessons,
+            lessons=kept.entry.lessons if kept.lessons is None else len(kept.lessons),
             size=kept.entry.size,
             held=kept.entry.id in holds,
+            all_lessons=kept.entry.lessons,
+            coming=kept.ahead.entry.edition if kept.ahead else 0,
         )
         for kept in generation.record.collections
     )

@@ -61,7 +61,13 @@ def status_lines(value: Value) -> Iterable[str]:
     for item in objects(value, "collections"):
         held = "  held" if item["held"] else ""
         room = count(item, "size")
-        yield f"  {item['id']} edition {item['edition']}  {size(room)}  {item['title']}{held}"
+        some = item["lessons"] != item["all_lessons"]
+        part = f"  {item['lessons']} of {item['all_lessons']} lessons" if some else ""
+        coming = f"  edition {item['coming']} is coming in" if item["coming"] else ""
+        yield (
+            f"  {item['id']} edition {item['edition']}  {size(room)}  {item['title']}"
+            f"{part}{coming}{held}"
+        )
     yield from (f"  {item}: not here yet" for item in texts(value, "missing"))
     for item in objects(value, "publishers"):
         yield f"publisher {item['code']} {item['name']}: signed {item['signed_at']}"

@@ -43,6 +43,8 @@ def test_the_smallest_lessons_come_first_and_are_served(box: BoxUnderTest) -> No
     assert (report.exit_code, report.is_new) == (9, True)
     assert box.lessons() == {"43/a/small"}
     assert report.bytes_fetched + report.metadata_bytes <= 600_000
+    [shown] = box.status().collections
+    assert (shown.lessons, shown.all_lessons) == (1, 3)
 
 
 def test_nights_go_on_until_all_is_there_and_fetch_nothing_twice(
@@ -79,6 +81,8 @@ def test_an_updated_lesson_shows_its_old_state_until_the_new_one_is_whole(
     assert report.exit_code == 9
     assert box.lessons() == {"43/a/small", "43/a/middle", "43/a/big", "43/a/new"}
     held = box.store.library
+    [shown] = box.status().collections
+    assert (shown.edition, shown.coming) == (1, 2)
     lessons = {one.lesson: one for kept in box.generation.record.collections for one in needs(box)}
     assert set(lessons) == {"small", "middle", "big", "new"}
     assert old.keys() & box.served().keys(), "what was served is still here"
