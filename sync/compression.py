@@ -51,13 +51,21 @@ def decompress(frame: bytes, *, size: int, what: str) -> bytes:
     return _decompress(frame, None, size=size, what=what)
 
 
-def decompress_with(prefix: bytes, frame: bytes, *, size: int, what: str) -> bytes:
+class Prefix:
+    """A prefix as the decoder takes it: a copy, so that the caller can let go of its own first."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self.dictionary = _raw(data) if data else None
+
+
+def decompress_with(prefix: bytes | Prefix, frame: bytes, *, size: int, what: str) -> bytes:
     """Decode exactly ``size`` bytes made by ``compress_with``; raises FormatError.
 
     Takes memory for a copy of ``prefix`` and for the result, whatever the frame says. With another
     prefix than the one it was made with, the result is wrong or an error: prove its digest.
     """
-    return _decompress(frame, _raw(prefix) if prefix else None, size=size, what=what)
+    taken = prefix if isinstance(prefix, Prefix) else Prefix(prefix)
+    return _decompress(frame, taken.dictionary, size=size, what=what)
 
 
 def _compressor(
@@ -84,7 +92,7 @@ def _compressor(
     return zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
 
 
-def _raw(prefix: bytes) -> zstandard.ZstdCompressionDict:
+def _raw(prefix: bytes | bytearray) -> zstandard.ZstdCompressionDict:
     """``prefix`` as bytes to match with, also if it happens to begin like a trained dictionary."""
     return zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 

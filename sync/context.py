@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sync.compression import Prefix
 from sync.deflate import inflate
 from sync.digest import Digest, prove
 from sync.errors import ProofFailed
@@ -41,10 +42,14 @@ class Contexts:
         if number in self._plain:
             self._plain.move_to_end(number)
             return self._plain[number]
-        group, stored = self._groups[number].group, self._stored(number)
-        prefix = b"".join(map(self._span, self._groups[number].prefix))
-        what = f"group {group.digest[:16]}…"
-        return self._remember(number, decode_group(group, stored, prefix, what=what))
+        group = self._groups[number].group
+        self._make_room(group.plain)
+        # The decoder's copy first, the stored bytes then: of the prefix only one is held meanwhile.
+        prefix = Prefix(self._joined(self._groups[number].prefix))
+        stored = self._stored(number)
+        plain = decode_group(group, stored, prefix, what=f"group {group.digest[:16]}…")
+        self._plain[number] = plain
+        return plain
 
     def forget(self, number: int) -> None:
         """The group is of no more use."""
@@ -108,8 +113,13 @@ class Contexts:
             return self._store.library.path(digest)
         return self._store.feeds.path(digest)
 
-    def _remember(self, number: int, plain: bytes) -> bytes:
-        self._plain[number] = plain
-        while len(self._plain) > 1 and sum(map(len, self._plain.values())) > MAX_PAYLOAD:
+    def _joined(self, spans: Sequence[Span]) -> bytearray:
+        joined = bytearray()
+        for span in spans:
+            joined += self._span(span)
+        return joined
+
+    def _make_room(self, size: int) -> None:
+        """Forget the groups used longest ago, so that with ``size`` more there is one large one."""
+        while self._plain and sum(map(len, self._plain.values())) + size > MAX_PAYLOAD:
             self._plain.popitem(last=False)
-        return plain

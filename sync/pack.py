@@ -88,7 +88,9 @@ def open_group(group: Group, stored: bytes, *, what: str) -> bytes:
     return decode_group(group, stored, what=what)
 
 
-def decode_group(group: Group, proved: bytes, prefix: bytes = b"", *, what: str) -> bytes:
+def decode_group(
+    group: Group, proved: bytes, prefix: bytes | compression.Prefix = b"", *, what: str
+) -> bytes:
     """Plain bytes of a group whose stored bytes were proved; raises FormatError."""
     if group.codec is Codec.RAW:
         return proved
