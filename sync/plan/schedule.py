@@ -4,7 +4,7 @@ The plan's room is reckoned with the schedule and ``apply`` follows it, so the t
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sync.digest import Digest
 from sync.plan.pieces import Assembly, FromSeed, PlannedGroup, Range
@@ -13,22 +13,30 @@ DISK_BLOCK = 4096
 
 
 class Schedule:
-    """Which assembly can begin once a group has come or another assembly is done."""
+    """Which assembly can begin once a group has come or another assembly is done.
+
+    A group can be opened when it is staged and what it is decoded with is made; an assembly can
+    begin when its groups can be opened and what it copies is made. Groups stand between, so that
+    the work grows with the spans of the groups and not with spans times assemblies.
+    """
 
     def __init__(self, groups: Sequence[PlannedGroup], assemblies: Sequence[Assembly]) -> None:
         made = {one.resource.digest: number for number, one in enumerate(assemblies)}
-        self._needs = [_groups_of(assembly) for assembly in assemblies]
-        self._group_users = _users(self._needs, len(groups))
-        builds_on = [
-            _assemblies_of(one, needs, groups, made)
-            for one, needs in zip(assemblies, self._needs, strict=True)
+        self._needs = [tuple(assembly.groups) for assembly in assemblies]
+        self._users = _users(self._needs, len(groups))
+        self._uses = [len(users) for users in self._users]
+        context = [_made(made, (span.digest for span in group.prefix)) for group in groups]
+        copied = [_made(made, _copied(assembly)) for assembly in assemblies]
+        self._opens = _users(context, len(assemblies))
+        """Groups that are decoded with an assembly's resource."""
+        self._copiers = _users(copied, len(assemblies))
+        self._closed = [
+            (not group.is_staged) + len(each) for group, each in zip(groups, context, strict=True)
         ]
-        self._followers = _users(builds_on, len(assemblies))
-        self._uses = [len(users) for users in self._group_users]
-        here = [group.is_staged for group in groups]
+        """How many things each group waits for."""
         self._missing = [
-            sum(not here[group] for group in needs) + len(builds)
-            for needs, builds in zip(self._needs, builds_on, strict=True)
+            sum(bool(self._closed[group]) for group in needs) + len(each)
+            for needs, each in zip(self._needs, copied, strict=True)
         ]
 
     def ready(self) -> list[int]:
@@ -37,14 +45,18 @@ class Schedule:
 
     def arrived(self, group: int) -> list[int]:
         """Assemblies that can begin now that ``group`` is staged."""
-        return self._came(self._group_users[group])
+        self._closed[group] -= 1
+        return [] if self._closed[group] else self._came(self._users[group])
 
     def finished(self, assembly: int) -> tuple[list[int], list[int]]:
         """After ``assembly``: groups of no more use, and assemblies that can begin now."""
         for group in self._needs[assembly]:
             self._uses[group] -= 1
         unused = [group for group in self._needs[assembly] if not self._uses[group]]
-        return unused, self._came(self._followers[assembly])
+        begin = self._came(self._copiers[assembly])
+        for group in self._opens[assembly]:
+            begin += self.arrived(group)
+        return unused, begin
 
     def _came(self, waiting: Sequence[int]) -> list[int]:
         for number in waiting:
@@ -81,22 +93,13 @@ def _arrivals(
             yield group, schedule.arrived(group)
 
 
-def _groups_of(assembly: Assembly) -> tuple[int, ...]:
-    pieces = assembly.pieces
-    taken = (piece.group for piece in pieces if not isinstance(piece, FromSeed))
-    return tuple(dict.fromkeys(taken))
+def _copied(assembly: Assembly) -> Iterator[Digest]:
+    return (piece.resource for piece in assembly.pieces if isinstance(piece, FromSeed))
 
 
-def _assemblies_of(
-    assembly: Assembly,
-    needs: Sequence[int],
-    groups: Sequence[PlannedGroup],
-    made: dict[Digest, int],
-) -> tuple[int, ...]:
-    """The assemblies whose resources it copies from, or its groups are decoded with."""
-    copied = [piece.resource for piece in assembly.pieces if isinstance(piece, FromSeed)]
-    context = [span.digest for group in needs for span in groups[group].prefix]
-    return tuple({made[digest] for digest in (*copied, *context) if digest in made})
+def _made(made: Mapping[Digest, int], digests: Iterable[Digest]) -> tuple[int, ...]:
+    """The assemblies that make some of ``digests``, each once."""
+    return tuple({made[digest] for digest in digests if digest in made})
 
 
 def _users(needs: Sequence[Sequence[int]], count: int) -> list[list[int]]:
