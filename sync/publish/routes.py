@@ -55,7 +55,7 @@ class Policy:
     detour: float = 1.15
     """A pack from farther back is cut only if the packs between would bring more than this times
     what is still needed: where every night changes other files, they do not."""
-    renew: float = 0.5
+    renew: float = 0.25
     """A pack from nothing is cut again when the packs since the last make this share of it."""
 
 
