@@ -5,6 +5,7 @@ held edition, or the whole pack where it is short. Everything else is asked for 
 does not lead there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sync import feed as feeds
@@ -183,22 +184,26 @@ def _receive(name: str, stored: Stored, transport: Transport, store: Store) -> b
 
     Long ones are staged as they come, so that a cut costs no more than it costs a group.
     """
-    if stored.size <= BLOCK:
-        return _receive_short(name, stored, transport, stored.size)
     while True:
-        held = store.groups.sizes().get(stored.digest, 0)
+        held = store.groups.sizes().get(stored.digest, 0) if stored.size > BLOCK else 0
         at = held if held <= stored.size else 0
         stream = transport.stream(name, offset=at, length=stored.size - at)
-        with store.groups.append(stored.digest, at=at) as file:
-            for block in stream:
-                file.write(block)
-        data = store.groups.read(stored.digest, size=stored.size)
-        store.groups.drop(stored.digest)
+        data = _staged(stream, at, stored, store) if stored.size > BLOCK else b"".join(stream)
         try:
             return prove(data, stored.digest, what=f"{transport.label}: {name}")
         except ProofFailed as error:
             if not set_aside(transport, stream, error):
                 raise
+
+
+def _staged(stream: Iterator[bytes], at: int, stored: Stored, store: Store) -> bytes:
+    """All of a file, of which ``at`` bytes are staged and the rest comes now."""
+    with store.groups.append(stored.digest, at=at) as file:
+        for block in stream:
+            file.write(block)
+    data = store.groups.read(stored.digest, size=stored.size)
+    store.groups.drop(stored.digest)
+    return data
 
 
 def _receive_short(name: str, proof: Stored, transport: Transport, size: int) -> bytes:

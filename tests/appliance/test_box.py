@@ -418,7 +418,13 @@ def test_an_interrupted_sync_says_what_to_do(box: Path, server: FolderServer, ke
     server.reset()
     server.fail("*", Silence(2.0), times=ALWAYS)
     words = [KEXIA, "box", "sync", str(box)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # in a background job of a shell, as this may be, the signal would be ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         until(lambda: bool(server.requests))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
