@@ -32,7 +32,7 @@ from sync.errors import (
 )
 from sync.feed import Feed, Resource
 from sync.library import Store
-from sync.plan import Wanted, make_plan
+from sync.plan import Have, Wanted, make_plan
 from sync.progress import Progress
 from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
@@ -76,14 +76,13 @@ class Arrival:
     """Editions that began to come in and wait for their rest."""
     taken: tuple[Kept, ...] = ()
     """Collections that are new in what is served; of some perhaps only lessons that are whole."""
+    partly: Candidate | None = None
+    """The state of which ``taken`` holds some lessons already."""
 
     @property
     def followed(self) -> Followed:
         """Whose."""
         return self.heard.followed
-
-    partly: Candidate | None = None
-    """The state of which ``taken`` holds some lessons already."""
 
     @property
     def trusted(self) -> Trusted | None:
@@ -131,14 +130,14 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
 
 
 def plan_only(heard: Heard, desk: Desk) -> PlanReport:
-    """What ``bring`` would do with the newest candidate; only feeds and tables are fetched."""
+    """What ``bring`` would do with the newest candidate; only lists are fetched."""
     report = PlanReport(notes=heard.notes, problems=heard.problems)
     for candidate in heard.candidates[:1]:
         wanted = _wish(candidate, desk)
         report = replace(report, notes=(*report.notes, *wanted.notes), removed=wanted.drop)
         try:
             report = _planned(report, wanted, heard, desk)
-        except (NoSource, MediumFailing, TrustRefused, NoRoom) as error:
+        except (NoSource, MediumFailing, TrustRefused, NoRoom, BudgetSpent) as error:
             problem = Problem(heard.followed.code, error)
             report = replace(report, problems=(*report.problems, problem))
     return report
@@ -263,7 +262,7 @@ def _part(
         return _taken(entry, publisher, desk)
     if not whole:
         return before
-    if before is None:
+    if before is None or before.entry.feed == entry.feed:
         return Kept(publisher, entry, whole)
     return Kept(publisher, before.entry, before.lessons, Ahead(entry, whole))
 
@@ -272,9 +271,10 @@ def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> Plan
     if not wanted.take:
         return report
     plan = _carrier(_pool(heard), desk).plan(wanted.take, short=0)
+    have = survey(desk.store, kept_tables(desk.store), deflates=reproduces())
     report = replace(
         report,
-        collections=tuple(_planned_collection(one, desk) for one in plan.wanted),
+        collections=tuple(_planned_collection(one, have) for one in plan.wanted),
         files=plan.files,
         bytes_to_fetch=plan.bytes_to_fetch,
         bytes_reused=plan.bytes_reused,
@@ -289,8 +289,8 @@ def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> Plan
     return report
 
 
-def _planned_collection(one: Wanted, desk: Desk) -> PlannedCollection:
-    alone = make_plan([one], survey(desk.store, kept_tables(desk.store), deflates=reproduces()))
+def _planned_collection(one: Wanted, have: Have) -> PlannedCollection:
+    alone = make_plan([one], have)
     return PlannedCollection(
         id=one.entry.id,
         title=one.entry.title,

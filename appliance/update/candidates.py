@@ -12,7 +12,7 @@ from pathlib import Path
 from appliance.update.memory import Known
 from appliance.update.report import Problem
 from appliance.update.sources import Kind, Source, Sources
-from sync.errors import KexiaError, MediumFailing, NoSource, TrustRefused
+from sync.errors import BudgetSpent, KexiaError, MediumFailing, NoSource, TrustRefused
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, refresh
 
 
@@ -93,7 +93,7 @@ class Ear:
             trusted, folder = self._refresh(source)
         except RolledBack as error:
             self._older(source, error)
-        except (NoSource, MediumFailing) as error:
+        except (NoSource, MediumFailing, BudgetSpent) as error:
             self._silent.append(error)
         except TrustRefused as error:
             self._problems.append(Problem(self._followed.code, error))

@@ -60,11 +60,6 @@ def in_order(
     return tuple(dict.fromkeys(each for one in ordered for each in one.resources))
 
 
-def whole_lessons(feed: Feed, held: Mapping[Digest, int]) -> tuple[str, ...]:
-    """Ids of the lessons whose files are all in ``held``, sorted."""
-    return tuple(sorted(one.lesson for one in needs_of(feed) if one.is_whole(held)))
-
-
 def lessons_of(kept: Kept, read: ReadFeed) -> Lessons:
     """What is served of a collection: its lessons, those that are here already in their new state.
 

@@ -76,7 +76,7 @@ class Old:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Buffer both sides hold, and how the box gets at them."""
+    """Bytes both sides hold, and how the box gets at them."""
 
     span: Span
     data: bytes
