@@ -42,7 +42,6 @@ MAX_HEAD = 64 * 2**20
 """Longest head a box reads, in bytes."""
 MAX_INDEX = 16 * 2**20
 """Longest index, decompressed: enough for a million files; read, it takes some 40 times that."""
-MAX_STORED = MAX_PAYLOAD
 _HEADER = struct.Struct("<7sBII")
 _TOO_OLD = "this box may be too old for this publisher; update its system"
 

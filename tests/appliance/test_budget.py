@@ -153,3 +153,15 @@ def test_a_lesson_nobody_offers_is_no_harm(box: BoxUnderTest) -> None:
     box.want("43/a/none", "43/a/small")
     assert box.sync().exit_code == 0
     assert box.lessons() == {"43/a/small"}
+
+
+def test_a_stick_comes_in_although_the_budget_is_spent(
+    box: BoxUnderTest, province: Province, server: FolderServer, tmp_path: Path
+) -> None:
+    box.subscribe("43/a")
+    box.budget = 0
+    report = box.sync(province.copy(tmp_path / "stick"))
+    assert report.exit_code == 0
+    assert box.editions() == {"43/a": 1}
+    assert server.requests == []
+    assert box.sync().exit_code == 9, "nobody else may be asked"
