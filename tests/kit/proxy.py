@@ -7,18 +7,16 @@ with Proxy({"repository.test": server.port}) as proxy:
 
 import select
 import socket
-import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import urlsplit
+
+from tests.kit.listening import Listening, QuietHandler, QuietServer
 
 _HOP = ("proxy-authorization", "proxy-connection", "connection", "keep-alive")
 
 
-class Proxy:
+class Proxy(Listening):
     """Passes on to ports of this machine what is asked of the hosts in ``hosts``, until closed.
 
     ``login`` (``Basic …``) is what it wants to be shown; empty: anybody may pass.
@@ -28,53 +26,26 @@ class Proxy:
         self.hosts = dict(hosts)
         self.login = login
         self.asked: list[str] = []
-        self._server = _Server(self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        super().__init__(_Server(self))
 
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return f"127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
         return f"http://{self.address}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class _Server(QuietServer):
     def __init__(self, owner: Proxy) -> None:
         self.owner = owner
         super().__init__(("127.0.0.1", 0), _Handler)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are normal."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     server: _Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

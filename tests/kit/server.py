@@ -14,13 +14,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from tests.kit.faults import Answer, Fault
+from tests.kit.listening import Listening, QuietHandler, QuietServer
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 ALWAYS = 10**9
@@ -58,7 +56,7 @@ class Record:
     """Connections that were open at the same time."""
 
 
-class FolderServer:
+class FolderServer(Listening):
     """Serves ``folder`` on a port of its own until the block ends; counts and spoils on order.
 
     ``host`` is the address to listen on, ``::1`` too; raises OSError if the machine has it not.
@@ -73,18 +71,12 @@ class FolderServer:
         self.record = Record()
         self._orders: list[Order] = []
         self._lock = threading.Lock()
-        self._server = _Server(self, host)
+        server = _Server(self, host)
         self._scheme = "http"
         if tls is not None:
             self._scheme = "https"
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        super().__init__(server)
 
     @property
     def url(self) -> str:
@@ -138,36 +130,15 @@ class FolderServer:
         with self._lock:
             self._open -= 1
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class _Server(QuietServer):
     def __init__(self, owner: FolderServer, host: str) -> None:
         self.owner = owner
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, 0), _Handler)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are normal."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     server: _Server
 
     def setup(self) -> None:
@@ -197,9 +168,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def _send(self, answer: Answer) -> None:
         if answer.pause:

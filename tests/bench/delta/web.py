@@ -5,12 +5,10 @@ Ours and the peers that speak HTTP are served by the same one: nobody pays for l
 
 import re
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import unquote, urlsplit
+
+from tests.kit.listening import Listening, QuietHandler, QuietServer
 
 BOUNDARY = b"zzzz"
 _RANGE = re.compile(r"(\d+)-(\d*)")
@@ -18,48 +16,20 @@ Span = tuple[int, int]
 """First and last byte."""
 
 
-class LeanServer:
+class LeanServer(Listening):
     """Serves ``folder`` on a port of its own until the block ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = _Server(folder)
-
-    @property
-    def port(self) -> int:
-        """Where it listens on the loopback."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Server(folder))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
+class _Server(QuietServer):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(("127.0.0.1", 0), _Handler)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are normal."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     server: _Server
 
     def setup(self) -> None:
@@ -90,9 +60,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
 
     def _send(self, status: int, headers: list[str], body: bytes) -> None:
         words = {200: "OK", 206: "Partial Content", 404: "Not Found", 416: "Range"}
