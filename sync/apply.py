@@ -9,6 +9,7 @@ need it; all others go in, and the caller plans the rest anew (``sync.carry``).
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from sync import files
@@ -20,6 +21,7 @@ from sync.library import BATCH_BYTES, Batch, Store
 from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
 from sync.transport.base import Transport
+from sync.transport.flight import fly
 from sync.transport.pool import set_aside
 from sync.updates.steps import summed
 
@@ -119,13 +121,14 @@ class _Work:
         self._batch = batch
         self._context = Contexts(self._plan.groups, self._store, batch)
         self._assemble(self._schedule.ready())
-        for part in self._plan.ranges:
-            try:
-                self._receive(part)
-            except NotThere as error:
-                if not any(one.steps for one in self._plan.wanted):
-                    raise
-                self.done = replace(self.done, refused=(*self.done.refused, error))
+        with closing(fly(self._transport, self._plan.ranges)) as flown:
+            for part, stream in flown:
+                try:
+                    self._receive(part, stream)
+                except NotThere as error:
+                    if not any(one.steps for one in self._plan.wanted):
+                        raise
+                    self.done = replace(self.done, refused=(*self.done.refused, error))
 
     def named(self, _digests: object) -> None:
         """All that was assembled so far is durable: groups of no more use can go."""
@@ -133,8 +136,7 @@ class _Work:
             self._store.groups.drop(self._plan.groups[group].group.digest)
         self._spent.clear()
 
-    def _receive(self, part: Range) -> None:
-        stream = self._transport.stream(part.name, offset=part.offset, length=part.length)
+    def _receive(self, part: Range, stream: Iterator[bytes]) -> None:
         blocks = _Blocks(stream, what=f"{self._transport.label}: {part.name}")
         self.done = replace(self.done, requests=self.done.requests + 1)
         position = part.offset

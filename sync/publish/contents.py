@@ -12,9 +12,9 @@ from tempfile import TemporaryFile
 from typing import Protocol
 
 from sync.chunker import Buffer
-from sync.digest import Digest
+from sync.digest import Digest, sha256
 from sync.directory import Stored, pack_name
-from sync.errors import FormatError
+from sync.errors import Fault, FormatError, InputRefused
 from sync.feed import Resource
 from sync.pack import Group, Table, open_group
 from sync.recipe import Chunk, ChunkId, Chunks, whole
@@ -30,7 +30,7 @@ class Contents(Protocol):
     """Gives the bytes of resources."""
 
     def read(self, resource: Resource) -> Buffer:
-        """All of them; raises FormatError if they are not to be had."""
+        """All of them; raises FormatError or InputRefused if they are not to be had."""
         ...
 
     def start(self, resource: Resource) -> bytes:
@@ -46,24 +46,44 @@ class Find(Protocol):
         ...
 
 
+def changed(path: Path, what: str) -> InputRefused:
+    """The error for a source file that is not what the feed was compiled from."""
+    fault = Fault(str(path), what, "run `kexia publish release` again when it is at rest")
+    return InputRefused(f"{path.name}: {what}", faults=(fault,))
+
+
 class FileContents:
-    """Resources that are files."""
+    """Resources that are files somebody else may write at any time."""
 
     def __init__(self, paths: Mapping[Digest, Path]) -> None:
         self._paths = paths
 
     def read(self, resource: Resource) -> Buffer:
-        """The file's bytes."""
+        """The file's bytes; raises InputRefused if they are not those the feed names."""
         path = self._paths[resource.digest]
-        if resource.size <= IN_MEMORY:
-            return path.read_bytes()
-        with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            data = _read(path, resource.size)
+        except (OSError, ValueError) as error:  # ValueError: there is nothing to map any more
+            raise changed(path, "cannot be read any more") from error
+        if sha256(memoryview(data)) != resource.digest:
+            raise changed(path, "changed while the edition was made of it")
+        return data
 
     def start(self, resource: Resource) -> bytes:
         """The file's first bytes."""
-        with self._paths[resource.digest].open("rb") as file:
-            return file.read(START)
+        path = self._paths[resource.digest]
+        try:
+            with path.open("rb") as file:
+                return file.read(START)
+        except OSError as error:
+            raise changed(path, "cannot be read any more") from error
+
+
+def _read(path: Path, size: int) -> Buffer:
+    if size <= IN_MEMORY:
+        return path.read_bytes()
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class PackedContents:

@@ -15,11 +15,11 @@ from typing import BinaryIO
 from sync import chunker, feed
 from sync.digest import Digest
 from sync.directory import CollectionEntry, FeedRef, PackRef, feed_name, pack_name, table_name
-from sync.errors import Fault, InputRefused
 from sync.feed import Feed, Resource
 from sync.files import make_folder, rename_durably, write_durably
 from sync.pack import PackWriter, Table
 from sync.progress import Progress
+from sync.publish.contents import changed
 from sync.publish.items import Nature, nature_of
 from sync.recipe import Chunk, ChunkId, Chunks, Recipe, chunk_id, whole
 
@@ -179,7 +179,7 @@ class _Packs:
         self._begin(source)
         resource = source.resource
         if Resource(Digest(proof.hexdigest()), sum(chunk.length for chunk in chunks)) != resource:
-            raise _changed(source, "the file changed while the edition was made")
+            raise changed(source.path, "the file changed while the edition was made")
         if len(chunks) > 1:
             self._add_recipe(Recipe(resource.digest, resource.size, Chunks.of(chunks)))
 
@@ -231,9 +231,4 @@ def _chunks(source: Source) -> Iterable[bytes]:
         with source.path.open("rb") as file:
             yield from chunker.cut(file)
     except OSError as error:
-        raise _changed(source, error.strerror or "cannot be read") from error
-
-
-def _changed(source: Source, what: str) -> InputRefused:
-    fault = Fault(str(source.path), what, "run `kexia publish release` again when it is at rest")
-    return InputRefused(f"{source.path.name}: {what}", faults=(fault,))
+        raise changed(source.path, error.strerror or "cannot be read") from error

@@ -129,7 +129,7 @@ class _Work:
     def cut(self, start: Stop | None) -> UpdateRef:
         """The pack from ``start`` to the new edition."""
         old = self._old(start) if start else None
-        request = UpdateRequest(self._new, old, self._entry.packs, self._tables)
+        request = UpdateRequest(self._new, old, self._tables)
         near = start is None or start.edition == self._entry.edition - 1
         level = LEVEL if near else FAR_LEVEL
         pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)

@@ -14,7 +14,7 @@ from typing import IO
 
 from sync.chunker import Buffer
 from sync.digest import Digest, sha256
-from sync.directory import PackRef, Stored, update_name
+from sync.directory import Stored, update_name
 from sync.feed import Feed, Resource, plain_bytes
 from sync.files import durable_file, make_folder, rename_durably
 from sync.library import BLOCK
@@ -53,7 +53,6 @@ class UpdateRequest:
 
     new: Edition
     old: Edition | None
-    packs: tuple[PackRef, ...]
     tables: tuple[Table, ...]
     """Of the new edition's entry, in its order."""
 

@@ -31,14 +31,35 @@ class Purse:
         self._lock = threading.Lock()
         self._note = note
         self._noted = 0
-        self.left = size
+        self._left = size
         self.spent = 0
         """Bytes fetched so far, with what the requests cost."""
 
-    def pay(self, count: int) -> None:
-        """``count`` bytes came."""
+    @property
+    def left(self) -> int:
+        """Bytes that nobody has spent or set aside."""
+        return self._left
+
+    def set_aside(self, count: int, *, least: int) -> int:
+        """As many of ``count`` bytes as there are, for a transfer that begins; 0 below ``least``.
+
+        So two transfers at once never promise the same bytes to their servers.
+        """
         with self._lock:
-            self.left -= count
+            kept = min(count, self._left)
+            if kept < least:
+                return 0
+            self._left -= kept
+            return kept
+
+    def put_back(self, count: int) -> None:
+        """``count`` bytes that were set aside did not come."""
+        with self._lock:
+            self._left += count
+
+    def pay(self, count: int) -> None:
+        """``count`` bytes that were set aside came."""
+        with self._lock:
             self.spent += count
             if self.spent - self._noted >= NOTE:
                 self._tell()
@@ -69,25 +90,36 @@ class Allowance:
     def read(self, name: str, *, limit: int) -> bytes:
         """The whole file, if the purse has enough for it."""
         least = limit if _is_content(name) else 1
-        self._open(least, name)
-        data = self._inner.read(name, limit=limit)
-        self._purse.pay(len(data))
-        return data
+        kept = self._open(limit, name, least=least)
+        came = 0
+        try:
+            data = self._inner.read(name, limit=limit)
+            came = len(data)
+            self._purse.pay(came)
+            return data
+        finally:
+            self._purse.put_back(kept - came)
 
     def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
         """``length`` bytes from ``offset``, or as many as the purse has, and then BudgetSpent."""
-        self._open(1, name)
-        affordable = min(length, self._purse.left)
-        for block in self._inner.stream(name, offset=offset, length=affordable):
-            self._purse.pay(len(block))
-            yield block
+        affordable = left = self._open(length, name, least=1)
+        try:
+            for block in self._inner.stream(name, offset=offset, length=affordable):
+                left -= len(block)
+                self._purse.pay(len(block))
+                yield block
+        finally:
+            self._purse.put_back(left)
         if affordable < length:
             raise self._spent(name)
 
-    def _open(self, least: int, name: str) -> None:
-        if self._purse.left < REQUEST + least:
+    def _open(self, count: int, name: str, *, least: int) -> int:
+        """Pay for a request; how many of ``count`` bytes it may bring. Raises BudgetSpent."""
+        kept = self._purse.set_aside(REQUEST + count, least=REQUEST + least)
+        if not kept:
             raise self._spent(name)
         self._purse.pay(REQUEST)
+        return kept - REQUEST
 
     def _spent(self, name: str) -> BudgetSpent:
         return BudgetSpent(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sync.chunker import Buffer
 from sync.digest import Digest, sha256
 from sync.directory import pack_name
-from sync.errors import FormatError
+from sync.errors import FormatError, InputRefused
 from sync.feed import Resource
 from sync.pack import PackWriter, Table, decode_group, decode_table
 from sync.publish import contents, copies, groups, similar
@@ -362,6 +362,26 @@ def test_long_files_are_mapped(tmp_path: Path) -> None:
     read = FileContents({sha256(data): tmp_path / "long"}).read(resource(data))
     assert isinstance(read, mmap.mmap)
     assert bytes(read) == data
+
+
+@pytest.mark.parametrize("size", [9_000, contents.IN_MEMORY + 1])
+@pytest.mark.parametrize("later", [b"", b"other", None], ids=["empty", "other", "gone"])
+def test_a_file_that_changed_since_is_refused(
+    tmp_path: Path, size: int, later: bytes | None
+) -> None:
+    data = noise(1, size)
+    path = tmp_path / "file"
+    held = FileContents({sha256(data): path})
+    path.write_bytes(data)
+    assert bytes(held.read(resource(data))) == data
+    if later is None:
+        path.unlink()
+    else:
+        path.write_bytes(later)
+    with pytest.raises(InputRefused) as caught:
+        held.read(resource(data))
+    assert caught.value.faults[0].where == str(path)
+    assert "release` again" in caught.value.faults[0].cure
 
 
 def test_runs_are_found_in_steps_not_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
