@@ -16,7 +16,7 @@ from sync import files
 from sync.context import Contexts
 from sync.deflate import deflate
 from sync.digest import Digest, prove
-from sync.errors import FormatError, NoRoom, NoSource, NotThere, ProofFailed
+from sync.errors import BudgetSpent, FormatError, NoRoom, NoSource, NotThere, ProofFailed
 from sync.library import BATCH_BYTES, Batch, Store
 from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Range, Remade, Schedule
 from sync.progress import Progress
@@ -121,14 +121,19 @@ class _Work:
         self._batch = batch
         self._context = Contexts(self._plan.groups, self._store, batch)
         self._assemble(self._schedule.ready())
+        spent: BudgetSpent | None = None
         with closing(fly(self._transport, self._plan.ranges)) as flown:
             for part, stream in flown:
                 try:
                     self._receive(part, stream)
+                except BudgetSpent as error:  # a stick may still have what comes later
+                    spent = spent or error
                 except NotThere as error:
                     if not any(one.steps for one in self._plan.wanted):
                         raise
                     self.done = replace(self.done, refused=(*self.done.refused, error))
+        if spent is not None:
+            raise spent
 
     def named(self, _digests: object) -> None:
         """All that was assembled so far is durable: groups of no more use can go."""

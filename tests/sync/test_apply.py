@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tracemalloc
@@ -15,14 +16,16 @@ from sync import files, library
 from sync.apply import FLOOR, PATIENCE, Applied, apply, check_room
 from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry, pack_name
-from sync.errors import FormatError, NoRoom, NoSource, NotThere, ProofFailed
+from sync.errors import BudgetSpent, FormatError, NoRoom, NoSource, NotThere, ProofFailed
 from sync.library import Store
 from sync.pack import MAX_GROUP
 from sync.plan import MAX_GAP, Plan, make_plan
 from sync.progress import Silent
 from sync.recipe import Chunks
 from sync.seed import survey
+from sync.transport.allowance import REQUEST, Allowance, Purse
 from sync.transport.meter import Meter
+from sync.transport.pool import Pool, Priced
 from sync.transport.volume import VolumeTransport
 from sync.updates.parts import MAX_PAYLOAD
 from tests.kit.packed import Packed, bring, execute, holds, noise, plan_for, text, want
@@ -519,6 +522,24 @@ def test_gaps_are_passed_over(packed: Packed, source: Meter, store: Store) -> No
     assert holds(store, contents)
     assert done.bytes_fetched == table.pack.size - 8
     assert store.groups.sizes() == {}
+
+
+def test_what_a_stick_has_comes_in_after_the_budget_of_the_line_is_spent(
+    packed: Packed, source: Meter, store: Store, tmp_path: Path
+) -> None:
+    other = Packed(tmp_path / "other", collection="43/b")
+    entries = [packed.release([noise(1, 900_000)]), other.release([noise(2, 900_000)])]
+    shutil.copytree(other.root, packed.root, dirs_exist_ok=True)
+    plan = plan_for(entries, source, store)
+    stick = tmp_path / "stick" / pack_name(entries[1].packs[0].pack)
+    stick.parent.mkdir(parents=True)
+    shutil.copy(packed.root / pack_name(entries[1].packs[0].pack), stick)
+    line = Allowance(VolumeTransport(packed.root), Purse(100_000))
+    pool = Pool([Priced(VolumeTransport(tmp_path / "stick"), 0), Priced(line, 10)])
+    with pytest.raises(BudgetSpent):
+        apply(plan, pool, store, Silent())
+    assert holds(store, [noise(2, 900_000)])
+    assert staged(store) == 100_000 - REQUEST
 
 
 def test_collections_share_resources(packed: Packed, store: Store, tmp_path: Path) -> None:
