@@ -20,7 +20,8 @@ from sync.transport.base import Transport
 
 Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
 """Which resources of an edition to bring, what matters most first; None: all, as listed."""
-LONGEST = 2**30
+LONGEST = 64 * 2**20
+"""Bytes asked for at once, at the most: a long import stops between two requests."""
 
 
 def as_listed(_entry: CollectionEntry, _feed: Feed) -> None:

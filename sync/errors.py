@@ -15,7 +15,8 @@
     ├── LeaseHeld           7  somebody else is writing
     ├── MediumFailing       8  a disk, card or stick gives read or write errors
     └── Incomplete          9  some of it is in, the rest comes next time
-        └── BudgetSpent     9  the bytes allowed for now are spent
+        ├── BudgetSpent     9  the bytes allowed for now are spent
+        └── ShiftOver       9  time to show what is whole before more comes in
 """
 
 from dataclasses import dataclass
@@ -120,3 +121,7 @@ class Incomplete(KexiaError):
 
 class BudgetSpent(Incomplete):
     """The bytes allowed for now are spent; what came is kept."""
+
+
+class ShiftOver(Incomplete):
+    """What came so far is to be shown before more comes in; nobody but a sync sees this."""

@@ -106,7 +106,7 @@ def real_machine(paths: BoxPaths) -> Machine:
     def purse() -> Purse | None:
         return ledger.purse(config.load(paths).network, lambda: clock().wall)
 
-    return Machine(clock, Network(rng, time.sleep, web, bucket, purse))
+    return Machine(clock, Network(rng, time.sleep, web, bucket, purse), time.monotonic)
 
 
 def _bucket(rate_kib: int) -> Bucket | None:

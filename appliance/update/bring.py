@@ -28,6 +28,7 @@ from sync.errors import (
     MediumFailing,
     NoRoom,
     NoSource,
+    ShiftOver,
     TrustRefused,
 )
 from sync.feed import Feed, Resource
@@ -37,6 +38,7 @@ from sync.progress import Progress
 from sync.seed import kept_tables, survey
 from sync.transport.base import Transport
 from sync.transport.pool import Pool, Priced
+from sync.transport.shift import Shift, Shifted
 from sync.trust import Trusted
 
 STRIDE = 2**20
@@ -60,6 +62,8 @@ class Desk:
     served: Record | None
     progress: Progress
     haste: "Haste"
+    shift: Shift
+    """How long content comes in before what is whole of it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class Arrival:
     """The state of which ``taken`` holds some lessons already."""
 
     @property
+    def waits_for_the_next_shift(self) -> bool:
+        """True if more would have come had not the time been up to show something."""
+        return any(isinstance(problem.error, ShiftOver) for problem in self.problems)
+
+    @property
     def followed(self) -> Followed:
         """Whose."""
         return self.heard.followed
@@ -88,6 +97,10 @@ class Arrival:
     def trusted(self) -> Trusted | None:
         """What is trusted of it from now on: the chosen state, else the served one."""
         return self.chosen.trusted if self.chosen else self.heard.served
+
+    def took(self, entry: CollectionEntry) -> bool:
+        """Whether it was to bring this edition in."""
+        return self.wish is not None and entry in self.wish.take
 
     def answer(self) -> Answer | None:
         """Its part of the next generation; None if it keeps what it has."""
@@ -115,7 +128,7 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
             applied, dropped = _fulfil(wanted, heard, desk)
         except NoRoom as error:
             return _with(arrival, error)
-        except BudgetSpent as error:
+        except (BudgetSpent, ShiftOver) as error:
             return _partly(_with(arrival, error), candidate, wanted, desk)
         except (NoSource, MediumFailing, TrustRefused) as error:
             arrival = _with(arrival, _given_up(candidate, error))
@@ -172,7 +185,7 @@ def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> tuple[Applied, tuple[str,
     """Carry what is wished for; the notes say which sources were set aside, and why."""
     if not wanted.take:
         return Applied(), ()
-    sources = _pool(heard)
+    sources = _pool(heard, desk.shift)
     applied = _carrier(sources, desk).carry(wanted.take)
     notes = (f"{label} was set aside: {reason}" for label, reason in sources.dropped)
     return applied, tuple(notes)
@@ -184,9 +197,9 @@ def _wish(candidate: Candidate, desk: Desk) -> Wish:
     return wish(offer, desk.policy, desk.served)
 
 
-def _pool(heard: Heard) -> Pool:
+def _pool(heard: Heard, shift: Shift) -> Pool:
     """All sources that answered: what was carried here costs nothing, a mirror as much as any."""
-    return Pool([Priced(source.transport, _COSTS[source.kind]) for source in heard.sources])
+    return Pool([Priced(Shifted(one.transport, shift), _COSTS[one.kind]) for one in heard.sources])
 
 
 _COSTS = {Kind.CARRIED: 0, Kind.OWN: 10, Kind.MIRROR: 10}
@@ -270,7 +283,7 @@ def _part(
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
-    plan = _carrier(_pool(heard), desk).plan(wanted.take, short=0)
+    plan = _carrier(_pool(heard, desk.shift), desk).plan(wanted.take, short=0)
     have = survey(desk.store, kept_tables(desk.store), deflates=reproduces())
     report = replace(
         report,

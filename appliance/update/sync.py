@@ -25,7 +25,11 @@ from appliance.update.sources import Count, Network, Sources
 from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress
+from sync.transport.shift import Shift
 from sync.trust import DemoKeys, TrustClock, Trusted
+
+SHIFT_SECONDS = 600.0
+"""How long content comes in before lessons that are whole are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Machine:
 
     clock: Callable[[], TrustClock]
     network: Network
+    ticks: Callable[[], float]
+    """Seconds that never go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,15 @@ def sync(box: Box, carried: Sequence[str], progress: Progress) -> SyncReport:
     Raises KexiaError only for what stops everything (no room for the catalogue, a failing disk).
     """
     with _Round(box, carried, progress).begun() as work:
-        arrivals = work.each(work.bring)
-        content = compose(_answers(arrivals), work.policy, work.record)
-        if is_worth_keeping(content, work.record):
-            work.switch_to(content, arrivals)
-        work.tidy(arrivals)
-        return work.report(arrivals, content)
+        while True:
+            arrivals = work.each(work.bring)
+            content = compose(_answers(arrivals), work.policy, work.record)
+            if is_worth_keeping(content, work.record):
+                work.switch_to(content, arrivals)
+            work.tidy(arrivals)
+            if not any(one.waits_for_the_next_shift for one in arrivals):
+                return work.report(arrivals, content)
+            work.begin_shift(arrivals, content)
 
 
 def plan(box: Box, carried: Sequence[str], progress: Progress) -> PlanReport:
@@ -93,25 +102,45 @@ class _Round:
         self._sources = Sources(box.machine.network, carried)
         self._first, self._unusable = configured(box.paths, box.config)
         self.warnings = mend(box.paths, box.store, progress)
-        self._found = survey(box.paths)
-        self._served = self._found.whole[0] if self._found.whole else None
         self._metadata = Count()
         self._is_new = False
-        self.record = self._read_record()
-        self.policy = self._read_policy()
+        self._haste = Haste.ALL_AT_ONCE if self._sources.purse is None else Haste.FIRST_THINGS_FIRST
+        self._earlier: tuple[Arrival, ...] = ()
+        """Of the shifts that are over."""
+        self._removed: tuple[str, ...] = ()
+        self._look()
 
     @contextmanager
     def begun(self) -> Iterator["_Round"]:
         """With an empty scratch folder, gone at the end."""
         scratch = self._box.paths.scratch
-        shutil.rmtree(scratch, ignore_errors=True)
-        make_folder(scratch)
+        self._clear()
         try:
             yield self
         finally:
             if self._sources.purse is not None:
                 self._sources.purse.close()
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def begin_shift(self, arrivals: Sequence[Arrival], content: Content) -> None:
+        """Go on after what was whole is shown; as it takes long, lesson by lesson."""
+        self._earlier += tuple(arrivals)
+        self._removed += content.removed
+        self._haste = Haste.FIRST_THINGS_FIRST
+        self._clear()
+        self._look()
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._box.paths.scratch, ignore_errors=True)
+        make_folder(self._box.paths.scratch)
+
+    def _look(self) -> None:
+        """See what is served now."""
+        self._found = survey(self._box.paths)
+        self._served = self._found.whole[0] if self._found.whole else None
+        self._shift = Shift(SHIFT_SECONDS, self._box.machine.ticks)
+        self.record = self._read_record()
+        self.policy = self._read_policy()
 
     def each(self, visit: Visit[Part]) -> list[Part]:
         """Visit every publisher this box follows."""
@@ -149,20 +178,22 @@ class _Round:
     def report(self, arrivals: Sequence[Arrival], content: Content) -> SyncReport:
         """What came of it."""
         total = self._sources.count()
-        taken = [entry for one in arrivals if one.wish for entry in one.wish.take]
+        every = (*self._earlier, *arrivals)
+        served = self._served.record.collections if self._served else ()
+        taken = [kept.entry for kept in served if any(one.took(kept.entry) for one in every)]
         problems = (problem for one in arrivals for problem in one.problems)
         notes = (note for one in arrivals for note in one.notes)
         return SyncReport(
             generation=self._served.number if self._served else 0,
             is_new=self._is_new,
             editions={entry.id: entry.edition for entry in taken},
-            removed=content.removed,
+            removed=tuple(dict.fromkeys((*self._removed, *content.removed))),
             withdrawn=len(content.withdrawn),
             bytes_fetched=total.since(self._metadata).bytes,
             metadata_bytes=self._metadata.bytes,
             requests=total.requests,
-            bytes_reused=sum(one.applied.bytes_reused for one in arrivals),
-            resources_new=sum(one.applied.resources_new for one in arrivals),
+            bytes_reused=sum(one.applied.bytes_reused for one in every),
+            resources_new=sum(one.applied.resources_new for one in every),
             notes=(*self.warnings, *notes),
             problems=(*self.own_problems(), *problems),
         )
@@ -203,9 +234,9 @@ class _Round:
 
     @property
     def _desk(self) -> Desk:
-        purse = self._sources.purse
-        limited = Haste.FIRST_THINGS_FIRST if purse is not None else Haste.ALL_AT_ONCE
-        return Desk(self._box.store, self.policy, self.record, self._progress, limited)
+        return Desk(
+            self._box.store, self.policy, self.record, self._progress, self._haste, self._shift
+        )
 
     def _trust(self, content: Content, arrivals: Sequence[Arrival]) -> dict[str, Path]:
         """Where each publisher's trust state lies: as chosen now, else the newest kept."""

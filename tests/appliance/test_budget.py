@@ -1,6 +1,7 @@
 """Too few bytes for a night, and single lessons: what comes first, what is served meanwhile."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,22 @@ def test_an_older_whole_stick_is_welcome_while_a_newer_state_comes_in(
     report = box.sync(stick)
     assert report.exit_code == 0
     assert box.editions() == {"43/a": 2}
+
+
+def test_a_long_import_shows_lessons_while_it_goes_on(
+    box: BoxUnderTest, server: FolderServer
+) -> None:
+    """Here the clock runs fast: a shift is over after the first request that brings a part."""
+    box.subscribe("43/a", "43/b")
+    seconds = count(0, 500)
+    box.ticks = lambda: next(seconds)
+    report = box.sync()
+    assert (report.exit_code, report.problems) == (0, ())
+    assert report.editions == {"43/a": 1, "43/b": 1}
+    assert box.lessons() == {"43/a/small", "43/a/middle", "43/a/big", "43/b/b1"}
+    assert box.generation.number >= 2
+    all_of_it = sum(map(len, FIRST.values())) + 50_000
+    assert all_of_it < server.bytes < all_of_it + 80_000, "nothing comes twice"
 
 
 def test_one_lesson_comes_without_its_collection(box: BoxUnderTest, server: FolderServer) -> None:

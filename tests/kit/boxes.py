@@ -8,6 +8,7 @@ box.served()                        # every byte a visitor can get; must not cha
 
 import copy
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,7 @@ class BoxUnderTest:
     budget: int | None = None
     """Bytes a sync may fetch from web servers; None: as many as there are."""
     wrap: Callable[[Transport], Transport] = lambda transport: transport
+    ticks: Callable[[], float] = time.monotonic
 
     @classmethod
     def create(
@@ -92,7 +94,7 @@ class BoxUnderTest:
             purse=lambda: None if self.budget is None else Purse(self.budget),
             wrap=self.wrap,
         )
-        return Machine(lambda: clock, network)
+        return Machine(lambda: clock, network, self.ticks)
 
     @property
     def box(self) -> Box:
