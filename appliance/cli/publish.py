@@ -56,7 +56,7 @@ def init(
 ) -> None:
     """Found a publisher: keys, root, and a repository that offers nothing yet."""
     from appliance.publisher import programmes as publisher
-    from sync.publish.sign import Publisher
+    from sync.publish.in_force import Publisher
 
     chosen = None if demo else new_passphrase(passphrase_file)()
     made = publisher.init(workspace, Publisher(code, name, demo=demo), chosen, _now())

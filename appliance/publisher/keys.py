@@ -8,11 +8,11 @@ from pathlib import Path
 from appliance.publisher.programmes import Keys, writing
 from sync.errors import UsageError
 from sync.files import write_durably
-from sync.publish import children, rotate, sign
+from sync.publish import children, in_force, rotate
+from sync.publish.in_force import Child
 from sync.publish.keys import KEY_MODE, read_key, write_key
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, Rotated
-from sync.publish.sign import Child
 from sync.publish.workspace import open_workspace
 from sync.trust import parse_root
 
@@ -33,7 +33,7 @@ class KeyState:
 def list_keys(root: Path) -> tuple[KeyState, ...]:
     """Every key in force, role by role."""
     workspace = open_workspace(root)
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     ring = Keys().ring(workspace)
     return tuple(
         KeyState(role, keyid, ring.holds(role, keyid), roles.threshold(role), roles.expires(role))
@@ -65,7 +65,7 @@ def rotate_key(
         if rotation.new is not None:
             new = NewKeys(None, read_key(rotation.new, keys.ask))
         else:
-            demo = sign.read_roles(workspace.metadata).publisher.demo
+            demo = in_force.read_roles(workspace.metadata).publisher.demo
             new = NewKeys(None if demo else passphrase())
         ring = keys.ring(workspace)
         return rotate.rotate(workspace, ring, rotation.role, new, now, only=rotation.only)
@@ -107,7 +107,7 @@ def export(
     With ``passphrase`` they are encrypted anew; unless ``keep``, they leave the workspace.
     """
     workspace = open_workspace(root)
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     ring = keys.ring(workspace)
     here = [keyid for keyid in roles.keyids(role) if ring.holds(role, keyid)]
     if not here:

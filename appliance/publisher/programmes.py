@@ -22,18 +22,18 @@ from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
+from sync.publish import in_force, promote, retain, stage
 from sync.publish import mirror as mirrors
-from sync.publish import promote, retain, sign, stage
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
 from sync.publish.cut import CutRequest
+from sync.publish.in_force import Publisher
 from sync.publish.init import init_workspace
 from sync.publish.keys import AskPassphrase, KeyRing, Signer, no_passphrase
 from sync.publish.mirror import Mirrored
 from sync.publish.promote import Night
 from sync.publish.push import Pushed
 from sync.publish.roles import KeyRole
-from sync.publish.sign import Publisher
 from sync.publish.stage import Candidate
 from sync.publish.workspace import (
     Registration,
@@ -66,7 +66,7 @@ def init(root: Path, publisher: Publisher, passphrase: bytes | None, now: dateti
 def add(root: Path, registration: Registration) -> Registration:
     """Register a folder as the source of its collection; raises UsageError, FormatError."""
     workspace = open_workspace(root)
-    code = sign.read_roles(workspace.metadata).publisher.code
+    code = in_force.read_roles(workspace.metadata).publisher.code
     try:
         check_collection_id(registration.collection, code=code)
     except FormatError as error:
@@ -174,7 +174,7 @@ def _located(registration: Registration, fault: Fault) -> Fault:
 
 def _renew(workspace: Workspace, now: datetime) -> Candidate | None:
     """The published directory once more, if its signatures near their end and nothing waits."""
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     due = set(stage.SIGNERS) & set(promote.expiring(roles, now))
     if not due or stage.newest_sound(workspace, roles) is not None:
         return None
@@ -215,7 +215,7 @@ def sign_staged(place: Path, role: KeyRole, keys: Keys) -> Signed:
         return _sign(candidate, role, signer)
     workspace = open_workspace(place)
     with writing(workspace, "sign"):
-        roles = sign.read_roles(workspace.metadata)
+        roles = in_force.read_roles(workspace.metadata)
         newest = stage.newest_sound(workspace, roles)
         if newest is None:
             raise UsageError(
@@ -235,13 +235,13 @@ def _in_force(candidate: Candidate, role: KeyRole) -> tuple[str, ...]:
     folder = candidate.folder.resolve()
     workspace = Workspace(folder.parent.parent)
     if folder.parent == workspace.staged and workspace.is_founded:
-        return sign.read_roles(workspace.metadata).keyids(role)
+        return in_force.read_roles(workspace.metadata).keyids(role)
     return candidate.keyids(role)
 
 
 def check_may_sign_all(root: Path) -> None:
     """Raise UsageError unless these are demo keys: editor and reviewer are two people."""
-    if not sign.read_roles(open_workspace(root).metadata).publisher.demo:
+    if not in_force.read_roles(open_workspace(root).metadata).publisher.demo:
         raise UsageError(
             "--sign-all is for demo keys: editor and reviewer are two people",
             hint="let each of them run `kexia publish sign`",
@@ -252,7 +252,7 @@ def sign_all(root: Path, keys: Keys) -> tuple[Signed, ...]:
     """Demo keys only: sign the newest candidate as editor and as reviewer, if one waits."""
     check_may_sign_all(root)
     workspace = open_workspace(root)
-    if stage.newest_sound(workspace, sign.read_roles(workspace.metadata)) is None:
+    if stage.newest_sound(workspace, in_force.read_roles(workspace.metadata)) is None:
         return ()
     return tuple(sign_staged(root, role, keys) for role in stage.SIGNERS)
 
@@ -268,7 +268,7 @@ def _describe(candidate: Candidate, role: KeyRole) -> Signed:
     new = [
         e for e in listed.collections if (candidate.folder / directory.feed_name(e.feed)).is_file()
     ]
-    stored = sign.stored_target(sign.parse_role(candidate.metadata(role)))
+    stored = in_force.stored_target(in_force.parse_role(candidate.metadata(role)))
     return Signed(
         number=candidate.number,
         role=role,
@@ -348,7 +348,7 @@ def reinstate(root: Path, number: int, now: datetime) -> Candidate:
 
 def _check_lesson(workspace: Workspace, lesson_key: str) -> None:
     collection, _, lesson = lesson_key.rpartition("/")
-    listed, _ = promote.published(workspace, sign.read_roles(workspace.metadata))
+    listed, _ = promote.published(workspace, in_force.read_roles(workspace.metadata))
     entry = listed.entry(collection)
     if entry is None:
         raise UsageError(
@@ -363,7 +363,7 @@ def _check_lesson(workspace: Workspace, lesson_key: str) -> None:
 def mirror(root: Path, source: Transport, now: datetime, progress: Progress) -> Mirrored:
     """Mirror another publisher's repository, verified, below ``repository/mirrors/``."""
     workspace = open_workspace(root)
-    own = sign.read_roles(workspace.metadata).publisher
+    own = in_force.read_roles(workspace.metadata).publisher
     demo = DemoKeys.ACCEPT if own.demo else DemoKeys.REFUSE
     clock = TrustClock(now, wall_is_set=True, floor=BUILD_TIME)
     with writing(workspace, "mirror"):

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 from sync.errors import Fault
-from sync.publish import promote, sign
+from sync.publish import in_force, promote
+from sync.publish.in_force import Child, Publisher
 from sync.publish.keys import KeyRing
 from sync.publish.promote import Waiting
 from sync.publish.roles import KeyRole
-from sync.publish.sign import Child, Publisher
-from sync.publish.withdraw import in_force
+from sync.publish.withdraw import unlifted
 from sync.publish.workspace import Registration, open_workspace
 from sync.trust import Withdrawal
 
@@ -51,7 +51,7 @@ class Status:
 def status(root: Path, now: datetime) -> Status:
     """Read it; changes nothing and needs neither lease nor keys."""
     workspace = open_workspace(root)
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     listed, _ = promote.published(workspace, roles)
     judged = promote.judge(workspace, roles, now)
     ring = KeyRing(workspace.keys)
@@ -72,7 +72,7 @@ def status(root: Path, now: datetime) -> Status:
             role for role in KeyRole if any(ring.holds(role, k) for k in roles.keyids(role))
         ),
         sources=workspace.registrations(),
-        withdrawals=in_force(workspace, roles),
+        withdrawals=unlifted(workspace, roles),
         children=roles.children,
         mirrors=tuple(sorted(path.name for path in mirrors.iterdir())) if mirrors.is_dir() else (),
     )

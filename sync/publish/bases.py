@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from sync.digest import Digest, sha256
+from sync.publish.in_force import parse_role, read_roles, stored_target, versions
 from sync.publish.roles import KeyRole
-from sync.publish.sign import parse_role, read_roles, stored_target, versions
 from sync.publish.workspace import Workspace, target_name
 
 BACK = (1, 2, 3, 4, 5, 6, 7, 10, 30)

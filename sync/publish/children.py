@@ -6,11 +6,12 @@ from datetime import datetime
 from sync.digest import sha256
 from sync.directory import Stored, is_address
 from sync.errors import TrustRefused, UsageError
-from sync.publish import sign
+from sync.publish import in_force, sign
+from sync.publish.in_force import Child, Roles
 from sync.publish.keys import KeyRing
 from sync.publish.promote import Change, commit, next_version
 from sync.publish.roles import KeyRole
-from sync.publish.sign import Child, Roles, TargetsChange
+from sync.publish.sign import TargetsChange
 from sync.publish.workspace import Workspace, target_name
 from sync.trust import lies_below, parse_root
 
@@ -29,7 +30,7 @@ def introduce(
                 f"{url[:200]!r} is no http:// or https:// address",
                 hint="give the address of that publisher's repository",
             )
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     parsed = parse_root(root)
     own = roles.publisher
     if not lies_below(parsed.code, own.code):
@@ -49,7 +50,7 @@ def introduce(
 
 def revoke(workspace: Workspace, ring: KeyRing, code: str, now: datetime) -> Child:
     """Withdraw the introduction of ``code``; boxes that follow it learn at their next sync."""
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     for child in roles.children:
         if child.code == code:
             _commit(workspace, roles, ring, TargetsChange(children={code: None}), {}, now)

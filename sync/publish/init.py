@@ -9,10 +9,10 @@ from sync.digest import sha256
 from sync.directory import CODE, Directory, Stored
 from sync.errors import UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
-from sync.publish import sign
+from sync.publish import in_force, sign
+from sync.publish.in_force import PATHS, ROOT_ROLES, Publisher
 from sync.publish.keys import ROOT_KEYS, KeyRing, Signer
 from sync.publish.roles import KeyRole
-from sync.publish.sign import PATHS, ROOT_ROLES, Publisher
 from sync.publish.workspace import TIMESTAMP, Workspace, target_name
 from sync.trust.notices import encode_held, encode_withdrawals
 
@@ -76,7 +76,7 @@ def _write_repository(
     delegated = {role: signers[role][0] for role in PATHS}
     targets = sign.make_targets(delegated, signers[KeyRole.TARGETS][0], now)
     of_root = {role: signers[role] for role in ROOT_ROLES}
-    listed = dict.fromkeys(sign.LISTED, 1)
+    listed = dict.fromkeys(in_force.LISTED, 1)
     _write(workspace, "1.root.json", sign.make_root(publisher, of_root, now))
     _write(workspace, "1.targets.json", targets)
     snapshot = sign.make_snapshot(1, listed, signers[KeyRole.SNAPSHOT], now)

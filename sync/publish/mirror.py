@@ -15,7 +15,7 @@ from sync.directory import CollectionEntry, Stored, routes_name
 from sync.errors import FormatError, NotThere, ProofFailed
 from sync.files import PARTIAL, durable_file, write_durably
 from sync.progress import Progress
-from sync.publish import sign
+from sync.publish import in_force
 from sync.publish.order import passes
 from sync.publish.roles import KeyRole
 from sync.publish.workspace import TIMESTAMP, ReadRoutes, Workspace, content, target_name
@@ -72,7 +72,7 @@ def _mirrored(root: Root, copied: list[int]) -> Mirrored:
 def _refuse_older(target: Path, trusted: Trusted, source: Transport) -> None:
     if not (target / TIMESTAMP).is_file():
         return
-    held = sign.read_roles(target / "metadata").version(KeyRole.TIMESTAMP)
+    held = in_force.read_roles(target / "metadata").version(KeyRole.TIMESTAMP)
     if trusted.versions[KeyRole.TIMESTAMP] < held:
         raise RolledBack(
             f"{source.label} is older than the mirror of it here",
@@ -86,7 +86,7 @@ def _proved(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
         f"metadata/{path.name}": path.read_bytes()
         for path in (scratch / "root_history").glob("*.root.json")
     }
-    for role in (*sign.LISTED, KeyRole.SNAPSHOT):
+    for role in (*in_force.LISTED, KeyRole.SNAPSHOT):
         data = (scratch / f"{role}.json").read_bytes()
         files[f"metadata/{trusted.versions[role]}.{role}.json"] = data
     children = (f"roots/{child.code}.root.json" for child in trusted.children)
@@ -141,9 +141,9 @@ def _routes_from(source: Transport) -> ReadRoutes:
 def _forms(proved: dict[str, bytes], trusted: Trusted) -> dict[str, Stored]:
     """Name and proof of the directory's shorter forms, as its editor signed them."""
     editor = f"metadata/{trusted.versions[KeyRole.EDITOR]}.{KeyRole.EDITOR}.json"
-    metadata = sign.parse_role(proved[editor])
-    size = sign.stored_target(metadata).size
-    return dict(parse_custom(sign.target_custom(metadata), size=size).names())
+    metadata = in_force.parse_role(proved[editor])
+    size = in_force.stored_target(metadata).size
+    return dict(parse_custom(in_force.target_custom(metadata), size=size).names())
 
 
 def _write_changed(path: Path, data: bytes) -> bool:

@@ -13,10 +13,10 @@ from sync.directory import CollectionEntry, Directory, Stored
 from sync.errors import Fault, TrustRefused, UsageError
 from sync.files import write_durably
 from sync.progress import Progress
-from sync.publish import sign
+from sync.publish import in_force, sign
+from sync.publish.in_force import Roles
 from sync.publish.keys import KeyRing, Signer
 from sync.publish.roles import KeyRole
-from sync.publish.sign import Roles
 from sync.publish.stage import (
     DIRECTORY,
     SIGNERS,
@@ -100,7 +100,7 @@ def nightly(workspace: Workspace, ring: KeyRing, now: datetime, progress: Progre
     Changes no byte when there is nothing to do. A candidate that is damaged, or signed by a key
     that is not its role's, is told in ``refused`` and keeps nothing else from being published.
     """
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     sign.check_keys(roles)
     _check_not_before(roles, now)
     chosen, damaged = _choose(workspace, judge(workspace, roles, now), progress)
@@ -147,7 +147,7 @@ def _judge(
     faults: list[Fault] = []
     for role in SIGNERS:
         try:
-            if sign.is_signed(candidate.metadata(role)):
+            if in_force.is_signed(candidate.metadata(role)):
                 _check_signed(candidate, role, roles, now)
             else:
                 missing.append(role)
@@ -189,16 +189,16 @@ def check_clock(roles: Roles, renewed: Collection[KeyRole], now: datetime) -> No
     _check_not_before(roles, now)
     if now - roles.signed_at > sign.ROLE_LIFETIME:
         raise UsageError(
-            f"this machine's clock says {sign.format_time(now)}, more than "
+            f"this machine's clock says {in_force.format_time(now)}, more than "
             f"{sign.ROLE_LIFETIME.days} days after the repository was signed last, "
-            f"at {sign.format_time(roles.signed_at)}",
+            f"at {in_force.format_time(roles.signed_at)}",
             hint=f"set the clock; if it is right, {_LAPSED}",
         )
     for role in KeyRole:
         if role not in (*renewed, *_ONLINE) and roles.expires(role) <= now:
             raise UsageError(
-                f"this machine's clock says {sign.format_time(now)}, but the role {role} "
-                f"expired at {sign.format_time(roles.expires(role))}",
+                f"this machine's clock says {in_force.format_time(now)}, but the role {role} "
+                f"expired at {in_force.format_time(roles.expires(role))}",
                 hint=f"set the clock; if it is right, {role} must be signed anew first: {_LAPSED}",
             )
 
@@ -210,8 +210,8 @@ _WRONG_CLOCK = 'docs/keys.md, "Signed under a wrong clock"'
 def _check_not_before(roles: Roles, now: datetime) -> None:
     if now < roles.signed_at:
         raise UsageError(
-            f"this machine's clock says {sign.format_time(now)}, but the repository was signed "
-            f"at {sign.format_time(roles.signed_at)}",
+            f"this machine's clock says {in_force.format_time(now)}, but the repository was signed "
+            f"at {in_force.format_time(roles.signed_at)}",
             hint="set the clock; if it is right, the repository was signed under a wrong clock: "
             f"{_WRONG_CLOCK}",
         )
@@ -223,13 +223,13 @@ def commit(
     """Write ``change``, then a snapshot that lists it, then the timestamp that puts it in force."""
     check_clock(roles, change.roles, now)
     signers = {role: _online(roles, role, ring, change) for role in _ONLINE}
-    listed = {role: roles.version(role) for role in sign.LISTED}
+    listed = {role: roles.version(role) for role in in_force.LISTED}
     for name, data in change.targets.items():
         write_durably(workspace.repository / name, data)
     for role, (version, data) in change.roles.items():
         write_durably(workspace.metadata / f"{version}.{role}.json", data)
         listed[role] = version
-    snapshot = sign.versions(workspace.metadata, KeyRole.SNAPSHOT)[-1] + 1
+    snapshot = in_force.versions(workspace.metadata, KeyRole.SNAPSHOT)[-1] + 1
     write_durably(
         workspace.metadata / f"{snapshot}.snapshot.json",
         sign.make_snapshot(snapshot, listed, signers[KeyRole.SNAPSHOT], now),
@@ -237,12 +237,12 @@ def commit(
     version = roles.version(KeyRole.TIMESTAMP) + 1
     timestamp = sign.make_timestamp(version, snapshot, signers[KeyRole.TIMESTAMP], now)
     write_durably(workspace.repository / TIMESTAMP, timestamp)
-    return sign.read_roles(workspace.metadata)
+    return in_force.read_roles(workspace.metadata)
 
 
 def next_version(workspace: Workspace, role: KeyRole) -> int:
     """A version of ``role`` that was never written."""
-    return sign.versions(workspace.metadata, role)[-1] + 1
+    return in_force.versions(workspace.metadata, role)[-1] + 1
 
 
 def renewal(
@@ -307,7 +307,7 @@ def _night_change(
     changed: dict[KeyRole, tuple[int, bytes]] = {}
     if chosen is not None:
         data = (chosen.folder / DIRECTORY).read_bytes()
-        stored = sign.stored_target(sign.parse_role(chosen.metadata(KeyRole.EDITOR)))
+        stored = in_force.stored_target(in_force.parse_role(chosen.metadata(KeyRole.EDITOR)))
         targets[target_name(stored, "directory")] = data
         changed |= {role: (chosen.number, chosen.metadata(role)) for role in SIGNERS}
     for role in renewed:

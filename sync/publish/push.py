@@ -25,9 +25,9 @@ from sync.errors import (
 from sync.files import disk_errors, make_folder, write_durably
 from sync.progress import Progress
 from sync.publish import order
+from sync.publish.in_force import timestamp_version
 from sync.publish.keys import holds_private_key
 from sync.publish.order import Rank
-from sync.publish.sign import timestamp_version
 from sync.publish.workspace import TIMESTAMP
 from sync.run import Finished, run
 

@@ -21,11 +21,11 @@ from sync.digest import parse_digest
 from sync.directory import Directory, Stored
 from sync.errors import FormatError, TrustRefused, UsageError
 from sync.files import sync_folder, write_durably
-from sync.publish import sign
+from sync.publish import in_force
+from sync.publish.in_force import PATHS, Roles, format_time, parse_time
 from sync.publish.order import passes, rank
 from sync.publish.promote import check_clock
 from sync.publish.roles import KeyRole
-from sync.publish.sign import PATHS, Roles, format_time, parse_time
 from sync.publish.stage import DIRECTORY, SIGNERS, candidates
 from sync.publish.workspace import TIMESTAMP, Shelf, Workspace, content, routes_on, target_name
 
@@ -86,9 +86,9 @@ class Tree:
     def newest(self, count: int) -> frozenset[str]:
         """The last ``count`` directories by the editor's numbers, and what signed them."""
         found: dict[str, list[str]] = {}
-        for version in reversed(sign.versions(self.folder / "metadata", KeyRole.EDITOR)):
+        for version in reversed(in_force.versions(self.folder / "metadata", KeyRole.EDITOR)):
             data = (self.folder / f"metadata/{version}.{KeyRole.EDITOR}.json").read_bytes()
-            name = target_name(sign.stored_target(sign.parse_role(data)), DIRECTORY)
+            name = target_name(in_force.stored_target(in_force.parse_role(data)), DIRECTORY)
             if name in self.names and (name in found or len(found) < count):
                 signed = [f"metadata/{version}.{role}.json" for role in SIGNERS]
                 found.setdefault(name, [name]).extend(signed)
@@ -162,7 +162,7 @@ def _tree(folder: Path, prefix: str) -> Tree:
         if path.is_file()
     )
     names = frozenset(name for name in found if rank(name) is not None)
-    return Tree(folder, prefix, sign.read_roles(folder / "metadata"), names)
+    return Tree(folder, prefix, in_force.read_roles(folder / "metadata"), names)
 
 
 def _gone(

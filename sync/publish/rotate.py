@@ -11,11 +11,12 @@ from datetime import datetime
 
 from sync.errors import UsageError
 from sync.files import write_durably
-from sync.publish import sign
+from sync.publish import in_force, sign
+from sync.publish.in_force import ROOT_ROLES, Roles
 from sync.publish.keys import KeyRing, Signer
 from sync.publish.promote import Change, check_clock, commit, next_version
 from sync.publish.roles import KeyRole
-from sync.publish.sign import ROOT_ROLES, Roles, TargetsChange
+from sync.publish.sign import TargetsChange
 from sync.publish.stage import (
     SIGNERS,
     Candidate,
@@ -61,7 +62,7 @@ def rotate(
 
     Raises UsageError if a key that must sign the change is not here.
     """
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     old = [keyid for keyid in roles.keyids(role) if keyid.startswith(only)]
     if not old or (new.brought is not None and len(old) > 1):
         raise UsageError(
@@ -76,7 +77,7 @@ def rotate(
         _change_root(workspace, roles, ring, role, replaced, now)
     else:
         restaged = _change_delegated(workspace, roles, ring, role, replaced, now)
-    ring.retire(role, in_force=sign.read_roles(workspace.metadata).keyids(role))
+    ring.retire(role, in_force=in_force.read_roles(workspace.metadata).keyids(role))
     keys = {keyid: signer.public_key.keyid for keyid, signer in replaced.items()}
     return Rotated(role, keys, restaged)
 

@@ -21,21 +21,20 @@ from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_du
 from sync.progress import Progress
 from sync.publish.bases import published_bases
 from sync.publish.cut import CutRequest, Previous, cut
-from sync.publish.keys import Signer
-from sync.publish.roles import KeyRole
-from sync.publish.routes import Desk, Labeller, add_updates, no_labels
-from sync.publish.sign import (
+from sync.publish.in_force import (
     Roles,
     format_time,
     is_signed,
-    make_role,
     parse_role,
     read_roles,
-    sign_role,
     stored_target,
     target_custom,
     versions,
 )
+from sync.publish.keys import Signer
+from sync.publish.roles import KeyRole
+from sync.publish.routes import Desk, Labeller, add_updates, no_labels
+from sync.publish.sign import make_role, sign_role
 from sync.publish.workspace import (
     Shelf,
     Workspace,

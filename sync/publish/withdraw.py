@@ -10,11 +10,11 @@ from datetime import datetime
 from sync.digest import sha256
 from sync.directory import Stored
 from sync.errors import UsageError
-from sync.publish import sign
+from sync.publish import in_force, sign
+from sync.publish.in_force import Roles
 from sync.publish.keys import KeyRing
 from sync.publish.promote import Change, commit, next_version, published
 from sync.publish.roles import KeyRole
-from sync.publish.sign import Roles
 from sync.publish.stage import Candidate, base, stage_directory
 from sync.publish.workspace import Shelf, Workspace, target_name
 from sync.trust.notices import Withdrawal, decode_withdrawals, encode_withdrawals
@@ -27,7 +27,7 @@ def all_withdrawals(workspace: Workspace, roles: Roles) -> tuple[Withdrawal, ...
     return decode_withdrawals(data, code=roles.publisher.code)
 
 
-def in_force(workspace: Workspace, roles: Roles) -> tuple[Withdrawal, ...]:
+def unlifted(workspace: Workspace, roles: Roles) -> tuple[Withdrawal, ...]:
     """Those that the published directory has not lifted."""
     directory, _ = published(workspace, roles)
     return tuple(
@@ -41,14 +41,14 @@ def withdraw(
     workspace: Workspace, ring: KeyRing, lesson_key: str, reason: str, now: datetime
 ) -> Withdrawal:
     """Hide ``collection/lesson`` in every box at its next sync; again changes nothing."""
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     collection, _, lesson = lesson_key.rpartition("/")
-    for each in in_force(workspace, roles):
+    for each in unlifted(workspace, roles):
         if (each.collection, each.lesson) == (collection, lesson):
             return each
     earlier = all_withdrawals(workspace, roles)
     number = max((each.number for each in earlier), default=0) + 1
-    made = Withdrawal(number, collection, lesson, reason, sign.format_time(now))
+    made = Withdrawal(number, collection, lesson, reason, in_force.format_time(now))
     data = encode_withdrawals((*earlier, made))
     stored = Stored(sha256(data), len(data))
     signers = ring.signers(KeyRole.WITHDRAW, roles.keyids(KeyRole.WITHDRAW), threshold=1)
@@ -63,7 +63,7 @@ def withdraw(
 
 def undo(workspace: Workspace, number: int, now: datetime) -> Candidate:
     """Stage a directory that lifts withdrawal ``number``; editor and reviewer must sign it."""
-    roles = sign.read_roles(workspace.metadata)
+    roles = in_force.read_roles(workspace.metadata)
     if number not in {each.number for each in all_withdrawals(workspace, roles)}:
         raise UsageError(f"there is no withdrawal {number}", hint="see `kexia publish status`")
     directory = base(workspace, roles).directory

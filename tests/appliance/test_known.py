@@ -18,7 +18,7 @@ from catalog.sheets.look import hash_file
 from sync.digest import sha256
 from sync.errors import InputRefused
 from sync.progress import Silent
-from sync.publish.sign import Publisher
+from sync.publish.in_force import Publisher
 from sync.publish.workspace import Registration, SourceKind
 from tests.appliance.test_publisher import fill
 

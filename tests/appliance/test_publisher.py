@@ -14,7 +14,7 @@ from appliance.cli.main import main
 from appliance.publisher import programmes as publisher
 from sync import lease
 from sync.progress import Silent
-from sync.publish import sign, stage
+from sync.publish import in_force, sign, stage
 from sync.publish.keys import no_passphrase, read_key
 from sync.publish.roles import KeyRole
 from sync.publish.workspace import open_workspace
@@ -382,7 +382,7 @@ def test_signatures_are_renewed_before_they_expire(office: Office) -> None:
     office.add()
     office.run("release", office.workspace, "--sign-all")
     office.run("nightly", office.workspace)
-    later = sign.read_roles(open_workspace(office.workspace).metadata).signed_at
+    later = in_force.read_roles(open_workspace(office.workspace).metadata).signed_at
     later += sign.ROLE_LIFETIME - sign.SAFE_REST + timedelta(days=1)
     released = publisher.release(office.workspace, (), later, Silent())
     assert released.renewal

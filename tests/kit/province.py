@@ -19,7 +19,7 @@ from sync.digest import Digest, sha256
 from sync.feed import Resource
 from sync.files import write_durably
 from sync.progress import Silent
-from sync.publish import promote, sign, stage
+from sync.publish import in_force, promote, stage
 from sync.publish.cut import CutRequest, Source
 from sync.publish.init import init_workspace
 from sync.publish.keys import KeyRing
@@ -81,7 +81,7 @@ class Province:
         demo: bool = True,
     ) -> "Province":
         """Found a publisher in ``folder/<code>``; without ``demo`` its keys are encrypted."""
-        publisher = sign.Publisher(code, name, demo=demo)
+        publisher = in_force.Publisher(code, name, demo=demo)
         workspace = init_workspace(folder / code, publisher, None if demo else PASSPHRASE, now)
         province = cls(folder, workspace, now)
         if not demo:
@@ -108,9 +108,9 @@ class Province:
         return (self.repository / "metadata" / "1.root.json").read_bytes()
 
     @property
-    def roles(self) -> sign.Roles:
+    def roles(self) -> in_force.Roles:
         """The metadata in force."""
-        return sign.read_roles(self.workspace.metadata)
+        return in_force.read_roles(self.workspace.metadata)
 
     def release(self, collections: Mapping[str, Content]) -> Candidate | None:
         """Stage the next edition of these collections; ``None`` if nothing changed."""

@@ -21,10 +21,11 @@ from sync.digest import sha256
 from sync.directory import CollectionEntry, Directory, Stored
 from sync.library import Store
 from sync.progress import Silent
-from sync.publish import sign
+from sync.publish import in_force, sign
+from sync.publish.in_force import LISTED, PATHS, ROOT_ROLES, Child, Publisher
 from sync.publish.keys import ROOT_KEYS, Signer
 from sync.publish.roles import KeyRole
-from sync.publish.sign import LISTED, PATHS, ROOT_ROLES, Child, Publisher, TargetsChange
+from sync.publish.sign import TargetsChange
 from sync.publish.workspace import Shelf, routes_on, target_name
 from sync.publish.workspace import content as content_of
 from sync.shortened import custom_value, shorten
@@ -144,13 +145,13 @@ def targets_with_child(keys: Mapping[KeyRole, list[Signer]], child: bytes) -> di
     signer = keys[KeyRole.TARGETS][0]
     first = sign.make_targets({role: keys[role][0] for role in PATHS}, signer, NOW)
     introduced = Child("4301", "长沙市", ("https://cs.example.cn/",), stored(child))
-    roles = sign.Roles(
+    roles = in_force.Roles(
         root=Metadata[Root].from_bytes(
             sign.make_root(
                 Publisher("43", "湖南省", demo=True), {r: keys[r] for r in ROOT_ROLES}, NOW
             )
         ),
-        listed={KeyRole.TARGETS: sign.parse_role(first)},
+        listed={KeyRole.TARGETS: in_force.parse_role(first)},
         snapshot=None,  # type: ignore[arg-type]  # not looked at
         timestamp=None,  # type: ignore[arg-type]  # not looked at
     )

@@ -10,7 +10,7 @@ from sync import directory
 from sync.digest import sha256
 from sync.errors import FormatError, UsageError
 from sync.progress import Silent
-from sync.publish import promote, sign, stage
+from sync.publish import in_force, promote, sign, stage
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from sync.publish.stage import open_candidate, sign_candidate
@@ -298,7 +298,7 @@ def test_release_json_only_informs(province: Province) -> None:
 def test_a_candidate_that_waited_too_long_is_refused(province: Province) -> None:
     candidate = province.release(ONE)
     assert candidate is not None
-    stored = sign.stored_target(sign.parse_role(candidate.metadata(EDITOR)))
+    stored = in_force.stored_target(in_force.parse_role(candidate.metadata(EDITOR)))
     for role in stage.SIGNERS:
         old = sign.make_role(role, 2, stored, [], province.now - sign.ROLE_LIFETIME)
         (candidate.folder / f"2.{role}.json").write_bytes(old)
@@ -317,12 +317,12 @@ def test_a_clock_that_went_back_signs_nothing(province: Province, tmp_path: Path
 
 def test_a_clock_that_went_back_is_not_fresh(province: Province) -> None:
     province.publish(ONE)
-    signed_at = sign.format_time(province.now)
+    signed_at = in_force.format_time(province.now)
     province.now -= timedelta(minutes=1)
     with pytest.raises(UsageError, match="clock") as told:
         night(province)
     assert signed_at in told.value.fact
-    assert sign.format_time(province.now) in told.value.fact
+    assert in_force.format_time(province.now) in told.value.fact
     assert "Signed under a wrong clock" in told.value.hint
 
 
@@ -491,6 +491,6 @@ def test_a_repository_that_lost_a_file_is_told(province: Province) -> None:
 
 
 def test_time_has_one_spelling() -> None:
-    text = sign.format_time(NOW)
+    text = in_force.format_time(NOW)
     assert text == "2026-11-23T06:00:00Z"
-    assert sign.parse_time(text) == NOW
+    assert in_force.parse_time(text) == NOW

@@ -12,7 +12,7 @@ from sync.publish.children import introduce, revoke
 from sync.publish.mirror import Mirrored, mirror
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
-from sync.publish.withdraw import in_force, undo
+from sync.publish.withdraw import undo, unlifted
 from sync.transport.volume import VolumeTransport
 from sync.trust import DemoKeys, RolledBack, TrustClock, Trusted, parse_root, refresh
 from tests.kit.province import NOW, Province
@@ -56,7 +56,7 @@ def test_a_lesson_is_hidden_at_once_and_shown_again_by_both(
     assert len(see(province, tmp_path / "box").withdrawals) == 1
     province.publish_all(province.now + DAY)
     assert see(province, tmp_path / "box").withdrawals == ()
-    assert in_force(province.workspace, province.roles) == ()
+    assert unlifted(province.workspace, province.roles) == ()
 
 
 def test_hiding_twice_is_hiding_once(province: Province) -> None:

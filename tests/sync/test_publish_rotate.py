@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync.errors import TrustRefused, UsageError
-from sync.publish import sign
+from sync.publish import in_force, sign
 from sync.publish.init import init_workspace
 from sync.publish.keys import KeyRing, read_key
 from sync.publish.roles import KeyRole
@@ -200,13 +200,13 @@ def test_key_files_that_are_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("publisher", "passphrase", "why"),
     [
-        (sign.Publisher("43", "湖南省", demo=False), None, "demo publishers only"),
-        (sign.Publisher("43", "湖南省", demo=False), b"", "empty"),
-        (sign.Publisher("湖南", "湖南省", demo=True), None, "no publisher code"),
+        (in_force.Publisher("43", "湖南省", demo=False), None, "demo publishers only"),
+        (in_force.Publisher("43", "湖南省", demo=False), b"", "empty"),
+        (in_force.Publisher("湖南", "湖南省", demo=True), None, "no publisher code"),
     ],
 )
 def test_who_cannot_be_founded(
-    tmp_path: Path, publisher: sign.Publisher, passphrase: bytes | None, why: str
+    tmp_path: Path, publisher: in_force.Publisher, passphrase: bytes | None, why: str
 ) -> None:
     with pytest.raises(UsageError, match=why):
         init_workspace(tmp_path / "new", publisher, passphrase, NOW)
