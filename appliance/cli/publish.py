@@ -222,7 +222,7 @@ def push_command(
     to: Annotated[list[str], typer.Argument(help="A folder, or [user@]host:path over SSH.")],
     as_json: Json = False,
 ) -> None:
-    """Copy the repository to where boxes fetch it, in the lawful order; deletes nothing."""
+    """Copy the repository to where boxes fetch it, in the lawful order; remove what was pruned."""
     from appliance.publisher import programmes as publisher
 
     with showing(as_json=as_json) as shown:

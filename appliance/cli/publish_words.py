@@ -97,7 +97,9 @@ def _waiting(found: "Night | Status") -> list[str]:
 
 def _sent(pushes: "Sent") -> list[str]:
     lines = [
-        f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}." for each in pushes.pushed
+        f"Pushed {each.files} file(s), {size(each.bytes)}, to {each.to}."
+        + (f" Removed {each.removed} that had been pruned." if each.removed else "")
+        for each in pushes.pushed
     ]
     ignored = sorted({name for each in pushes.pushed for name in each.ignored})
     lines += [f"Not pushed, no file of a repository: {name}" for name in ignored]

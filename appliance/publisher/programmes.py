@@ -22,7 +22,7 @@ from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
-from sync.publish import in_force, promote, retain, stage
+from sync.publish import gone, in_force, promote, retain, stage
 from sync.publish import mirror as mirrors
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
@@ -318,7 +318,7 @@ def push(root: Path, destinations: Sequence[str], progress: Progress) -> Sent:
     refused: list[TrustRefused | UsageError] = []
     with lease.hold(workspace.push_lease, holder="kexia publish push"):
         with writing(workspace, "push"):
-            plan = pushes.make_plan(workspace.repository)
+            plan = pushes.make_plan(workspace.repository, gone.recorded(workspace))
         for to in destinations:
             try:
                 pushed.append(pushes.push(plan, to, progress))

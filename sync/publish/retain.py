@@ -21,7 +21,7 @@ from sync.digest import parse_digest
 from sync.directory import Directory, Stored
 from sync.errors import FormatError, TrustRefused, UsageError
 from sync.files import sync_folder, write_durably
-from sync.publish import in_force
+from sync.publish import gone, in_force
 from sync.publish.in_force import PATHS, Roles, format_time, parse_time
 from sync.publish.order import passes, rank
 from sync.publish.promote import check_clock
@@ -122,16 +122,17 @@ def make_plan(workspace: Workspace, policy: Policy, now: datetime) -> Retention:
     own, *mirrors = trees(workspace)
     check_clock(own.roles, tuple(KeyRole), now)
     recorded = _note(workspace, (own, *mirrors), now)
-    gone = [name for tree in mirrors for name in _gone(tree, (), policy, recorded, now)]
-    gone += _gone(own, _candidate_directories(workspace, own.roles), policy, recorded, now)
+    unneeded = [name for tree in mirrors for name in _unneeded(tree, (), policy, recorded, now)]
+    unneeded += _unneeded(own, _candidate_directories(workspace, own.roles), policy, recorded, now)
     count = sum(len(tree.names) for tree in (own, *mirrors))
-    ordered = tuple(name for _, names in reversed(passes(gone)) for name in reversed(names))
+    ordered = tuple(name for _, names in reversed(passes(unneeded)) for name in reversed(names))
     size = sum((workspace.repository / name).stat().st_size for name in ordered)
     return Retention(ordered, size, count - len(ordered))
 
 
 def execute(workspace: Workspace, plan: Retention) -> None:
     """Remove what the plan says; killed anywhere, the same command goes on. Needs the lease."""
+    gone.note(workspace, plan.removed)
     for _, names in groupby(plan.removed, key=_kind):
         paths = [workspace.repository / name for name in names]
         for path in paths:
@@ -165,7 +166,7 @@ def _tree(folder: Path, prefix: str) -> Tree:
     return Tree(folder, prefix, in_force.read_roles(folder / "metadata"), names)
 
 
-def _gone(
+def _unneeded(
     tree: Tree,
     waiting: Iterable[tuple[Shelf, Directory]],
     policy: Policy,
@@ -178,8 +179,7 @@ def _gone(
     shelf = Shelf([tree.folder])
     listed = [(shelf, _read(shelf, name)) for name in sorted(lists) if _DIRECTORY.fullmatch(name)]
     needed = {name for each in (*listed, *waiting) for name in needed_by(*each)}
-    gone = tree.names - lists - needed
-    for name in sorted(gone):
+    for name in sorted(tree.names - lists - needed):
         if not tree.prefix or not _is_young(tree.folder / name, policy, now):
             yield tree.prefix + name
 

@@ -1,5 +1,6 @@
 """Pushing: the lawful order, nothing deleted, no private key ever, over SSH as into a folder."""
 
+import json
 import os
 import shutil
 import socket
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 from sync.errors import FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Silent
-from sync.publish import order, push
+from sync.publish import gone, order, push, retain
+from sync.publish.destination import TIMESTAMP_LIMIT, is_remote
 from sync.publish.order import Rank
-from sync.publish.push import Pushed, is_remote, make_plan
+from sync.publish.push import Pushed, make_plan
+from sync.publish.retain import Policy
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from sync.publish.workspace import TIMESTAMP
@@ -47,7 +50,9 @@ def province(tmp_path: Path) -> Province:
 
 
 def send(province: Province, to: Path | str) -> Pushed:
-    return push.push(make_plan(province.repository), str(to), Silent())
+    return push.push(
+        make_plan(province.repository, gone.recorded(province.workspace)), str(to), Silent()
+    )
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -112,7 +117,7 @@ def test_a_copy_that_broke_off_is_sent_again(province: Province, tmp_path: Path)
 
 
 def test_a_plan_sends_the_timestamp_it_was_made_with(province: Province, tmp_path: Path) -> None:
-    plan = make_plan(province.repository)
+    plan = make_plan(province.repository, gone.recorded(province.workspace))
     old = province.roles.signed_at
     province.publish({"43/b": {"l1.pdf": b"later"}})
     push.push(plan, str(tmp_path / "server"), Silent())
@@ -204,7 +209,7 @@ def test_a_fork_does_not_take_the_server_over(province: Province, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "damaged", [b"", b"\xff{", b"{}", b"[" * 60_000, b" " * (push.TIMESTAMP_LIMIT + 1)]
+    "damaged", [b"", b"\xff{", b"{}", b"[" * 60_000, b" " * (TIMESTAMP_LIMIT + 1)]
 )
 def test_a_damaged_server_is_mended(province: Province, tmp_path: Path, damaged: bytes) -> None:
     send(province, tmp_path / "server")
@@ -363,6 +368,62 @@ def test_over_ssh(province: Province, tmp_path: Path, ssh: SshServer) -> None:
     assert [(entry.id, entry.edition) for entry in found.collections] == [("43/a", 2)]
 
 
+@pytest.fixture(params=["folder", pytest.param("ssh", marks=pytest.mark.e2e)])
+def server_and_name(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    """Where the files are, and what to call it."""
+    server = tmp_path / "www"
+    if request.param == "folder":
+        return server, str(server)
+    request.getfixturevalue("ssh")
+    return server, f"127.0.0.1:{server}"
+
+
+def test_what_was_pruned_goes_at_the_push_after_the_one_that_left_it_behind(
+    province: Province, server_and_name: tuple[Path, str]
+) -> None:
+    server, to = server_and_name
+    send(province, to)
+    old = set(tree(server))
+    province.now += timedelta(days=30)
+    province.publish({"43/a": {"l1.pdf": b"new" * 999}})
+    retain.note(province.workspace, province.now)
+    province.now += timedelta(days=30)
+    plan = retain.make_plan(province.workspace, Policy(editions=1), province.now)
+    retain.execute(province.workspace, plan)
+    assert set(plan.removed) & old
+    (server / "packs" / "theirs.txt").write_text("theirs")
+    sent = send(province, to)
+    assert sent.removed == 0, "until now it was in force there: somebody may be reading it"
+    assert old <= set(tree(server))
+    province.publish({"43/a": {"l1.pdf": b"newer" * 999}})
+    sent = send(province, to)
+    assert sent.removed == len(set(plan.removed) & old)
+    assert set(tree(server)) == {*tree(province.repository), "packs/theirs.txt"}
+    assert send(province, to).removed == 0
+
+
+def test_what_is_published_again_stays(province: Province, tmp_path: Path) -> None:
+    send(province, tmp_path / "server")
+    [pack] = province.repository.glob("packs/*/*.pack")
+    gone.note(province.workspace, [pack.relative_to(province.repository).as_posix()])
+    assert send(province, tmp_path / "server").removed == 0
+    assert tree(tmp_path / "server") == tree(province.repository)
+
+
+def test_the_record_of_what_was_pruned_may_be_lost(province: Province) -> None:
+    workspace = province.workspace
+    gone.note(workspace, ["packs/a"])
+    assert list(gone.recorded(workspace)) == ["packs/a"]
+    whole = (workspace.root / gone.RECORD).read_bytes()
+    for damaged in (b"", b"[]", whole[:-9], whole.replace(b"pruned-1", b"pruned-2")):
+        (workspace.root / gone.RECORD).write_bytes(damaged)
+        assert gone.recorded(workspace) == {}
+    value = {"format": gone.FORMAT, "pruned": {"packs/b": 2 - gone.REMEMBERED, "packs/c": 1}}
+    (workspace.root / gone.RECORD).write_text(json.dumps(value))
+    gone.note(workspace, ["packs/a"])
+    assert sorted(gone.recorded(workspace)) == ["packs/a", "packs/c"]
+
+
 @pytest.mark.e2e
 def test_over_ssh_nothing_is_rolled_back(
     province: Province, tmp_path: Path, ssh: SshServer
@@ -375,7 +436,7 @@ def test_over_ssh_nothing_is_rolled_back(
     with pytest.raises(TrustRefused, match="is newer"):
         send(older, f"127.0.0.1:{server}/")
     assert tree(server) == before
-    for damaged in (b"{", b" " * (push.TIMESTAMP_LIMIT + 1)):
+    for damaged in (b"{", b" " * (TIMESTAMP_LIMIT + 1)):
         (server / TIMESTAMP).write_bytes(damaged)
         send(province, f"127.0.0.1:{server}")
         assert tree(server) == before

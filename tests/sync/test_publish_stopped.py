@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.progress import Silent
-from sync.publish import push, sign
+from sync.publish import gone, push, sign
 from sync.publish.roles import KeyRole
 from sync.publish.rotate import NewKeys, rotate
 from tests.kit.province import Province
@@ -54,7 +54,11 @@ def work_withdraw(province: Province) -> None:
 
 
 def work_push(province: Province) -> None:
-    push.push(push.make_plan(province.repository), str(province.folder / "server"), Silent())
+    push.push(
+        push.make_plan(province.repository, gone.recorded(province.workspace)),
+        str(province.folder / "server"),
+        Silent(),
+    )
 
 
 def rotation(role: KeyRole) -> Callable[[Province], None]:
