@@ -28,7 +28,7 @@ DIRECTORY = directory.encode(Directory("43", "湖南省", (ENTRY,), (2,)))
 FEED = plain_bytes(heads.FEED)
 BASE = heads.BASE.plain
 GROUP = text(1, 5000)
-STREAM = b"".join(deflate.deflate(GROUP, Parameters(Wrap.ZLIB, 6, 8)))
+STREAM = b"".join(deflate.deflate([GROUP], Parameters(Wrap.ZLIB, 6, 8)))
 ROUTES = routes.encode(ways.sample())
 ROOT = GOLDEN / "publish-1" / "metadata" / "1.root.json"
 FLOOR = GOLDEN / "floor-1.json"
@@ -119,7 +119,9 @@ TARGETS = (
         ((GOLDEN / "rollout-1.json").read_bytes(),),
         lambda data: notices.decode_held(data, code="43"),
     ),
-    Target("stream", (STREAM,), lambda data: deflate.inflate(data, Wrap.ZLIB, size=len(GROUP))),
+    Target(
+        "stream", (STREAM,), lambda data: list(deflate.inflate([data], Wrap.ZLIB, size=len(GROUP)))
+    ),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM),

@@ -1,19 +1,21 @@
 """Random histories of a collection: what teachers do to their files from week to week."""
 
 import zipfile
+import zlib
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from random import Random
 
 from sync import feed as feeds
-from sync.deflate import deflate, inflate
+from sync.deflate import Wrap, deflate
 from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry
 from sync.library import Store
 from sync.pack import decode_group
 from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Remade
 from sync.publish import stage
-from sync.updates.parts import Differenced, Span
+from sync.updates.parts import Differenced, Inflated, Span
 from sync.updates.steps import steps, summed
 from tests.kit.packed import noise, text
 from tests.kit.province import Province
@@ -146,6 +148,16 @@ def store_at(folder: Path, repository: Path, entry: CollectionEntry | None, file
     return store
 
 
+def opened(data: bytes, streams: Sequence[Inflated]) -> bytes:
+    """``data`` with its streams opened, from the last to the first."""
+    for one in reversed(streams):
+        end = one.start + one.length
+        held = zlib.decompress(data[one.start : end], 15 if one.wrap is Wrap.ZLIB else -15)
+        assert len(held) == one.size
+        data = data[: one.start] + opened(held, one.streams) + data[end:]
+    return data
+
+
 class Executed:
     """What a plan makes from the bytes it says it fetches and the files it may use, in memory."""
 
@@ -174,9 +186,7 @@ class Executed:
         data = self._file(one.digest)[one.start : one.start + one.length]
         if isinstance(one.opened, Differenced):
             return steps(data)
-        if one.opened is None:
-            return data
-        return inflate(data, one.opened.wrap, size=one.opened.size)
+        return opened(data, one.opened)
 
     def _opened(self, number: int) -> bytes:
         if number not in self._plain:
@@ -195,8 +205,8 @@ class Executed:
                 return self._file(digest)[start : start + length]
             case FromGroup(number, start, length):
                 return self._opened(number)[start : start + length]
-            case Remade(number, start, length, size, how):
-                made = b"".join(deflate(self._opened(number)[start : start + length], how))
+            case Remade(pieces, size, how):
+                made = b"".join(deflate(map(self._piece, pieces), how))
                 assert len(made) == size
                 return made
             case FromSteps(number, start, length):

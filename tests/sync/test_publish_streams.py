@@ -27,7 +27,7 @@ def remade(data: bytes) -> list[bytes]:
         how = find_parameters(data, stream, first=first)
         if how is not None:
             first = how
-            made = b"".join(deflate(stream.plain, how))
+            made = b"".join(deflate([stream.plain], how))
             assert made == data[stream.start : stream.start + stream.length]
             found.append(stream.plain)
     return found
@@ -78,7 +78,7 @@ def pdf(*contents: bytes, level: int = 6, memory: int = 8, line: bytes = b"\n") 
     parts = [b"%PDF-1.4\n"]
     for number, plain in enumerate(contents):
         how = Parameters(Wrap.ZLIB, level, memory)
-        made = b"".join(deflate(plain, how))
+        made = b"".join(deflate([plain], how))
         parts.append(b"%d 0 obj <</Length %d>> stream" % (number, len(made)) + line + made)
         parts.append(b"\nendstream endobj\n")
     return b"".join([*parts, b"%%EOF"])
