@@ -1,5 +1,6 @@
 """Random histories of a collection: what teachers do to their files from week to week."""
 
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -34,6 +35,24 @@ def archive(members: Files, *, level: int = 6, stored: bool = False) -> bytes:
     return out.getvalue()
 
 
+def tarred(members: Files) -> bytes:
+    """A TAR; the same bytes every time."""
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as file:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, BytesIO(data))
+    return out.getvalue()
+
+
+def gzipped(data: bytes, level: int = 6) -> bytes:
+    """A gzip file made by this machine's zlib in one go."""
+    maker = zlib.compressobj(level, zlib.DEFLATED, -15)
+    end = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\3" + maker.compress(data) + maker.flush() + end
+
+
 def edited(rng: Random, data: bytes) -> bytes:
     """A few places changed, cut out or put in."""
     for _ in range(rng.randint(1, 4)):
@@ -66,7 +85,7 @@ class History:
         self._members: dict[str, Files] = {}
         self._gone: list[tuple[str, bytes]] = []
         self._count = 0
-        for kind in ("txt", "txt", "mp4", "docx", "bin", "zip"):
+        for kind in ("txt", "txt", "mp4", "docx", "bin", "zip", "kit"):
             self._add(kind)
 
     def step(self) -> Files:
@@ -106,7 +125,7 @@ class History:
     def _add(self, kind: str) -> None:
         self._count += 1
         name, seed = f"l{self._count}.{kind}", self.rng.randint(0, 2**30)
-        if kind in ("docx", "zip"):
+        if kind in ("docx", "zip", "kit"):
             sizes = [self.rng.randint(100, 20_000) for _ in range(4)]
             self._members[name] = {
                 f"part{number}.xml": text(seed + number, size) for number, size in enumerate(sizes)
@@ -120,6 +139,9 @@ class History:
         level = 1 + len(name + str(self._count)) % 9
         if name.endswith(".zip"):
             return archive({"inner.docx": archive(inner), "note": b"n" * 500}, stored=True)
+        if name.endswith(".kit"):
+            packed = {f"{name}.gz": gzipped(data, level) for name, data in inner.items()}
+            return archive({"kit.tgz": gzipped(tarred(inner | packed))}, level=level)
         return archive(inner, level=level)
 
 
