@@ -4,6 +4,7 @@ Only here are groups decoded: proved first, with the prefix read from the librar
 run has just made), within the bounds of their format.
 """
 
+import mmap
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -109,17 +110,21 @@ class Contexts:
         """What a group is decoded with; kept for the next one, which often needs the same."""
         if self._opened is None or self._opened[0] != spans:
             self._opened = None  # first let go of what was kept
-            self._opened = spans, Prefix(self._joined(spans))
+            self._opened = spans, self._joined(spans)
         return self._opened[1]
 
-    def _joined(self, spans: Sequence[Span]) -> bytearray:
-        joined = bytearray(sum(span.size for span in spans))
-        at = 0
-        for span in spans:
-            for block in given(span, self.read(span.digest, span.start, span.length)):
-                joined[at : at + len(block)] = block
-                at += len(block)
-        return joined
+    def _joined(self, spans: Sequence[Span]) -> Prefix:
+        size = sum(span.size for span in spans)
+        if not size:
+            return Prefix(b"")
+        # mapped: freed at once, where the allocator would keep so long a run for what comes next
+        with mmap.mmap(-1, size) as memory, memoryview(memory) as joined:
+            at = 0
+            for span in spans:
+                for block in given(span, self.read(span.digest, span.start, span.length)):
+                    joined[at : at + len(block)] = block
+                    at += len(block)
+            return Prefix(joined)
 
     def _make_room(self, size: int) -> None:
         """Forget the groups used longest ago, so that with ``size`` more there is one large one."""

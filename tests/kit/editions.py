@@ -141,7 +141,11 @@ class History:
             return archive({"inner.docx": archive(inner), "note": b"n" * 500}, stored=True)
         if name.endswith(".kit"):
             packed = {f"{name}.gz": gzipped(data, level) for name, data in inner.items()}
-            return archive({"kit.tgz": gzipped(tarred(inner | packed))}, level=level)
+            members = {
+                "cover.png": noise(len(name), 5_000),
+                "kit.tgz": gzipped(tarred(inner | packed)),
+            }
+            return archive(members, level=level)
         return archive(inner, level=level)
 
 

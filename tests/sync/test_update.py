@@ -27,6 +27,7 @@ from sync.publish.update import cut_update
 from sync.seed import kept_tables, survey
 from sync.transport.volume import VolumeTransport
 from sync.updates.head import Base, encode_head
+from sync.updates.opened import given
 from sync.updates.parts import Deflated, Span, UpdateGroup
 from tests.kit.editions import (
     COLLECTION,
@@ -360,7 +361,8 @@ CHANGED = SCRIPTS | {"2.js": SCRIPTS["2.js"][:4000] + b"// edited" + SCRIPTS["2.
 def kit(scripts: Files) -> Files:
     """Compressed scripts beside their plain ones, in a compressed TAR, in a ZIP."""
     packed = {f"{name}.gz": gzipped(data, 9) for name, data in scripts.items()}
-    return {"l1.zip": archive({"kit": gzipped(tarred(scripts | packed))})}
+    cover = noise(1, 30_000)  # by which the old file is found: all else changes
+    return {"l1.zip": archive({"cover.png": cover, "kit": gzipped(tarred(scripts | packed))})}
 
 
 @pytest.mark.parametrize("payload", [2**24, 25_000, 4_000])
@@ -378,7 +380,23 @@ def test_streams_within_streams_come_in_over_any_number_of_groups(
     assert holds(store, kit(CHANGED).values())
     assert not done.unsound
     if payload == 2**24:
-        assert plan.bytes_to_fetch + published.head_size < 900  # the ZIP has 12,000
+        assert published.update.stat().st_size < 900
+
+
+def test_what_several_groups_build_on_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def counted(span: Span, data: Any) -> Any:
+        opened.append(span)
+        return given(span, data)
+
+    monkeypatch.setattr(groups, "MAX_PAYLOAD", 25_000)
+    monkeypatch.setattr("sync.context.given", counted)
+    published = publish_all(tmp_path, [kit(SCRIPTS), kit(CHANGED)])
+    published.bring(tmp_path)
+    assert len(opened) == len(set(opened)) == 1
 
 
 def depth(pieces: Sequence[Piece]) -> int:
