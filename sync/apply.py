@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from sync import files
 from sync.context import Contexts
-from sync.deflate import deflate
+from sync.deflate import deflate, sized
 from sync.digest import Digest, prove
 from sync.errors import BudgetSpent, FormatError, NoRoom, NoSource, NotThere, ProofFailed
 from sync.library import BATCH_BYTES, Batch, Store
@@ -210,6 +211,7 @@ class _Work:
                 for piece in assembly.pieces:
                     for block in self._content(piece):
                         write(block)
+                        del block  # it may keep a group in memory while the next one is decoded
         except (ProofFailed, FormatError):
             self._find_damage(number)
             return False
@@ -229,9 +231,9 @@ class _Work:
         match piece:
             case FromGroup(group, start, length):
                 yield memoryview(self._context.plain(group))[start : start + length]
-            case Remade(group, start, length, _, parameters):
-                payload = memoryview(self._context.plain(group))[start : start + length]
-                yield from deflate(payload, parameters)
+            case Remade(pieces, size, parameters):
+                plain = chain.from_iterable(map(self._content, pieces))
+                yield from sized(deflate(plain, parameters), size)
             case FromSteps(group, start, length):
                 yield summed(self._context.plain(group)[start : start + length])
             case FromSeed(resource, start, length):
@@ -270,9 +272,8 @@ class _Work:
         """
         pieces = self._plan.assemblies[number].pieces
         found = {piece.resource for piece in pieces if isinstance(piece, FromSeed)}
-        for piece in pieces:
-            if not isinstance(piece, FromSeed):
-                found |= {span.digest for span in self._plan.groups[piece.group].prefix}
+        for group in self._plan.assemblies[number].groups:
+            found |= {span.digest for span in self._plan.groups[group].prefix}
         steps = (step for one in self._plan.wanted for step in one.steps)
         return found - {step.entry.feed.plain.digest for step in steps}
 

@@ -54,7 +54,7 @@ def decompress(frame: bytes, *, size: int, what: str) -> bytes:
 class Prefix:
     """A prefix as the decoder takes it: a copy, so that the caller can let go of its own first."""
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.dictionary = _raw(data) if data else None
 
 
@@ -92,7 +92,7 @@ def _compressor(
     return zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
 
 
-def _raw(prefix: bytes | bytearray) -> zstandard.ZstdCompressionDict:
+def _raw(prefix: bytes | memoryview) -> zstandard.ZstdCompressionDict:
     """``prefix`` as bytes to match with, also if it happens to begin like a trained dictionary."""
     return zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 

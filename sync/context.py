@@ -4,19 +4,19 @@ Only here are groups decoded: proved first, with the prefix read from the librar
 run has just made), within the bounds of their format.
 """
 
+import mmap
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sync.compression import Prefix
-from sync.deflate import inflate
 from sync.digest import Digest, prove
 from sync.errors import ProofFailed
 from sync.library import BLOCK, Batch, Store
 from sync.pack import decode_group
 from sync.plan import PlannedGroup
-from sync.updates.parts import MAX_PAYLOAD, Differenced, Span
-from sync.updates.steps import steps
+from sync.updates.opened import given
+from sync.updates.parts import MAX_PAYLOAD, Span
 
 
 class Contexts:
@@ -28,6 +28,7 @@ class Contexts:
         self._batch = batch
         self._plain: OrderedDict[int, bytes] = OrderedDict()
         self._proved: tuple[int, bytes] | None = None
+        self._opened: tuple[tuple[Span, ...], Prefix] | None = None
 
     def came(self, number: int, proved: bytes) -> None:
         """The stored bytes of a group, just received and proved: it may be asked for at once."""
@@ -45,7 +46,7 @@ class Contexts:
         group = self._groups[number].group
         self._make_room(group.plain)
         # The decoder's copy first, the stored bytes then: of the prefix only one is held meanwhile.
-        prefix = Prefix(self._joined(self._groups[number].prefix))
+        prefix = self._prefix(self._groups[number].prefix)
         stored = self._stored(number)
         plain = decode_group(group, stored, prefix, what=f"group {group.digest[:16]}…")
         self._plain[number] = plain
@@ -97,14 +98,6 @@ class Contexts:
             prove(stored, planned.group.digest, what=f"staged group {planned.group.digest[:16]}…")
         return stored
 
-    def _span(self, span: Span) -> bytes:
-        data = b"".join(self.read(span.digest, span.start, span.length))
-        if isinstance(span.opened, Differenced):
-            return steps(data)
-        if span.opened is None:
-            return data
-        return inflate(data, span.opened.wrap, size=span.opened.size)
-
     def _path(self, digest: Digest) -> Path:
         """Where the bytes of a file lie: just made, in the library, or a feed."""
         if self._batch.holds(digest):
@@ -113,11 +106,25 @@ class Contexts:
             return self._store.library.path(digest)
         return self._store.feeds.path(digest)
 
-    def _joined(self, spans: Sequence[Span]) -> bytearray:
-        joined = bytearray()
-        for span in spans:
-            joined += self._span(span)
-        return joined
+    def _prefix(self, spans: tuple[Span, ...]) -> Prefix:
+        """What a group is decoded with; kept for the next one, which often needs the same."""
+        if self._opened is None or self._opened[0] != spans:
+            self._opened = None  # first let go of what was kept
+            self._opened = spans, self._joined(spans)
+        return self._opened[1]
+
+    def _joined(self, spans: Sequence[Span]) -> Prefix:
+        size = sum(span.size for span in spans)
+        if not size:
+            return Prefix(b"")
+        # mapped: freed at once, where the allocator would keep so long a run for what comes next
+        with mmap.mmap(-1, size) as memory, memoryview(memory) as joined:
+            at = 0
+            for span in spans:
+                for block in given(span, self.read(span.digest, span.start, span.length)):
+                    joined[at : at + len(block)] = block
+                    at += len(block)
+            return Prefix(joined)
 
     def _make_room(self, size: int) -> None:
         """Forget the groups used longest ago, so that with ``size`` more there is one large one."""

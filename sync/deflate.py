@@ -7,7 +7,7 @@ other streams from the same parameters: ``reproduces`` says whether this machine
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -49,27 +49,66 @@ class Parameters:
         return self.window if self.wrap is Wrap.ZLIB else -self.window
 
 
-def deflate(plain: bytes | memoryview, parameters: Parameters) -> Iterator[bytes]:
-    """The stream that ``parameters`` make of ``plain``, in blocks."""
+Block = bytes | memoryview
+
+
+def deflate(plain: Iterable[Block], parameters: Parameters) -> Iterator[bytes]:
+    """The stream that ``parameters`` make of ``plain``, in blocks; how plain is cut is all one."""
     maker = zlib.compressobj(
         parameters.level, zlib.DEFLATED, parameters.bits, parameters.memory, parameters.strategy
     )
-    for start in range(0, len(plain), BLOCK):
-        if block := maker.compress(plain[start : start + BLOCK]):
-            yield block
+    for piece in plain:
+        for start in range(0, len(piece), BLOCK):
+            if block := maker.compress(piece[start : start + BLOCK]):
+                yield block
+        del piece  # it may keep a group in memory while the next one is decoded
     yield maker.flush()
 
 
-def inflate(stream: bytes | memoryview, wrap: Wrap, *, size: int) -> bytes:
-    """What ``stream`` holds: exactly ``size`` bytes, and nothing after it; raises FormatError."""
+def inflate(stream: Iterable[Block], wrap: Wrap, *, size: int) -> Iterator[bytes]:
+    """What ``stream`` holds, in blocks: exactly ``size`` bytes, and nothing after it.
+
+    Raises FormatError, at the latest at its end; never gives more than ``size`` bytes.
+    """
     opener = zlib.decompressobj(15 if wrap is Wrap.ZLIB else -15)
+    left = size
     try:
-        plain = opener.decompress(stream, size + 1)
+        for block in stream:
+            for plain in _inflated(opener, block, limit=left + 1):
+                left -= len(plain)
+                if left < 0:
+                    break
+                yield plain
+            if left < 0 or opener.unused_data:
+                break
     except zlib.error as error:
         raise FormatError(f"deflate: broken stream ({error})") from error
-    if len(plain) != size or not opener.eof or opener.unused_data or opener.unconsumed_tail:
+    if left or not opener.eof or opener.unused_data:
         raise FormatError(f"deflate: a stream does not hold the {size} bytes it was said to")
-    return plain
+
+
+def _inflated(opener: "zlib._Decompress", block: Block, *, limit: int) -> Iterator[bytes]:
+    """What the next block of a stream adds, at most ``limit`` bytes of it."""
+    more = True
+    while more and limit:
+        most = min(BLOCK, limit)
+        plain = opener.decompress(block, most)
+        limit -= len(plain)
+        yield plain
+        block = opener.unconsumed_tail
+        more = bool(block) or len(plain) == most
+
+
+def sized(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """``blocks``, ``size`` bytes in all; raises FormatError, and gives no more."""
+    left = size
+    for block in blocks:
+        left -= len(block)
+        if left < 0:
+            break
+        yield block
+    if left:
+        raise FormatError(f"deflate: a stream made again has not the {size} bytes it was said to")
 
 
 @cache
@@ -81,7 +120,7 @@ def reproduces() -> bool:
         for level in range(1, 10)
         for memory in (8, 9)
         for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
-        for block in deflate(text, Parameters(Wrap.ZLIB, level, memory, strategy))
+        for block in deflate([text], Parameters(Wrap.ZLIB, level, memory, strategy))
     ]
     return sha256(b"".join(made)) == _VECTORS
 

@@ -70,7 +70,7 @@ def _piece(
     seeds: dict[ChunkId, FromSeed],
     places: "_Places",
 ) -> Piece:
-    piece: Piece | None = seeds.get(chunk.id)
+    piece: FromGroup | FromSeed | None = seeds.get(chunk.id)
     if piece is None and chunk.id in places:
         pack, group, start, length = places[chunk.id]
         piece = FromGroup(draft.group(pack_name(pack), group), start, length)

@@ -1,6 +1,6 @@
 """What a plan is: resources to make, the pieces they are made of, ranges to ask for. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sync.deflate import Parameters
@@ -82,11 +82,9 @@ class FromGroup:
 
 @dataclass(frozen=True, slots=True)
 class Remade:
-    """A deflate stream of ``size`` bytes, made again from ``length`` bytes of a group."""
+    """A deflate stream of ``size`` bytes, made again from what ``pieces`` make."""
 
-    group: int
-    start: int
-    length: int
+    pieces: "tuple[Piece, ...]"
     size: int
     parameters: Parameters
 
@@ -139,7 +137,18 @@ class Assembly:
     @property
     def groups(self) -> frozenset[int]:
         """Numbers of the groups it takes bytes from."""
-        return frozenset(piece.group for piece in self.pieces if not isinstance(piece, FromSeed))
+        return frozenset(_groups(self.pieces))
+
+
+def _groups(pieces: Iterable[Piece]) -> Iterator[int]:
+    for piece in pieces:
+        match piece:
+            case Remade(inner):
+                yield from _groups(inner)
+            case FromGroup(group) | FromSteps(group):
+                yield group
+            case FromSeed():
+                pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,17 @@ from sync.directory import pack_name
 from sync.feed import Resource
 from sync.plan.draft import Draft
 from sync.plan.pieces import FromGroup, FromSeed, FromSteps, Have, Piece, Remade, Step
-from sync.updates.parts import Copy, Deflated, Literal, Part, Skip, Summed, UpdateGroup
+from sync.updates.parts import (
+    Build,
+    Copy,
+    Deflated,
+    Literal,
+    Part,
+    Skip,
+    Summed,
+    UpdateGroup,
+    taken,
+)
 
 _Place = tuple[int, int]
 """Number of the step, number of the group in it."""
@@ -27,17 +37,17 @@ def add_updates(
     for place in chosen:
         step, one = _at(steps, place)
         numbers[place] = draft.group(_name(step, one), one.group, one.prefix)
-    made: dict[Digest, tuple[Resource, list[Piece]]] = {}
+    made: dict[Digest, _Making] = {}
     for place, number in sorted(numbers.items()):
         _, one = _at(steps, place)
         start = 0
         for part in one.parts:
             if makers.get(part.resource.digest) == place[0]:
-                _, pieces = made.setdefault(part.resource.digest, (part.resource, []))
-                pieces += _pieces(part, number, start)
+                making = made.setdefault(part.resource.digest, _Making(part.resource))
+                making.take(part, number, start)
             start += part.payload
-    for resource, pieces in made.values():
-        draft.assemble(resource, pieces, update=steps[makers[resource.digest]].name)
+    for digest, making in made.items():
+        draft.assemble(making.resource, making.pieces, update=steps[makers[digest]].name)
     return [resource for resource in wanted if draft.lacks(resource)]
 
 
@@ -46,21 +56,28 @@ def _usable(steps: Sequence[Step], have: Have) -> dict[Digest, int]:
     found: dict[Digest, int] = {}
     for number, step in enumerate(steps):
         feed = step.entry.feed.plain.digest
-        sizes: dict[Digest, int] = {}
+        builds: dict[Digest, Build] = {}
+        lost: set[Digest] = set()
         for one in step.head.groups:
-            if one.deflates and not have.deflates:
-                continue
-            if not all(
+            held = all(
                 span.digest in have.resources or span.digest in found or span.digest == feed
                 for span in one.spans()
-            ):
-                continue
+            )
+            if not held or (one.deflates and not have.deflates):
+                lost.update(part.resource.digest for part in one.parts)
             for part in one.parts:
                 digest = part.resource.digest
-                sizes[digest] = sizes.get(digest, 0) + part.size
-                if sizes[digest] == part.resource.size:
+                if digest not in lost and _ends(part, builds):
                     found.setdefault(digest, number)
     return found
+
+
+def _ends(part: Part, builds: dict[Digest, Build]) -> bool:
+    """Whether its resource is whole after a part."""
+    build = builds.setdefault(part.resource.digest, Build(part.resource.size))
+    for segment in part.segments:
+        build.add(segment)
+    return build.is_whole
 
 
 def _choose(
@@ -107,19 +124,42 @@ def _name(step: Step, one: UpdateGroup) -> str:
     return pack_name(step.entry.packs[one.home - 1].pack) if one.home else step.name
 
 
-def _pieces(part: Part, group: int, start: int) -> Iterator[Piece]:
-    for segment in part.segments:
-        match segment:
-            case Literal(length):
-                yield FromGroup(group, start, length)
-                start += length
-            case Copy(span):
-                yield FromSeed(span.digest, span.start, span.length)
-            case Skip(length):
-                start += length
-            case Summed(length):
-                yield FromSteps(group, start, length)
-                start += length
-            case Deflated(length, size, parameters):
-                yield Remade(group, start, length, size, parameters)
-                start += length
+class _Making:
+    """A resource put together from parts, in order; streams within streams as they come."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self._build = Build(resource.size)
+        self._pieces: list[list[Piece]] = [[]]
+        """Of the resource, of the stream begun in it, of the stream in that …"""
+        self._streams: list[Deflated] = []
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """What it is made of."""
+        return self._pieces[0]
+
+    def take(self, part: Part, group: int, start: int) -> None:
+        """The next part: from ``start`` of a group's payload."""
+        for segment in part.segments:
+            if isinstance(segment, Deflated):
+                self._streams.append(segment)
+                self._pieces.append([])
+            else:
+                self._pieces[-1] += _piece(segment, group, start)
+            start += taken(segment)
+            for _ in range(self._build.add(segment)):
+                stream, inner = self._streams.pop(), tuple(self._pieces.pop())
+                self._pieces[-1].append(Remade(inner, stream.size, stream.parameters))
+
+
+def _piece(segment: Literal | Copy | Skip | Summed, group: int, start: int) -> Iterator[Piece]:
+    match segment:
+        case Literal(length):
+            yield FromGroup(group, start, length)
+        case Copy(span):
+            yield FromSeed(span.digest, span.start, span.length)
+        case Summed(length):
+            yield FromSteps(group, start, length)
+        case Skip():
+            pass

@@ -65,14 +65,16 @@ class Drafted:
         )
 
     def add(self, part: Part, payload: bytes, item: Item) -> None:
-        """Put a part in; context beyond the bound is left out."""
+        """Put a part in; of context beyond the bound the farthest is left out."""
         self.parts.append(part)
         self.payload.append(payload)
         self.payload_size += len(payload)
-        for one in item.builds_on:
+        fitting: list[Context] = []
+        for one in reversed(item.builds_on):
             if one.span not in self.builds_on and self.prefix_size + len(one.data) <= MAX_PREFIX:
-                self.builds_on[one.span] = one.data
+                fitting.append(one)
                 self.prefix_size += len(one.data)
+        self.builds_on |= {one.span: one.data for one in reversed(fitting)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +106,23 @@ def _split(item: Item) -> Iterator[tuple[tuple[Segment, ...], bytes]]:
     """The item's segments in runs of at most MAX_PAYLOAD bytes of payload."""
     run: list[Segment] = []
     start = size = 0
-    for segment in _short(item.segments):
-        if size + taken(segment) > MAX_PAYLOAD:
-            yield tuple(run), item.payload[start : start + size]
-            run, start, size = [], start + size, 0
-        run.append(segment)
-        size += taken(segment)
+    for segment in item.segments:
+        for piece in _cut(segment, MAX_PAYLOAD - size):
+            if size + taken(piece) > MAX_PAYLOAD:
+                yield tuple(run), item.payload[start : start + size]
+                run, start, size = [], start + size, 0
+            run.append(piece)
+            size += taken(piece)
     yield tuple(run), item.payload[start : start + size]
 
 
-def _short(segments: Iterable[Segment]) -> Iterator[Segment]:
-    for segment in segments:
-        while isinstance(segment, Literal) and segment.length > MAX_PAYLOAD:
-            yield Literal(MAX_PAYLOAD)
-            segment = Literal(segment.length - MAX_PAYLOAD)
+def _cut(segment: Segment, room: int) -> Iterator[Segment]:
+    """A literal that is too long for a group fills the ``room`` in this one, and then others."""
+    if isinstance(segment, Literal) and segment.length > MAX_PAYLOAD:
+        for start in range((room or MAX_PAYLOAD) - MAX_PAYLOAD, segment.length, MAX_PAYLOAD):
+            end = min(start + MAX_PAYLOAD, segment.length)
+            yield Literal(end - max(0, start))
+    else:
         yield segment
 
 

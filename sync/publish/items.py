@@ -6,23 +6,20 @@ the chunk packs, where it lies anyway.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from sync import compression
 from sync.chunker import Buffer
-from sync.deflate import Parameters
-from sync.digest import Digest, sha256
+from sync.digest import Digest
 from sync.feed import Resource
 from sync.publish.copies import Run, find_runs
+from sync.publish.documents import Document, Sent, is_fair, opened
 from sync.publish.movies import find_places
-from sync.publish.streams import Stream, find_parameters, find_streams
 from sync.updates.parts import (
     MAX_PAYLOAD,
     Copy,
-    Deflated,
     Differenced,
-    Inflated,
     Literal,
     Segment,
     Span,
@@ -131,53 +128,26 @@ def _shrinks(data: bytes, builds_on: Sequence[Context]) -> bool:
 
 def _document(resource: Resource, data: bytes, olds: Sequence[Old]) -> Item:
     """Streams that are as they were stay closed; the others are opened on both sides."""
-    old_streams = {
-        sha256(_raw(bytes(old.data), stream)): (old.resource, stream)
-        for old in olds
-        for stream in find_streams(bytes(old.data))
-    }
-    segments: list[Segment] = []
-    payload: list[bytes] = []
-    offers: list[Context] = []
-    kept: set[Digest] = set()
-    at = 0
-    first: Parameters | None = None
-    for stream in find_streams(data):
-        digest = sha256(_raw(data, stream))
-        if digest in old_streams:
-            kept.add(digest)
-            continue
-        parameters = find_parameters(data, stream, first=first)
-        if parameters is None:
-            continue
-        first = parameters
-        if stream.start > at:
-            segments.append(Literal(stream.start - at))
-            payload.append(data[at : stream.start])
-        segments.append(Deflated(len(stream.plain), stream.length, parameters))
-        payload.append(stream.plain)
-        offers.append(Context(_opened(resource, stream), stream.plain))
-        at = stream.start + stream.length
-    if at < len(data):
-        segments.append(Literal(len(data) - at))
-        payload.append(data[at:])
-    opened = [
-        Context(_opened(old, stream), stream.plain)
-        for digest, (old, stream) in old_streams.items()
-        if digest not in kept and offers
-    ]
-    whole = Context(_whole(resource), data)
-    wholes = [Context(_whole(old.resource), bytes(old.data)) for old in reversed(olds)]
-    return Item(resource, tuple(segments), b"".join(payload), (*wholes, *opened), (whole, *offers))
-
-
-def _raw(data: bytes, stream: Stream) -> bytes:
-    return data[stream.start : stream.start + stream.length]
-
-
-def _opened(resource: Resource, stream: Stream) -> Span:
-    inflated = Inflated(stream.wrap, len(stream.plain))
-    return Span(resource.digest, stream.start, stream.length, inflated)
+    new = Document.of(resource, data)
+    before = [Document.of(old.resource, bytes(old.data)) for old in reversed(olds)]
+    sent = Sent()
+    kept = set[Digest]().union(*(one.held() for one in before))
+    streams = sent.put(data, new.streams, kept)
+    payload = b"".join(sent.payload)
+    held = new.held()
+    builds_on = (
+        opened(one, held) if streams else (_whole(one.resource), one.data) for one in before
+    )
+    offers = Context(_whole(resource), data)
+    if is_fair(span := replace(offers.span, opened=streams)):
+        offers = Context(span, payload)
+    return Item(
+        resource,
+        tuple(sent.segments),
+        payload,
+        tuple(Context(*one) for one in builds_on),
+        (offers,),
+    )
 
 
 def _large(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[Old]) -> Item | None:

@@ -1,26 +1,30 @@
 """Deflate streams inside documents: where they are and how to make them again. Pure.
 
-ZIP (PPTX, DOCX, XLSX, EPUB, JAR), gzip, PDF and PNG are known. The parameters of a stream are found
-by trial; a stream that no parameters make again bit for bit is left as it is.
+ZIP (PPTX, DOCX, XLSX, EPUB, JAR), gzip and PDF are known. What lies in a ZIP or TAR is looked
+through too, and so is what a stream holds: a compressed TAR in a ZIP, a DOCX in a ZIP. The
+parameters of a stream are found by trial; one that none make again is left as it is.
 """
 
 import re
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from sync.deflate import Parameters, Wrap, deflate
+from sync.updates.parts import MAX_DEPTH, MAX_PREFIX
 
-MAX_PLAIN = 8 * 2**20
-"""Streams that hold more are left as they are."""
+MAX_PLAIN = MAX_PREFIX
+"""Streams that hold more are left as they are: no group could have them as context."""
 MAX_RATIO = 60
 """Streams that hold so many times their size are left too: nothing is gained there."""
 MIN_STREAM = 48
 """Shorter ones cost more to describe than they save."""
-MAX_WORK = 128 * 2**20
-"""Bytes read and opened of one document: what is beyond stays closed. A document can be made so
-that each of its headers leads to the same long stream; and what is opened is held in memory."""
+MAX_WORK = 192 * 2**20
+"""Bytes searched, read and opened of one document: what is beyond stays closed. A document can be
+made so that all its headers lead to the same long stream; and what is opened is held in memory."""
+MAX_LEVELS = 4
+"""Documents within each other without a stream between (a TAR of stored ZIPs)."""
 _PROBE = 64 * 1024
 _STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
 _EFFORTS = tuple(
@@ -30,63 +34,88 @@ _EFFORTS = tuple(
     for memory in (8, 9)
 )
 _PDF_STREAM = re.compile(rb"stream\r?\n(?=[\x18-\x78])")
+_TAR_BLOCK, _USTAR_AT = 512, 257
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A deflate stream within a file: ``length`` bytes from ``start``, and what it holds."""
+    """A deflate stream: ``length`` bytes from ``start`` of what it lies in, and what it holds."""
 
     start: int
     length: int
     wrap: Wrap
     plain: bytes
+    streams: "tuple[Stream, ...]" = ()
+    """Those in what it holds."""
 
 
-class _Opener:
-    """Opens streams of one document, as long as its work lasts."""
+class _Work:
+    """What may still be read and opened of one document, whatever lies in what."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self._left = MAX_WORK
+    def __init__(self) -> None:
+        self.left = MAX_WORK
 
-    def open(self, start: int, wrap: Wrap) -> Stream | None:
-        """The stream that begins at ``start``, if there is one."""
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A document from ``start`` to ``end`` of ``data``; others may lie around it and in it."""
+
+    data: bytes
+    work: _Work
+    start: int
+    end: int
+    level: int = 0
+
+    def streams(self) -> Iterator[Stream]:
+        """Its streams in order, if it is of a known kind."""
+        for magic, place, find in _KINDS:
+            if self.data.startswith(magic, self.start + place) and self.work.left > 0:
+                return find(self)
+        return iter(())
+
+    def inner(self, start: int, end: int) -> Iterator[Stream]:
+        """The streams of a document in this one."""
+        if self.level == MAX_LEVELS:
+            return iter(())
+        inner = replace(self, start=start, end=min(end, self.end), level=self.level + 1)
+        self.work.left -= max(0, inner.end - start)  # as it may be searched
+        return inner.streams()
+
+    def open(self, start: int, wrap: Wrap) -> Iterator[Stream]:
+        """The stream that begins at ``start``, if there is one and the work lasts."""
         opener = zlib.decompressobj(15 if wrap is Wrap.ZLIB else -15)
         plain = bytearray()
         at = start
-        while at < len(self.data) and not opener.eof and self._left > 0:
-            block = self.data[at : at + _PROBE]
+        while at < self.end and not opener.eof and self.work.left > 0:
+            block = self.data[at : min(at + _PROBE, self.end)]
             at += len(block)
             try:
                 got = opener.decompress(block, MAX_PLAIN + 1 - len(plain))
             except zlib.error:
-                self._left -= len(block)
-                return None
-            self._left -= len(block) + len(got)
+                self.work.left -= len(block)
+                return
+            self.work.left -= len(block) + len(got)
             plain += got
             if len(plain) > MAX_PLAIN or opener.unconsumed_tail:
-                return None
-        if not opener.eof:
-            return None
-        return Stream(start, at - start - len(opener.unused_data), wrap, bytes(plain))
+                return
+        if opener.eof:
+            length = at - start - len(opener.unused_data)
+            yield Stream(start, length, wrap, bytes(plain))
 
 
 def find_streams(data: bytes) -> Iterator[Stream]:
-    """The streams of a document, in order, none within another."""
-    if data[:4] == b"PK\x03\x04":
-        found = _zip_streams(_Opener(data))
-    elif data[:4] == b"%PDF":
-        found = _pdf_streams(_Opener(data))
-    elif data[:2] == b"\x1f\x8b":
-        found = _gzip_streams(_Opener(data))
-    else:
-        return
+    """The streams of a document, in order; each with those in what it holds, MAX_DEPTH in all."""
+    return _find(data, _Work(), depth=1)
+
+
+def _find(data: bytes, work: _Work, *, depth: int) -> Iterator[Stream]:
     end = 0
-    for stream in found:
+    for stream in _Document(data, work, 0, len(data)).streams():
         worth = stream.length >= MIN_STREAM and len(stream.plain) <= MAX_RATIO * stream.length
         if stream.start >= end and worth:
             end = stream.start + stream.length
-            yield stream
+            inner = _find(stream.plain, work, depth=depth + 1) if depth < MAX_DEPTH else ()
+            yield replace(stream, streams=tuple(inner))
 
 
 def find_parameters(data: bytes, stream: Stream, *, first: Parameters | None) -> Parameters | None:
@@ -132,52 +161,72 @@ def _begins(raw: memoryview, plain: bytes, parameters: Parameters) -> bool:
 
 def _makes(raw: memoryview, plain: bytes, parameters: Parameters) -> bool:
     at = 0
-    for block in deflate(plain, parameters):
+    for block in deflate([plain], parameters):
         if raw[at : at + len(block)] != block:
             return False
         at += len(block)
     return at == len(raw)
 
 
-def _zip_streams(work: _Opener) -> Iterator[Stream]:
+def _zip_streams(of: _Document) -> Iterator[Stream]:
     """From local header to local header: the central directory may be missing or lie."""
-    data = work.data
-    at = data.find(b"PK\x03\x04")
-    while at >= 0 and at + 30 <= len(data):
-        method, names = (
-            struct.unpack_from("<H", data, at + 8)[0],
-            struct.unpack_from("<HH", data, at + 26),
-        )
-        start = at + 30 + sum(names)
-        stream = work.open(start, Wrap.RAW) if method == zlib.DEFLATED else None
-        if stream is not None:
+    at = of.start
+    while at >= 0 and at + 30 <= of.end:
+        (method,) = struct.unpack_from("<H", of.data, at + 8)
+        size, _, *names = struct.unpack_from("<IIHH", of.data, at + 18)
+        after = start = at + 30 + sum(names)
+        deflated = method == zlib.DEFLATED
+        for stream in of.open(start, Wrap.RAW) if deflated else _stored(of, start, size):
             yield stream
-        after = start if stream is None else stream.start + stream.length
-        at = data.find(b"PK\x03\x04", max(after, at + 4))
+            after = stream.start + stream.length
+        at = of.data.find(_ZIP, max(after, at + 4), of.end)
 
 
-def _pdf_streams(work: _Opener) -> Iterator[Stream]:
-    data = work.data
-    for match in _PDF_STREAM.finditer(data):
+def _stored(of: _Document, start: int, size: int) -> Iterator[Stream]:
+    """Streams of a member that is stored; those of a ZIP in a ZIP are come across anyway."""
+    return iter(()) if of.data.startswith(_ZIP, start) else of.inner(start, start + size)
+
+
+def _pdf_streams(of: _Document) -> Iterator[Stream]:
+    for match in _PDF_STREAM.finditer(of.data, of.start, of.end):
         start = match.end()
-        if (data[start] & 15) == 8 and int.from_bytes(data[start : start + 2]) % 31 == 0:
-            stream = work.open(start, Wrap.ZLIB)
-            if stream is not None:
-                yield stream
+        header = of.data[start : start + 2]
+        if (header[0] & 15) == 8 and int.from_bytes(header) % 31 == 0:
+            yield from of.open(start, Wrap.ZLIB)
 
 
-def _gzip_streams(work: _Opener) -> Iterator[Stream]:
-    data = work.data
-    if len(data) < 18:
+def _gzip_streams(of: _Document) -> Iterator[Stream]:
+    data = of.data
+    if of.end < of.start + 18:
         return
-    flags, start = data[3], 10
+    flags, start = data[of.start + 3], of.start + 10
     if flags & 4:
         start += 2 + int.from_bytes(data[start : start + 2], "little")
     for bit in (8, 16):
         if flags & bit:
-            start = data.find(b"\0", start) + 1 or len(data)
+            start = data.find(b"\0", start, of.end) + 1 or of.end
     if flags & 2:
         start += 2
-    stream = work.open(start, Wrap.RAW)
-    if stream is not None:
-        yield stream
+    yield from of.open(start, Wrap.RAW)
+
+
+def _tar_streams(of: _Document) -> Iterator[Stream]:
+    """From header to header, as long as they are headers (POSIX.1-1988, ustar)."""
+    at = of.start
+    while of.data.startswith(_USTAR, at + _USTAR_AT) and at < of.end:
+        digits = of.data[at + 124 : at + 136].strip(b" \0")
+        if set(digits) - set(b"01234567") or not digits:
+            return
+        size = int(digits, 8)
+        yield from of.inner(at + _TAR_BLOCK, at + _TAR_BLOCK + size)
+        at += _TAR_BLOCK + -(-size // _TAR_BLOCK) * _TAR_BLOCK
+
+
+_ZIP, _USTAR = b"PK\x03\x04", b"ustar"
+_KINDS: tuple[tuple[bytes, int, Callable[[_Document], Iterator[Stream]]], ...] = (
+    (_ZIP, 0, _zip_streams),
+    (b"%PDF", 0, _pdf_streams),
+    (b"\x1f\x8b\x08", 0, _gzip_streams),
+    (_USTAR, _USTAR_AT, _tar_streams),
+)
+"""How a document begins, with the place of the magic, and where its streams are."""

@@ -3,7 +3,7 @@
 A group is decoded with a **prefix**: bytes both sides hold, which zstd takes as context. It yields
 **parts** of resources, in order; a resource is its parts one after the other. A part is a run of
 **segments**: bytes of the group's payload as they are, a copy out of a file the box has, or a
-deflate stream made again from payload.
+deflate stream, made again from what the segments after it make: a stream may hold streams.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sync.deflate import Parameters, Wrap
 from sync.digest import Digest
+from sync.errors import FormatError
 from sync.feed import Resource
 from sync.pack import Group
 
@@ -18,34 +19,76 @@ MAX_PAYLOAD = 16 * 2**20
 """Most plain bytes of a group: a box holds one at a time."""
 MAX_PREFIX = 32 * 2**20
 """Most bytes of context for a group."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """``length`` bytes of a held file from ``start``; ``opened``: what they stand for."""
-
-    digest: Digest
-    start: int
-    length: int
-    opened: "Inflated | Differenced | None" = None
-
-    @property
-    def size(self) -> int:
-        """Bytes it gives."""
-        return self.opened.size if isinstance(self.opened, Inflated) else self.length
+MAX_DEPTH = 3
+"""Most streams within each other, the outermost counted."""
+MAX_WORK = 4
+"""Most bytes read and inflated for each byte of context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inflated:
-    """A deflate stream is opened: how it is wrapped and how many bytes it holds."""
+    """A deflate stream that is opened, in a file or in what another stream holds."""
 
+    start: int
+    """Where it begins in what it lies in."""
+    length: int
     wrap: Wrap
     size: int
+    """Bytes it holds."""
+    streams: "tuple[Inflated, ...]" = ()
+    """Those in it that are opened too."""
+
+    @property
+    def given(self) -> int:
+        """Bytes it gives, opened."""
+        return _given(self.size, self.streams)
+
+    @property
+    def work(self) -> int:
+        """Bytes that are inflated for it."""
+        return self.size + sum(one.work for one in self.streams)
+
+    @property
+    def depth(self) -> int:
+        """How many streams lie within each other."""
+        return 1 + max((one.depth for one in self.streams), default=0)
+
+
+def _given(size: int, streams: "tuple[Inflated, ...]") -> int:
+    return size + sum(one.given - one.length for one in streams)
 
 
 @dataclass(frozen=True, slots=True)
 class Differenced:
     """32-bit numbers (big-endian) are taken as the steps from each to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``length`` bytes of a held file from ``start``; ``opened``: what they stand for.
+
+    Streams that are opened are replaced by what they hold; what lies around them stays.
+    """
+
+    digest: Digest
+    start: int
+    length: int
+    opened: tuple[Inflated, ...] | Differenced = ()
+
+    @property
+    def streams(self) -> tuple[Inflated, ...]:
+        """The streams that are opened."""
+        return self.opened if isinstance(self.opened, tuple) else ()
+
+    @property
+    def size(self) -> int:
+        """Bytes it gives."""
+        return _given(self.length, self.streams)
+
+    @property
+    def work(self) -> int:
+        """Bytes that are read and inflated for it."""
+        return self.length + sum(one.work for one in self.streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +117,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Deflated:
-    """The stream that ``parameters`` make of the next ``length`` bytes of the payload."""
+    """The stream that ``parameters`` make of what the next segments make, ``length`` bytes in all.
+
+    Those segments may lie in several parts, and may be streams themselves.
+    """
 
     length: int
     size: int
@@ -120,19 +166,72 @@ class Part:
     segments: tuple[Segment, ...]
 
     @property
-    def size(self) -> int:
-        """Bytes of the resource it makes."""
-        return sum(segment.size for segment in self.segments)
-
-    @property
     def payload(self) -> int:
         """Bytes of the group's payload it takes."""
-        return sum(taken(segment) for segment in self.segments)
+        return sum(map(taken, self.segments))
 
 
 def taken(segment: Segment) -> int:
-    """Bytes of the payload that a segment takes."""
-    return 0 if isinstance(segment, Copy) else segment.length
+    """Bytes of the payload that a segment takes; a stream takes none, what it is made of does."""
+    return 0 if isinstance(segment, Copy | Deflated) else segment.length
+
+
+class Build:
+    """What is still to be made of a resource, and of the streams begun in it."""
+
+    def __init__(self, size: int) -> None:
+        self._left = [size]
+        """Bytes to come: of the resource, of the stream in it, of the stream in that …"""
+        self._sizes: list[int] = []
+        """Of each of these streams, made again."""
+
+    @property
+    def left(self) -> int:
+        """Bytes to come of the resource, or of the innermost stream begun."""
+        return self._left[-1]
+
+    @property
+    def depth(self) -> int:
+        """How many streams are begun and not ended."""
+        return len(self._sizes)
+
+    @property
+    def is_whole(self) -> bool:
+        """True if nothing is left to be made."""
+        return self._left == [0]
+
+    def add(self, segment: Segment) -> int:
+        """The next segment; returns how many streams end with it.
+
+        Raises FormatError for a segment that does not fit, or a stream that lies too deep.
+        """
+        if isinstance(segment, Deflated):
+            if self.depth == MAX_DEPTH:
+                raise FormatError(f"a stream lies in more than {MAX_DEPTH - 1} others")
+            self._left.append(segment.length)
+            self._sizes.append(segment.size)
+        elif isinstance(segment, Copy) and self.depth:
+            raise FormatError("a stream is made of a copy")
+        else:
+            self._made(segment.size)
+        ended = 0
+        while self._sizes and not self.left:
+            self._left.pop()
+            self._made(self._sizes.pop())
+            ended += 1
+        return ended
+
+    def copy(self) -> "Build":
+        """Another one at the same place."""
+        other = Build(0)
+        other._left, other._sizes = self._left.copy(), self._sizes.copy()
+        return other
+
+    def _made(self, size: int) -> None:
+        if size > self.left:
+            what = "a stream" if self.depth else "a resource"
+            raise FormatError(f"makes too much of {what}: {size} bytes where {self.left} are left")
+        self._left[-1] -= size
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,15 @@ from sync.digest import sha256
 from sync.directory import Directory
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
+from sync.publish.documents import Document, opened
 from sync.publish.streams import find_streams
 from sync.trust import floor, notices, root
 from sync.updates import routes
 from sync.updates.head import decode_head, encode_head
+from sync.updates.opened import given
 from tests.fuzz.fuzzer import Target
-from tests.kit.editions import archive
+from tests.kit import packed
+from tests.kit.editions import archive, gzipped, tarred
 from tests.kit.heads import head_of, index_of
 from tests.kit.packed import text
 from tests.sync import test_updates_head as heads
@@ -28,7 +31,10 @@ DIRECTORY = directory.encode(Directory("43", "湖南省", (ENTRY,), (2,)))
 FEED = plain_bytes(heads.FEED)
 BASE = heads.BASE.plain
 GROUP = text(1, 5000)
-STREAM = b"".join(deflate.deflate(GROUP, Parameters(Wrap.ZLIB, 6, 8)))
+STREAM = b"".join(deflate.deflate([GROUP], Parameters(Wrap.ZLIB, 6, 8)))
+NEST = archive({"kit.tgz": gzipped(tarred({"a.js": GROUP, "a.js.gz": gzipped(GROUP)}))})
+"""A compressed file in a compressed TAR in a ZIP."""
+SPAN, OPENED = opened(Document.of(packed.resource(NEST), NEST), set())
 ROUTES = routes.encode(ways.sample())
 ROOT = GOLDEN / "publish-1" / "metadata" / "1.root.json"
 FLOOR = GOLDEN / "floor-1.json"
@@ -51,6 +57,11 @@ def read_group(stored: bytes) -> None:
 def read_prefixed(stored: bytes) -> None:
     group = Group(sha256(stored), 8, len(stored), len(GROUP), Codec.ZSTD)
     assert len(pack.decode_group(group, stored, BASE, what="group")) == len(GROUP)
+
+
+def read_opened(data: bytes) -> None:
+    span = replace(SPAN, length=len(data))
+    assert sum(map(len, given(span, [data]))) == len(OPENED) + len(data) - len(NEST)
 
 
 def read_feed(stored: bytes) -> None:
@@ -119,10 +130,13 @@ TARGETS = (
         ((GOLDEN / "rollout-1.json").read_bytes(),),
         lambda data: notices.decode_held(data, code="43"),
     ),
-    Target("stream", (STREAM,), lambda data: deflate.inflate(data, Wrap.ZLIB, size=len(GROUP))),
+    Target(
+        "stream", (STREAM,), lambda data: list(deflate.inflate([data], Wrap.ZLIB, size=len(GROUP)))
+    ),
+    Target("opened", (NEST,), read_opened),
     Target(
         "document",
-        (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM),
+        (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),
         lambda data: list(find_streams(data)),
         memory=2**24,
     ),

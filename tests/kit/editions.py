@@ -1,19 +1,22 @@
 """Random histories of a collection: what teachers do to their files from week to week."""
 
+import tarfile
 import zipfile
+import zlib
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from random import Random
 
 from sync import feed as feeds
-from sync.deflate import deflate, inflate
+from sync.deflate import Wrap, deflate
 from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry
 from sync.library import Store
 from sync.pack import decode_group
 from sync.plan import FromGroup, FromSeed, FromSteps, Piece, Plan, Remade
 from sync.publish import stage
-from sync.updates.parts import Differenced, Span
+from sync.updates.parts import Differenced, Inflated, Span
 from sync.updates.steps import steps, summed
 from tests.kit.packed import noise, text
 from tests.kit.province import Province
@@ -30,6 +33,24 @@ def archive(members: Files, *, level: int = 6, stored: bool = False) -> bytes:
         for name, data in members.items():
             file.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, method, level)
     return out.getvalue()
+
+
+def tarred(members: Files) -> bytes:
+    """A TAR; the same bytes every time."""
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as file:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, BytesIO(data))
+    return out.getvalue()
+
+
+def gzipped(data: bytes, level: int = 6) -> bytes:
+    """A gzip file made by this machine's zlib in one go."""
+    maker = zlib.compressobj(level, zlib.DEFLATED, -15)
+    end = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\3" + maker.compress(data) + maker.flush() + end
 
 
 def edited(rng: Random, data: bytes) -> bytes:
@@ -64,7 +85,7 @@ class History:
         self._members: dict[str, Files] = {}
         self._gone: list[tuple[str, bytes]] = []
         self._count = 0
-        for kind in ("txt", "txt", "mp4", "docx", "bin", "zip"):
+        for kind in ("txt", "txt", "mp4", "docx", "bin", "zip", "kit"):
             self._add(kind)
 
     def step(self) -> Files:
@@ -104,7 +125,7 @@ class History:
     def _add(self, kind: str) -> None:
         self._count += 1
         name, seed = f"l{self._count}.{kind}", self.rng.randint(0, 2**30)
-        if kind in ("docx", "zip"):
+        if kind in ("docx", "zip", "kit"):
             sizes = [self.rng.randint(100, 20_000) for _ in range(4)]
             self._members[name] = {
                 f"part{number}.xml": text(seed + number, size) for number, size in enumerate(sizes)
@@ -118,6 +139,13 @@ class History:
         level = 1 + len(name + str(self._count)) % 9
         if name.endswith(".zip"):
             return archive({"inner.docx": archive(inner), "note": b"n" * 500}, stored=True)
+        if name.endswith(".kit"):
+            packed = {f"{name}.gz": gzipped(data, level) for name, data in inner.items()}
+            members = {
+                "cover.png": noise(len(name), 5_000),
+                "kit.tgz": gzipped(tarred(inner | packed)),
+            }
+            return archive(members, level=level)
         return archive(inner, level=level)
 
 
@@ -144,6 +172,16 @@ def store_at(folder: Path, repository: Path, entry: CollectionEntry | None, file
         for data in set(files.values()):
             store.library.put(sha256(data), data)
     return store
+
+
+def opened(data: bytes, streams: Sequence[Inflated]) -> bytes:
+    """``data`` with its streams opened, from the last to the first."""
+    for one in reversed(streams):
+        end = one.start + one.length
+        held = zlib.decompress(data[one.start : end], 15 if one.wrap is Wrap.ZLIB else -15)
+        assert len(held) == one.size
+        data = data[: one.start] + opened(held, one.streams) + data[end:]
+    return data
 
 
 class Executed:
@@ -174,9 +212,7 @@ class Executed:
         data = self._file(one.digest)[one.start : one.start + one.length]
         if isinstance(one.opened, Differenced):
             return steps(data)
-        if one.opened is None:
-            return data
-        return inflate(data, one.opened.wrap, size=one.opened.size)
+        return opened(data, one.opened)
 
     def _opened(self, number: int) -> bytes:
         if number not in self._plain:
@@ -195,8 +231,8 @@ class Executed:
                 return self._file(digest)[start : start + length]
             case FromGroup(number, start, length):
                 return self._opened(number)[start : start + length]
-            case Remade(number, start, length, size, how):
-                made = b"".join(deflate(self._opened(number)[start : start + length], how))
+            case Remade(pieces, size, how):
+                made = b"".join(deflate(map(self._piece, pieces), how))
                 assert len(made) == size
                 return made
             case FromSteps(number, start, length):

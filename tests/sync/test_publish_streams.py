@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sync.deflate import Parameters, Wrap, deflate
 from sync.publish import streams
 from sync.publish.streams import MAX_PLAIN, find_parameters, find_streams
-from tests.kit.editions import archive
+from sync.updates.parts import MAX_DEPTH
+from tests.kit.editions import archive, gzipped, tarred
 from tests.kit.packed import noise, text
 
 PARTS = {f"part{number}.xml": text(number, 5000 * number) for number in range(1, 5)}
@@ -27,7 +28,7 @@ def remade(data: bytes) -> list[bytes]:
         how = find_parameters(data, stream, first=first)
         if how is not None:
             first = how
-            made = b"".join(deflate(stream.plain, how))
+            made = b"".join(deflate([stream.plain], how))
             assert made == data[stream.start : stream.start + stream.length]
             found.append(stream.plain)
     return found
@@ -65,6 +66,53 @@ def test_an_archive_within_an_archive_is_opened() -> None:
     assert remade(packed) == [inner]
 
 
+def test_what_a_stream_holds_is_looked_through() -> None:
+    """A compressed TAR, as its magic says and not its name, in a ZIP; a DOCX in that TAR."""
+    inner = archive(PARTS)
+    kit = gzipped(tarred({"a.docx": inner, "a.js.gz": gzipped(PARTS["part4.xml"])}))
+    for stored in (False, True):
+        [outer] = find_streams(archive({"kit": kit}, stored=stored))
+        [tar] = [outer] if stored else outer.streams
+        assert [one.plain for one in tar.streams] == [*PARTS.values(), PARTS["part4.xml"]]
+        assert all(one.streams == () for one in tar.streams)
+
+
+def test_a_pdf_that_is_stored_in_an_archive_is_looked_through_to_its_end() -> None:
+    data = archive(
+        {"a.pdf": pdf(PARTS["part2.xml"]), "b.pdf": pdf(PARTS["part3.xml"])}, stored=True
+    )
+    assert remade(data) == [PARTS["part2.xml"], PARTS["part3.xml"]]
+
+
+@pytest.mark.parametrize("size", ["", "9" * 11, "-0000000001", "77777777777"])
+def test_a_tar_whose_sizes_lie_is_followed_no_further(size: str) -> None:
+    data = bytearray(tarred({"a.gz": gzipped(PARTS["part4.xml"]), "b.gz": gzipped(b"x" * 300)}))
+    data[124:136] = size.encode().ljust(12, b"\0")
+    assert len(remade(bytes(data))) == (size == "77777777777")
+
+
+def test_documents_within_each_other_are_followed_so_far() -> None:
+    """Without a limit thousands of them would end in a RecursionError."""
+    data = gzipped(PARTS["part4.xml"])
+    for _ in range(streams.MAX_LEVELS):
+        data = tarred({"inner": data})
+    assert remade(data) == [PARTS["part4.xml"]]
+    assert remade(tarred({"one more": data})) == []
+
+
+def test_a_nest_is_followed_so_deep() -> None:
+    data = PARTS["part4.xml"]
+    for _ in range(5):
+        data = gzipped(archive({"inner": data}, stored=True))
+    depth = 0
+    found = list(find_streams(data))
+    while found:
+        [one] = found
+        found = list(one.streams)
+        depth += 1
+    assert depth == MAX_DEPTH
+
+
 @pytest.mark.parametrize("name", ["", "lesson.txt"])
 def test_gzip(name: str) -> None:
     out = BytesIO()
@@ -78,7 +126,7 @@ def pdf(*contents: bytes, level: int = 6, memory: int = 8, line: bytes = b"\n") 
     parts = [b"%PDF-1.4\n"]
     for number, plain in enumerate(contents):
         how = Parameters(Wrap.ZLIB, level, memory)
-        made = b"".join(deflate(plain, how))
+        made = b"".join(deflate([plain], how))
         parts.append(b"%d 0 obj <</Length %d>> stream" % (number, len(made)) + line + made)
         parts.append(b"\nendstream endobj\n")
     return b"".join([*parts, b"%%EOF"])
@@ -113,14 +161,23 @@ def test_what_is_too_long_too_short_or_too_empty_stays_closed() -> None:
     assert list(find_streams(archive({"a": bytes(1_000_000)}))) == []
 
 
-@pytest.mark.parametrize("start", [b"PK\x03\x04", b"%PDF", b"\x1f\x8b", b""])
+TAR = bytes(257) + b"ustar"
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"%PDF", b"\x1f\x8b\x08", b"", TAR])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_looked_through(start: bytes, data: bytes) -> None:
     remade(start + data)
 
 
 @pytest.mark.parametrize(
-    "whole", [archive(PARTS), pdf(*PARTS.values()), gzip.compress(PARTS["part4.xml"], mtime=0)]
+    "whole",
+    [
+        archive(PARTS),
+        pdf(*PARTS.values()),
+        gzip.compress(PARTS["part4.xml"], mtime=0),
+        archive({"kit": gzipped(tarred(PARTS | {"a.docx": archive(PARTS)}))}, stored=True),
+    ],
 )
 def test_damaged_documents_are_looked_through(whole: bytes) -> None:
     rng = random.Random(1)

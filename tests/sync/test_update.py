@@ -18,15 +18,17 @@ from sync.errors import NoSource
 from sync.feed import Feed, plain_bytes
 from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
-from sync.plan import Remade, Unplanned, make_plan
+from sync.plan import Piece, Remade, Unplanned, make_plan
 from sync.progress import Silent
-from sync.publish import contents, groups, items, routes, stage, update
+from sync.publish import contents, documents, groups, items, routes, stage, update
+from sync.publish.documents import Sent
 from sync.publish.items import Context
 from sync.publish.update import cut_update
 from sync.seed import kept_tables, survey
 from sync.transport.volume import VolumeTransport
 from sync.updates.head import Base, encode_head
-from sync.updates.parts import Span, UpdateGroup
+from sync.updates.opened import given
+from sync.updates.parts import Deflated, Span, UpdateGroup
 from tests.kit.editions import (
     COLLECTION,
     Executed,
@@ -34,8 +36,10 @@ from tests.kit.editions import (
     History,
     archive,
     feed_bytes,
+    gzipped,
     publish,
     store_at,
+    tarred,
 )
 from tests.kit.packed import holds, noise, text
 from tests.kit.province import Province
@@ -348,6 +352,79 @@ def test_a_machine_whose_deflate_lies_about_itself(
     monkeypatch.setattr(apply, "deflate", lambda *_: iter([b"another stream"]))
     _, done = pair.bring(tmp_path)
     assert len(done.unsound) == 1
+
+
+SCRIPTS = {f"{number}.js": text(number, 9_000) for number in range(5)}
+CHANGED = SCRIPTS | {"2.js": SCRIPTS["2.js"][:4000] + b"// edited" + SCRIPTS["2.js"][4000:]}
+
+
+def kit(scripts: Files) -> Files:
+    """Compressed scripts beside their plain ones, in a compressed TAR, in a ZIP."""
+    packed = {f"{name}.gz": gzipped(data, 9) for name, data in scripts.items()}
+    cover = noise(1, 30_000)  # by which the old file is found: all else changes
+    return {"l1.zip": archive({"cover.png": cover, "kit": gzipped(tarred(scripts | packed))})}
+
+
+@pytest.mark.parametrize("payload", [2**24, 25_000, 4_000])
+def test_streams_within_streams_come_in_over_any_number_of_groups(
+    tmp_path: Path, payload: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "MAX_PAYLOAD", payload)
+    published = publish_all(tmp_path, [kit(SCRIPTS), kit(CHANGED)])
+    store, held = published.store(tmp_path, 1)
+    plan = published.carrier(store, held).plan([published.editions[-1][0]])
+    [one] = plan.assemblies
+    assert depth(one.pieces) == 3
+    assert (len(one.groups) > 1) == (payload < 2**24)
+    done = published.carrier(store, held).execute(plan)
+    assert holds(store, kit(CHANGED).values())
+    assert not done.unsound
+    if payload == 2**24:
+        assert published.update.stat().st_size < 900
+
+
+def test_what_several_groups_build_on_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def counted(span: Span, data: Any) -> Any:
+        opened.append(span)
+        return given(span, data)
+
+    monkeypatch.setattr(groups, "MAX_PAYLOAD", 25_000)
+    monkeypatch.setattr("sync.context.given", counted)
+    published = publish_all(tmp_path, [kit(SCRIPTS), kit(CHANGED)])
+    published.bring(tmp_path)
+    assert len(opened) == len(set(opened)) == 1
+
+
+def depth(pieces: Sequence[Piece]) -> int:
+    return max((1 + depth(one.pieces) for one in pieces if isinstance(one, Remade)), default=0)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_stream_that_does_not_come_out_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    """Another memory level than the publisher found: it is longer than it says, at any depth."""
+    real = documents.Sent.put
+
+    def lying(self: Sent, data: bytes, *arguments: Any) -> Any:
+        opened = real(self, data, *arguments)
+        if data == kit(CHANGED)["l1.zip"]:
+            streams = [at for at, one in enumerate(self.segments) if isinstance(one, Deflated)]
+            stream = self.segments[streams[place]]
+            assert isinstance(stream, Deflated)
+            how = replace(stream.parameters, memory=1)
+            self.segments[streams[place]] = replace(stream, parameters=how)
+        return opened
+
+    monkeypatch.setattr(documents.Sent, "put", lying)
+    published = publish_all(tmp_path, [kit(SCRIPTS), kit(CHANGED)])
+    _, done = published.bring(tmp_path)
+    assert len(done.unsound) == 1
+    assert done.quarantined == ()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,20 +17,28 @@ from sync.feed import Feed, Resource, plain_bytes
 from sync.pack import Codec, Group
 from sync.updates import head as heads
 from sync.updates import varint
-from sync.updates.head import Base, Head, Kind, decode_head, encode_head
+from sync.updates.head import Base, Head, decode_head, encode_head
+from sync.updates.numbers import Kind
 from sync.updates.parts import (
+    MAX_DEPTH,
     MAX_PAYLOAD,
     MAX_PREFIX,
+    MAX_WORK,
+    Build,
     Copy,
     Deflated,
+    Differenced,
     Inflated,
     Literal,
     Part,
     Segment,
     Skip,
     Span,
+    Summed,
     UpdateGroup,
+    taken,
 )
+from sync.updates.steps import WIDTH
 from tests.kit.heads import (
     HEADER,
     Raw,
@@ -47,7 +56,7 @@ from tests.kit.heads import (
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "update-1.pack"
-INDEX = "9caafa9bdbe962332bce1a35e667d27b82d7d64f047f2762204fbc4255c0cdbf"
+INDEX = "3a542542588213534d5b0657f16acb1ec42f4ab8ba3c71882a2fcbe8a9b40370"
 """SHA-256 of the golden index before it is compressed."""
 OLD = named("old", 5000)
 OTHER = named("other old", 300)
@@ -60,6 +69,9 @@ FEED = feed_of([KEPT, NEW, LATER, PICTURE])
 PACK = pack_of(5000)
 ENTRY = entry_of(FEED, [PACK])
 PDF = Parameters(Wrap.ZLIB, 6, 9, 1, 14)
+RAW = Parameters(Wrap.RAW, 9, 8)
+NESTED = (Inflated(0, 90, Wrap.RAW, 80), Inflated(100, 200, Wrap.ZLIB, 500))
+LAST = Inflated(200, 60, Wrap.ZLIB, 250)
 
 
 def whole(one: Resource) -> Span:
@@ -71,26 +83,29 @@ def group_of(data: bytes, plain: int, codec: Codec = Codec.ZSTD, *, offset: int 
 
 
 def sample() -> tuple[UpdateGroup, ...]:
-    """One of every kind: spans whole, part, opened, new, of the feed; each segment; each home."""
+    """One of every kind: spans whole, part, opened (twice, in one), new, of the feed; each segment,
+    streams in one and over two groups; each home."""
     first = UpdateGroup(
         group_of(b"first group", 1100),
         0,
         (
             whole(OLD),
             Span(OTHER.digest, 10, 200),
-            Span(OLD.digest, 100, 50, Inflated(Wrap.RAW, 300)),
-            Span(OLD.digest, 200, 60, Inflated(Wrap.ZLIB, 250)),
+            Span(OTHER.digest, 8, 40, Differenced()),
+            Span(OLD.digest, 0, 5000, (Inflated(100, 50, Wrap.RAW, 300, NESTED), LAST)),
             Span(ENTRY.feed.plain.digest, 0, ENTRY.feed.plain.size),
         ),
         (
             Part(NEW, (Literal(1000),)),
-            Part(LATER, (Literal(40), Deflated(50, 30, PDF), Copy(Span(OLD.digest, 7, 900)))),
-            Part(LATER, (Deflated(10, 30, Parameters(Wrap.RAW, 9, 8)),)),
+            Part(
+                LATER,
+                (Literal(40), Deflated(50, 30, PDF), Literal(50), Copy(Span(OLD.digest, 7, 900))),
+            ),
+            Part(LATER, (Deflated(30, 30, RAW), Literal(5), Deflated(12, 20, PDF), Literal(5))),
         ),
     )
-    second = UpdateGroup(
-        group_of(b"x" * 500, 1000), 0, (whole(NEW),), (Part(LATER, (Literal(1000),)),)
-    )
+    rest = (Skip(3), Literal(7), Literal(5), Summed(400), Literal(600))
+    second = UpdateGroup(group_of(b"x" * 500, 1015), 0, (whole(NEW),), (Part(LATER, rest),))
     picture = UpdateGroup(
         group_of(b"p" * 600, 600, Codec.RAW, offset=4400),
         1,
@@ -165,7 +180,37 @@ def test_a_hand_written_index_is_read() -> None:
     assert head.unknown == 0
 
 
-MADE = Raw(parts=(part(3, bytes([Kind.WHOLE])),), stored=1000, plain=1000)
+def stream(length: int, size: int, *, level: int = 6, strategy: int = 0, window: int = 15) -> bytes:
+    """The stream that what follows makes, ``length`` bytes."""
+    how = bytes([1, level * 16 + 8, strategy, window])
+    return bytes([Kind.DEFLATED]) + number(length) + number(size) + how
+
+
+Opened = tuple[Any, ...]
+"""Start, length, size, then the streams in it."""
+
+
+def streams(*found: Opened) -> bytes:
+    data = number(len(found))
+    at = 0
+    for start, length, size, *inner in found:
+        data += number(start - at) + number(length) + number(size) + b"\0" + streams(*inner)
+        at = start + length
+    return data
+
+
+def opens(*found: Opened) -> bytes:
+    """The span of all of OLD with streams opened."""
+    return moved(0) + b"\2" + streams(*found)
+
+
+def nest(depth: int) -> Opened:
+    return (0, 9, 9, *([nest(depth - 1)] if depth > 1 else []))
+
+
+UNENDED = Raw(parts=(part(3, stream(11, 1000), literal(10)),))
+"""NEW would be as long as it should be, but its stream goes on."""
+MADE = Raw(parts=(part(3, bytes([Kind.REST])),), stored=1000, plain=1000)
 """All of NEW."""
 FALSE: list[tuple[list[Raw], str]] = [
     ([Raw(parts=(part(7, literal(10)),))], "names file 7 of 7"),
@@ -184,15 +229,25 @@ FALSE: list[tuple[list[Raw], str]] = [
     ([Raw(parts=(part(3, literal(10), literal(1)),))], "do not add up"),
     ([Raw(parts=(part(3, skip(11)),))], "do not add up"),
     ([Raw(parts=())], "promises 1 records"),
-    ([Raw(parts=(part(3, bytes([Kind.WHOLE])),))], "do not add up"),
+    ([Raw(parts=(part(3, bytes([Kind.REST])),))], "do not add up"),
     # spans of what is held
     ([replace(GOOD, codec=1, prefix=(span(0, 1, 4990, 11),))], "beyond the end"),
     ([replace(GOOD, codec=1, prefix=(span(0, 1, 2**62, 2**62),))], "beyond the end"),
-    ([replace(GOOD, codec=1, prefix=(span(0, 2, 0, 9, MAX_PREFIX + 1),))], "prefix has more"),
+    ([replace(GOOD, codec=1, prefix=(span(0, 1, 4990, 11),))], "beyond the end"),
+    ([replace(GOOD, codec=1, prefix=(opens((0, 9, MAX_PREFIX + 1)),))], "prefix has more"),
+    ([replace(GOOD, codec=1, prefix=(opens((4992, 9, 9)),))], "beyond the end of what it lies in"),
+    ([replace(GOOD, codec=1, prefix=(opens((0, 9, 9), (4999, 2, 2)),))], "beyond the end of what"),
+    ([replace(GOOD, codec=1, prefix=(opens((0, 9, 9, (0, 10, 9))),))], "beyond the end of what"),
+    ([replace(GOOD, codec=1, prefix=(opens(nest(4)),))], "lies in more than 2 others"),
+    ([replace(GOOD, codec=1, prefix=(opens((0, 4999, 900)),))], "opens 5900 bytes for 901"),
+    ([replace(GOOD, codec=1, prefix=(opens((0, 9, 2**40, (0, 2**40, 9))),))], "opens 109951"),
     ([replace(GOOD, codec=1, prefix=(span(0, 0),) * 7000)], "prefix has more"),
     ([Raw(parts=(part(3, literal(10), copy(span(-3, 1, 4000, 1001))),))], "beyond the end"),
     ([Raw(parts=(part(3, literal(10), copy(span(3, 0))),))], "no plain file"),
-    ([Raw(parts=(part(3, literal(10), copy(span(-3, 2, 0, 9, 9))),))], "no plain file"),
+    (
+        [Raw(parts=(part(3, literal(10), copy(moved(-3) + b"\2" + streams((0, 9, 9)))),))],
+        "no plain",
+    ),
     # what is not made yet, or never
     ([replace(GOOD, codec=1, prefix=(whole_span(4),))], "before it is made"),
     ([Raw(parts=(part(3, literal(10), copy(span(0, 0))),))], "before it is made"),
@@ -201,10 +256,16 @@ FALSE: list[tuple[list[Raw], str]] = [
     ([MADE, GOOD], "makes too much"),
     ([Raw(parts=(part(3, literal(10), copy(span(-3, 1, 0, 991))),))], "makes too much"),
     ([Raw(parts=(part(3, literal(10), copy(span(-3, 0))),))], "makes too much"),
-    ([Raw(parts=(part(3, b"\3" + number(10) + number(1001) + bytes([1, 0x68, 0, 15])),))], "too m"),
-    ([Raw(parts=(part(3, b"\3" + number(10) + number(9) + bytes([1, 0xA8, 0, 15])),))], "no such"),
-    ([Raw(parts=(part(3, b"\3" + number(10) + number(9) + bytes([1, 0x68, 5, 15])),))], "no such"),
-    ([Raw(parts=(part(3, b"\3" + number(10) + number(9) + bytes([1, 0x68, 0, 8])),))], "no such"),
+    ([Raw(parts=(part(3, stream(10, 1001), literal(10)),))], "too much of a resource"),
+    ([Raw(parts=(part(3, stream(10, 9, level=10), literal(10)),))], "no such"),
+    ([Raw(parts=(part(3, stream(10, 9, strategy=5), literal(10)),))], "no such"),
+    ([Raw(parts=(part(3, stream(10, 9, window=8), literal(10)),))], "no such"),
+    # streams in streams
+    ([Raw(parts=(part(3, stream(9, 9), literal(10)),))], "too much of a stream"),
+    ([Raw(parts=(part(3, stream(10, 9), stream(10, 11), literal(10)),))], "too much of a stream"),
+    ([Raw(parts=(part(3, *[stream(10, 10)] * 4, literal(10)),))], "lies in more than 2 others"),
+    ([Raw(parts=(part(3, stream(20, 9), copy(span(-3, 1, 0, 10)), literal(10)),))], "of a copy"),
+    ([UNENDED, replace(GOOD, codec=1, prefix=(whole_span(3),))], "before it is made"),
 ]
 
 
@@ -214,12 +275,20 @@ def test_every_broken_bound_is_refused(raws: list[Raw], why: str) -> None:
         read(index_of(raws))
 
 
-def test_a_stream_in_the_prefix_is_bounded_as_stored_too() -> None:
+def test_a_nest_as_deep_as_may_be_is_read() -> None:
+    inner = part(3, *[stream(10, 10)] * 3, literal(10))
+    head = read(index_of([Raw(codec=1, prefix=(opens(nest(3)),), parts=(inner,))]))
+    [one] = head.groups
+    assert one.prefix[0].streams[0].depth == 3
+    assert one.parts[0].segments[3] == Literal(10)
+
+
+def test_what_is_opened_is_bounded_by_what_it_gives() -> None:
     """A stream of gigabytes that is said to hold a few bytes would be read before it is opened."""
     base = base_of([named("video", 2**31)])
-    prefix = (span(0, 2, 0, MAX_PREFIX + 1, 9),)
+    prefix = (opens((0, 2**31, 9)),)
     index = index_of([replace(GOOD, codec=1, parts=(part(2, literal(10)),), prefix=prefix)])
-    with pytest.raises(FormatError, match="prefix has more"):
+    with pytest.raises(FormatError, match="opens 2147483657 bytes for 9"):
         decode_head(head_of(base, FEED, index), base, ENTRY)
 
 
@@ -232,8 +301,9 @@ def test_a_stream_in_the_prefix_is_bounded_as_stored_too() -> None:
         replace(GOOD, parts=(part(3, b"\7"),)),
         replace(GOOD, codec=1, prefix=(number(0) + b"\5" + number(0) * 3,)),
         replace(GOOD, parts=(part(3, b"\3" + number(10) + number(9) + bytes([2, 0, 0, 15])),)),
+        replace(GOOD, codec=1, prefix=(moved(0) + b"\2\1\0\7\7\2\0",)),
     ],
-    ids=["codec", "all", "jpeg xl", "segment", "form", "wrap"],
+    ids=["codec", "all", "jpeg xl", "segment", "form", "wrap", "wrap opened"],
 )
 def test_a_group_of_an_unknown_kind_is_passed_over(unknown: Raw) -> None:
     head = read(index_of([GOOD, unknown, GOOD]))
@@ -252,6 +322,22 @@ def test_what_builds_on_an_unknown_group_is_passed_over_too() -> None:
     head = read(index_of([unknown, after, replace(GOOD, parts=(part(4, literal(10)),))]))
     assert head.unknown == 2
     assert [one.parts for one in head.groups] == [(Part(LATER, (Literal(10),)),)]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [literal(10), bytes([Kind.REST])],
+    ids=["more than there is room for", "as much as seems to be left"],
+)
+def test_a_stream_whose_beginning_is_unknown_is_passed_over(after: bytes) -> None:
+    """Begun in a group of an unknown kind, it cannot be told where it ends."""
+    fitting = Raw(parts=(part(3, literal(995)),), stored=995, plain=995)
+    head = read(index_of([fitting, replace(GOOD, codec=2), Raw(parts=(part(3, after),)), LAST_ONE]))
+    assert head.unknown == 2
+    assert [one.parts[0].resource for one in head.groups] == [NEW, LATER]
+
+
+LAST_ONE = Raw(parts=(part(4, literal(10)),))
 
 
 @pytest.mark.parametrize(
@@ -326,7 +412,7 @@ def within_bounds(head: Head, base: Base, entry: CollectionEntry) -> None:
     known = {one.digest: one.size for one in (*base.resources, *head.feed.resources)}
     known[entry.feed.plain.digest] = entry.feed.plain.size
     held = {one.digest for one in base.resources} | {entry.feed.plain.digest}
-    made: dict[str, int] = {}
+    made: dict[str, Build] = {}
     for one in head.groups:
         assert 0 < one.group.stored <= one.group.plain <= MAX_PAYLOAD
         assert sum(each.size for each in one.prefix) <= MAX_PREFIX
@@ -334,13 +420,17 @@ def within_bounds(head: Head, base: Base, entry: CollectionEntry) -> None:
         if one.home:
             assert one.group.offset + one.group.stored <= entry.packs[one.home - 1].pack.size
         for each in one.spans():
+            assert each.work <= MAX_WORK * each.size
+            assert all(stream.depth <= MAX_DEPTH for stream in each.streams)
             assert each.start + each.length <= known[each.digest]
-            assert each.digest in held or made.get(each.digest) == known[each.digest]
+            assert each.digest in held or made[each.digest].is_whole
         for each_part in one.parts:
             digest = each_part.resource.digest
             assert digest not in held
-            made[digest] = made.get(digest, 0) + each_part.size
-            assert made[digest] <= known[digest]
+            build = made.setdefault(digest, Build(known[digest]))
+            for segment in each_part.segments:
+                build.add(segment)
+                assert build.depth <= MAX_DEPTH
 
 
 def test_cut_anywhere_it_is_refused() -> None:
@@ -406,12 +496,30 @@ HOW = st.builds(
 @st.composite
 def spans(draw: st.DrawFn, held: list[Resource], *, opened: bool) -> Span:
     one = draw(st.sampled_from(held))
+    if opened and draw(st.booleans()):
+        span = Span(one.digest, 0, one.size, draw(nests(one.size, MAX_DEPTH)))
+        if span.work <= MAX_WORK * span.size:
+            return span
     if draw(st.booleans()):
         return whole(one)
     start = draw(st.integers(0, one.size))
     length = draw(st.integers(0, one.size - start))
-    inside = st.builds(Inflated, st.sampled_from(Wrap), st.integers(0, 2**20))
-    return Span(one.digest, start, length, draw(inside) if opened and draw(st.booleans()) else None)
+    numbers = opened and length and not length % WIDTH
+    return Span(one.digest, start, length, Differenced() if numbers else ())
+
+
+@st.composite
+def nests(draw: st.DrawFn, size: int, depth: int) -> tuple[Inflated, ...]:
+    """Streams in ``size`` bytes, in order, and those in them."""
+    found = []
+    at = 0
+    for _ in range(draw(st.integers(0, 2)) if depth else 0):
+        start = draw(st.integers(at, size))
+        at = draw(st.integers(start, size))
+        holds = draw(SIZES)
+        inner = draw(nests(holds, depth - 1))
+        found.append(Inflated(start, at - start, draw(st.sampled_from(Wrap)), holds, inner))
+    return tuple(found)
 
 
 @st.composite
@@ -424,16 +532,26 @@ def histories(draw: st.DrawFn) -> tuple[Base, Feed, tuple[UpdateGroup, ...]]:
     base = base_of(old) if draw(st.booleans()) or old else Base()
     target = feed_of([*kept, *new])
     held = [*old, entry_feed(target)]
-    groups = []
-    for number_of, one in enumerate(new):
-        segments, payload = draw(segments_of(one, held, len(old)))
-        codec = draw(st.sampled_from(Codec))
-        prefix = draw(st.lists(spans(held, opened=True), max_size=3)) if codec else []
-        stored = payload if codec is Codec.RAW else draw(st.integers(1, payload))
-        group = Group(sha256(b"%d" % number_of), 0, stored, payload, codec)
-        groups.append(UpdateGroup(group, 0, tuple(prefix), (Part(one, segments),)))
+    groups: list[UpdateGroup] = []
+    for one in new:
+        segments = draw(segments_of(one, held, len(old)))
+        for each in draw(cuts(segments)):
+            payload = Part(one, each).payload
+            codec = draw(st.sampled_from(Codec))
+            prefix = draw(st.lists(spans(held, opened=True), max_size=3)) if codec else []
+            stored = payload if codec is Codec.RAW else draw(st.integers(1, payload))
+            group = Group(sha256(b"%d" % len(groups)), 0, stored, payload, codec)
+            groups.append(UpdateGroup(group, 0, tuple(prefix), (Part(one, each),)))
         held.append(one)
     return base, target, tuple(groups)
+
+
+@st.composite
+def cuts(draw: st.DrawFn, segments: tuple[Segment, ...]) -> list[tuple[Segment, ...]]:
+    """The segments in one or two groups, each of which has payload."""
+    at = draw(st.integers(0, len(segments)))
+    halves = [segments[:at], segments[at:]]
+    return halves if all(any(map(taken, half)) for half in halves) else [segments]
 
 
 def entry_feed(target: Feed) -> Resource:
@@ -444,32 +562,42 @@ def entry_feed(target: Feed) -> Resource:
 @st.composite
 def segments_of(
     draw: st.DrawFn, one: Resource, held: list[Resource], feed_at: int
-) -> tuple[tuple[Segment, ...], int]:
-    """Segments that make ``one``, with at least a byte of payload; and how much payload."""
+) -> tuple[Segment, ...]:
+    """Segments that make ``one``, with at least a byte of payload."""
     files = [each for each in held if each.size > 1 and each != held[feed_at]]
-    left = one.size
+    return (*draw(runs(one.size, files, 0)), Literal(1))
+
+
+@st.composite
+def runs(draw: st.DrawFn, size: int, files: list[Resource], depth: int) -> list[Segment]:
+    """Segments that make ``size`` bytes but for one, streams within streams among them."""
+    left = size
     found: list[Segment] = []
     while left > 1 and draw(st.booleans()):
-        kind = draw(st.sampled_from(["literal", "skip", "deflated", "copy"]))
-        size = draw(st.integers(1, left - 1))
+        kind = draw(st.sampled_from(["literal", "skip", "steps", "deflated", "copy"]))
+        length = draw(st.integers(1, left - 1))
         if kind == "literal":
-            found.append(Literal(size))
+            found.append(Literal(length))
         elif kind == "skip":
-            found.append(Skip(size))
+            found.append(Skip(length))
             continue
-        elif kind == "deflated":
-            found.append(Deflated(draw(SIZES), size, draw(HOW)))
-        elif files:
+        elif kind == "steps" and length >= WIDTH:
+            found.append(Summed(length - length % WIDTH))
+        elif kind == "deflated" and depth < MAX_DEPTH:
+            holds = draw(st.integers(0, 2**17))
+            found.append(Deflated(holds, length, draw(HOW)))
+            found += draw(runs(holds, files, depth + 1)) + [Literal(1)] * bool(holds)
+            left -= length
+            continue
+        elif kind == "copy" and files and not depth:
             span_of = draw(spans(files, opened=False))
             if not 0 < span_of.length < left:
                 continue
             found.append(Copy(span_of))
-            size = span_of.length
         else:
             continue
-        left -= size
-    segments = (*found, Literal(left))
-    return segments, Part(one, segments).payload
+        left -= found[-1].size
+    return [*found, Literal(left - 1)] if left > 1 else found
 
 
 @settings(max_examples=80)
