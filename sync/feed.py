@@ -96,14 +96,15 @@ def parse_plain(plain: bytes) -> Feed:
 
 def listed(plain: bytes) -> frozenset[Digest]:
     """Digests of the resources that a feed lists; cheaper than all of it. Raises FormatError."""
-    magic, line, *body = plain.split(b"\n", 2)
-    if magic != MAGIC or not body:
+    magic, _, rest = plain.partition(b"\n")
+    line, _, body = rest.partition(b"\n")
+    if magic != MAGIC:
         raise FormatError(f"feed: starts with {magic[:32]!r}, not {MAGIC!r}")
     try:
         count = canonical.as_count(canonical.loads(line, what="feed header")["resources"])
     except (KeyError, TypeError) as error:
         raise FormatError(f"feed: a field is missing or of the wrong kind ({error})") from error
-    lines = body[0].split(b"\n", min(count, MAX_RESOURCES))[:count]
+    lines = body.split(b"\n", min(count, MAX_RESOURCES))[:count]
     return frozenset(Digest(line[:64].decode("ascii", "replace")) for line in lines)
 
 
