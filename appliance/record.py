@@ -7,6 +7,7 @@ truncated or altered record is noticed. Golden file: tests/golden/generation/gen
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from sync import canonical
@@ -106,8 +107,12 @@ def encode(record: Record) -> bytes:
     return canonical.dumps({**value, "seal": sha256(canonical.dumps(value))})
 
 
+@lru_cache(maxsize=4)
 def decode(data: bytes) -> Record:
-    """Read generation.json; raises FormatError if anything about it is not as it was written."""
+    """Read generation.json; raises FormatError if anything about it is not as it was written.
+
+    The same bytes are read once: a sync looks at the records of its two generations many times.
+    """
     value = canonical.loads(data, what="the record")
     seal = value.pop("seal", None)
     if seal != sha256(canonical.dumps(value)):

@@ -309,6 +309,7 @@ def resolve(dim: str, text: str) -> Tag | None:
     return _by_name(dim).get(folded) or (_senior_book(folded) if dim == "book" else None)
 
 
+@lru_cache(maxsize=4096)
 def resolve_all(dim: str, text: str) -> tuple[Tag, ...]:
     """The entries that ``text`` means: one, the grades of a range (一至三年级), none if unknown."""
     found = _RANGE.fullmatch(unicodedata.normalize("NFKC", text).strip())

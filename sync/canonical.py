@@ -4,6 +4,7 @@ Keys sorted by code point, no spaces, UTF-8 without escapes where JSON allows, n
 """
 
 import json
+from typing import NoReturn
 
 from sync.errors import FormatError
 
@@ -11,16 +12,14 @@ from sync.errors import FormatError
 def dumps(value: object) -> bytes:
     """Encode ``value``; raises TypeError for floats and anything else that has no one spelling."""
     _refuse_floats(value)
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def loads(data: bytes, *, what: str) -> dict[str, object]:
     """Decode one object; raises FormatError naming ``what`` unless ``data`` is canonical."""
     try:
-        value = json.loads(data)
-        canonical = isinstance(value, dict) and dumps(value) == data
+        value = json.loads(data, parse_float=_refuse_float, parse_constant=_refuse_float)
+        canonical = isinstance(value, dict) and _ENCODER.encode(value).encode() == data
     except (ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"{what}: not JSON ({error})") from error
     if not canonical:
@@ -28,15 +27,22 @@ def loads(data: bytes, *, what: str) -> dict[str, object]:
     return dict(value)
 
 
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+
+
+def _refuse_float(text: str) -> NoReturn:
+    raise ValueError(f"canonical JSON has no floats: {text[:40]}")
+
+
 def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
         raise TypeError("canonical JSON has no floats")
-    if isinstance(value, dict):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            if not isinstance(item, str | int):  # what most of it is costs no call
+                _refuse_floats(item)
 
 
 def as_text(value: object) -> str:

@@ -15,7 +15,7 @@ from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted
 from sync.library import Store
 from sync.plan import Have, Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
-from sync.seed import kept_tables, survey
+from sync.seed import survey_for
 from sync.transport.base import Transport
 
 Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
@@ -94,7 +94,7 @@ class Carrier:
 
     def _plan(self, wanted: Sequence[Wanted]) -> Plan:
         """Raises FormatError if even the tables do not make what the feed lists."""
-        have = self._have()
+        have = self._have(wanted)
         try:
             return make_plan(wanted, have)
         except Unplanned as lacking:
@@ -102,10 +102,10 @@ class Carrier:
                 self._with_tables(one) if one.entry.id in lacking.collections else one
                 for one in wanted
             ]
-        return make_plan(more, self._have())
+        return make_plan(more, self._have(more))
 
-    def _have(self) -> Have:
-        have = survey(self._store, kept_tables(self._store), deflates=reproduces())
+    def _have(self, wanted: Sequence[Wanted]) -> Have:
+        have = survey_for(self._store, wanted, deflates=reproduces())
         return replace(have, stride=self._stride)
 
     def _with_tables(self, one: Wanted) -> Wanted:

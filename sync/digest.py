@@ -12,6 +12,11 @@ Digest = NewType("Digest", str)
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
+def is_digest(text: str) -> bool:
+    """True for 64 lower-case hex digits."""
+    return _HEX.fullmatch(text) is not None
+
+
 def parse_digest(text: object) -> Digest:
     """Take a digest from outside; raises FormatError for anything but 64 lower-case hex digits."""
     if isinstance(text, str) and _HEX.fullmatch(text):

@@ -94,6 +94,20 @@ def parse_plain(plain: bytes) -> Feed:
         raise FormatError(f"feed: a field is missing or of the wrong kind ({error})") from error
 
 
+def listed(plain: bytes) -> frozenset[Digest]:
+    """Digests of the resources that a feed lists; cheaper than all of it. Raises FormatError."""
+    magic, _, rest = plain.partition(b"\n")
+    line, _, body = rest.partition(b"\n")
+    if magic != MAGIC:
+        raise FormatError(f"feed: starts with {magic[:32]!r}, not {MAGIC!r}")
+    try:
+        count = canonical.as_count(canonical.loads(line, what="feed header")["resources"])
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"feed: a field is missing or of the wrong kind ({error})") from error
+    lines = body.split(b"\n", min(count, MAX_RESOURCES))[:count]
+    return frozenset(Digest(line[:64].decode("ascii", "replace")) for line in lines)
+
+
 def _from_parts(header: dict[str, object], body: bytes) -> Feed:
     collection = canonical.as_text(header["collection"])
     edition = canonical.as_count(header["edition"])

@@ -5,7 +5,7 @@ Nothing gets a name here before its bytes were proved and are on the disk; so a 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -50,9 +50,21 @@ class ContentFolder:
     def sizes(self) -> dict[Digest, int]:
         """Every digest there is a file of, with the file's size in bytes."""
         found: dict[Digest, int] = {}
-        for shard in self.root.glob("[0-9a-f][0-9a-f]"):
+        for shard in self.shards():
             with os.scandir(shard) as entries:
                 found.update(_sizes(entries))
+        return found
+
+    def shards(self) -> Iterator[Path]:
+        """The folders that there are, each with the files whose digests begin alike."""
+        return self.root.glob("[0-9a-f][0-9a-f]")
+
+    def sizes_of(self, digests: Iterable[Digest]) -> dict[Digest, int]:
+        """Those of ``digests`` that there is a file of, with its size in bytes."""
+        found: dict[Digest, int] = {}
+        for digest in digests:
+            with suppress(FileNotFoundError):
+                found[digest] = os.stat(f"{self.root}/{sharded(digest)}").st_size  # noqa: PTH116
         return found
 
     def read(self, digest: Digest, *, limit: int) -> bytes:

@@ -1,10 +1,11 @@
 """Prune: removes what no kept generation needs, after the switch."""
 
+import os
 from dataclasses import dataclass
 from enum import Enum
 
 from sync import files
-from sync.digest import Digest
+from sync.digest import Digest, is_digest
 from sync.library import ContentFolder, Store
 
 
@@ -57,9 +58,14 @@ def prune(store: Store, keep: Keep) -> Pruned:
 
 def _sweep(folder: ContentFolder, keep: frozenset[Digest]) -> tuple[int, int]:
     """How many files of the folder went, and their bytes."""
-    gone = {digest: size for digest, size in folder.sizes().items() if digest not in keep}
-    for digest in gone:
-        folder.remove(digest)
-    for partial in folder.root.glob(f"*/*{files.PARTIAL}"):
-        partial.unlink()
-    return len(gone), sum(gone.values())
+    count = room = 0
+    for shard in folder.shards():
+        for name in set(os.listdir(shard)) - keep:  # noqa: PTH208 - a hundred thousand names
+            path = shard / name
+            if is_digest(name):
+                count += 1
+                room += path.stat().st_size
+                path.unlink()
+            elif name.endswith(files.PARTIAL):
+                path.unlink()
+    return count, room

@@ -1,11 +1,12 @@
 """Seeds: which resources, and through the kept tables which chunks, the library already holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from sync.digest import Digest
 from sync.errors import FormatError, MediumFailing, ProofFailed
 from sync.library import Store
 from sync.pack import MAX_TABLE, Table, decode_table
-from sync.plan import Have
+from sync.plan import Have, Wanted
 
 
 def survey(store: Store, tables: Iterable[Table], *, deflates: bool = True) -> Have:
@@ -15,6 +16,28 @@ def survey(store: Store, tables: Iterable[Table], *, deflates: bool = True) -> H
     whether this machine makes deflate streams again bit for bit.
     """
     return Have(store.library.sizes(), tuple(tables), store.groups.sizes(), deflates)
+
+
+def survey_for(store: Store, wanted: Iterable[Wanted], *, deflates: bool = True) -> Have:
+    """Of what ``survey`` finds, all that a plan of ``wanted`` can ask for.
+
+    Update packs name the files they build on, so where they lead the cost grows with what is
+    wanted; what may come from chunk packs is looked for in the whole library.
+    """
+    sought = tuple(wanted)
+    if not all(one.steps and not one.tables for one in sought):
+        return survey(store, kept_tables(store), deflates=deflates)
+    held = store.library.sizes_of({digest for one in sought for digest in _named(one)})
+    return Have(held, (), store.groups.sizes(), deflates)
+
+
+def _named(one: Wanted) -> Iterator[Digest]:
+    """The files that are to be made, and those that its update packs build on."""
+    yield from (resource.digest for resource in one.resources)
+    for step in one.steps:
+        for group in step.head.groups:
+            yield from (span.digest for span in group.spans())
+            yield from (part.resource.digest for part in group.parts)
 
 
 def kept_tables(store: Store) -> tuple[Table, ...]:

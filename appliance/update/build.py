@@ -28,9 +28,10 @@ from appliance.update.lessons import lessons_of, resources_of
 from catalog.errors import CatalogueError, IndexDamaged
 from catalog.search.index import build_index
 from catalog.tables.ingest import Changes, EditionContent, ingest
+from sync.digest import Digest
 from sync.directory import CollectionEntry
 from sync.errors import TrustRefused
-from sync.feed import Feed, parse_plain
+from sync.feed import Feed, listed, parse_plain
 from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress
@@ -76,6 +77,12 @@ def read_feed(store: Store, entry: CollectionEntry) -> Feed:
     """The feed of an edition the box keeps; raises ProofFailed or FormatError."""
     plain = entry.feed.plain
     return parse_plain(store.feeds.read(plain.digest, limit=plain.size))
+
+
+def listed_in(store: Store, entry: CollectionEntry) -> frozenset[Digest]:
+    """Digests of the files of an edition the box keeps; raises ProofFailed or FormatError."""
+    plain = entry.feed.plain
+    return listed(store.feeds.read(plain.digest, limit=plain.size))
 
 
 def _write_meaning(bench: Bench, content: Content, draft: Draft) -> None:
@@ -162,10 +169,14 @@ def _needed(
     entries = [entry for item in items for entry in _entries(item)]
     begun = [entry for entry in unfinished if store.feeds.has(entry.feed.plain.digest)]
     needed = {entry.feed: entry for entry in (*begun, *entries)}
+    # most collections are whole and the same in both generations: their feeds are listed once
+    whole = {entry.feed: entry for entry in begun}
+    whole |= {item.entry.feed: item.entry for item in items if item.is_whole}
+    listed_all = (listed_in(store, entry) for entry in whole.values())
     read = partial(read_feed, store)
-    coming = (resource.digest for entry in begun for resource in read(entry).resources)
+    partly = (resources_of(item, read) for item in items if not item.is_whole)
     return Keep(
-        resources=frozenset(coming).union(*(resources_of(item, read) for item in items)),
+        resources=frozenset[Digest]().union(*listed_all, *partly),
         feeds=frozenset(entry.feed.plain.digest for entry in needed.values()),
         tables=frozenset(
             ref.table.digest for entry in (*unfinished, *entries) for ref in entry.packs

@@ -224,14 +224,18 @@ def _extra(rows: Sequence[Row]) -> dict[str, str]:
     return {heading: "; ".join(texts) for heading, texts in found.items()}
 
 
+_AGREEING = tuple(
+    column.key
+    for column in COLUMNS
+    if column.level is Level.LESSON and column.key not in ("lesson_id", "language")
+)
+
+
 def _check_agreement(sheet: Sheet, rows: Sequence[Row], findings: Findings) -> None:
     first = rows[0]
     for row in rows[1:]:
-        for key in (column.key for column in COLUMNS if column.level is Level.LESSON):
-            if key in ("lesson_id", "language") or row.cells.get(key, "") in (
-                "",
-                first.cells.get(key, ""),
-            ):
+        for key in _AGREEING:
+            if row.cells.get(key, "") in ("", first.cells.get(key, "")):
                 continue
             what = f"{row.cells[key][:80]!r} differs from row {first.number} of the same lesson"
             if key in _MUST_AGREE:

@@ -29,13 +29,19 @@ class Misplaced(ValueError):
         self.cure = cure
 
 
+_Listing = dict[str, os.DirEntry[str]]
+"""What lies in a folder, by name, as far as listing it tells: links, files, folders."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A source folder. Its listings are read once, so thousands of paths cost few system calls."""
 
     root: Path
     """Without links in it (``Path.resolve``)."""
-    _listings: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+    sites: set[Path] = field(default_factory=set, repr=False)
+    """Those of the paths found that are folders of sites."""
+    _listings: dict[Path, _Listing] = field(default_factory=dict, repr=False)
     _inside: dict[Path, bool] = field(default_factory=dict, repr=False)
 
     def find(self, text: str) -> Path:
@@ -43,14 +49,21 @@ class Folder:
 
         A site may be named by its folder or by the ``index.html`` in it.
         """
-        path = self.root
+        parent = path = self.root
         for part in _parts(text):
-            path /= self._name(path, part, text)
+            parent, path = path, path / self._name(path, part, text)
+        if path.name != ENTRY and self._is_plain(parent, path.name):
+            return path
         if self._leads_out(path):
             raise Misplaced(
                 f"{text!r} is a link to a place outside the folder", "copy the file itself here"
             )
         return self._site(path, text) if path.is_dir() or path.name == ENTRY else _file(path, text)
+
+    def _is_plain(self, parent: Path, name: str) -> bool:
+        """Whether it is a file and no link, in a folder that lies inside: the listing tells."""
+        entry = self._names(parent)[name]
+        return entry.is_file(follow_symlinks=False) and self._is_inside(parent)
 
     def _leads_out(self, path: Path) -> bool:
         if self._is_inside(path.parent) and not path.is_symlink():
@@ -70,6 +83,7 @@ class Folder:
                 f"{text!r} would make the whole folder a site", "put the site into its own folder"
             )
         _file(site / ENTRY, f"{text} ({ENTRY})")
+        self.sites.add(site)
         return site
 
     def _name(self, parent: Path, part: str, text: str) -> str:
@@ -88,12 +102,16 @@ class Folder:
             )
         raise Misplaced(f"{text!r} is not there", "copy the file here or correct the path")
 
-    def _names(self, parent: Path) -> frozenset[str]:
-        if parent not in self._listings:
-            self._listings[parent] = frozenset(
-                entry.name for entry in (parent.iterdir() if parent.is_dir() else ())
-            )
-        return self._listings[parent]
+    def _names(self, parent: Path) -> _Listing:
+        known = self._listings.get(parent)
+        if known is None:
+            known = self._listings[parent] = _listing(parent) if parent.is_dir() else {}
+        return known
+
+
+def _listing(folder: Path) -> _Listing:
+    with os.scandir(folder) as entries:
+        return {entry.name: entry for entry in entries}
 
 
 def _file(path: Path, text: str) -> Path:

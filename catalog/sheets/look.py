@@ -84,7 +84,7 @@ class Looker:
                 path = self._find(draft, piece, "file", piece.file, findings)
                 if path is None or piece.role is None:
                     continue
-                problem = media.check_format(piece.role, _format(path))
+                problem = media.check_format(piece.role, self._format(path))
                 if problem is None:
                     yield (draft.sheet.name, piece.row), path
                 else:
@@ -112,9 +112,12 @@ class Looker:
                 self._progress.advance(1)
         return {path: recalled.get(path) or looks[path] for path in unique}
 
+    def _format(self, path: Path) -> str:
+        return SITE if path in self._folder.sites else media.format_of(path.name)
+
     def _recall(self, path: Path) -> Look | None:
         """A file that is known: a thread would cost more than the answer."""
-        format_ = _format(path)
+        format_ = self._format(path)
         try:
             facts = None if format_ == SITE else self._known.recall(path, format_)
         except OSError:  # it is looked at in its turn, and that says what is wrong
@@ -123,13 +126,15 @@ class Looker:
 
     def _look_at_one(self, path: Path) -> Look:
         try:
-            return self._look_at_site(path) if path.is_dir() else self._look_at_file(path)
+            return (
+                self._look_at_site(path) if path in self._folder.sites else self._look_at_file(path)
+            )
         except OSError as error:
             what, cure = f"cannot be read: {error.strerror}", "check the disk and the file"
-            return _faulty(path, (media.Problem(what, cure),))
+            return _faulty(self._format(path), (media.Problem(what, cure),))
 
     def _look_at_file(self, path: Path) -> Look:
-        format_ = _format(path)
+        format_ = self._format(path)
         facts = self._known.learn(path, format_, lambda: self._examine(path, format_))
         return _look_of(format_, facts)
 
@@ -146,7 +151,7 @@ class Looker:
     def _look_at_site(self, folder: Path) -> Look:
         found = read_site(folder)
         if found.problems:
-            return _faulty(folder, found.problems)
+            return _faulty(SITE, found.problems)
         members = hash_all(found.files, self._known)
         listing = site.encode(members)
         return Look(
@@ -187,12 +192,8 @@ def _playable(draft: Draft, found: Found) -> set[Path]:
     return {path for path in paths if found.looks[path].format in media.PROBED}
 
 
-def _format(path: Path) -> str:
-    return SITE if path.is_dir() else media.format_of(path.name)
-
-
-def _faulty(path: Path, problems: tuple[media.Problem, ...]) -> Look:
-    return Look(_format(path), Digest(""), 0, problems=problems)
+def _faulty(format_: str, problems: tuple[media.Problem, ...]) -> Look:
+    return Look(format_, Digest(""), 0, problems=problems)
 
 
 def _look_of(format_: str, facts: Facts) -> Look:

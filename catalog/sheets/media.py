@@ -7,6 +7,7 @@ WebVTT. What else a sheet may name is refused with the way to convert it.
 
 import json
 import mmap
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ Prober = Callable[[Path], Media]
 
 def format_of(name: str) -> str:
     """The format of a file by its name: the suffix in lower case, one of several spellings."""
-    suffix = Path(name).suffix.lower().removeprefix(".")
+    suffix = os.path.splitext(name)[1].lower().removeprefix(".")  # noqa: PTH122 - a name, no path
     return _SAME.get(suffix, suffix)
 
 

@@ -91,3 +91,9 @@ def test_no_list(bad: object) -> None:
 def test_no_object(bad: object) -> None:
     with pytest.raises(TypeError, match="no object"):
         canonical.as_object(bad)
+
+
+@pytest.mark.parametrize("text", ["1.5", "-0.0", "1e3", "1E400", "NaN", "-Infinity"])
+def test_floats_are_refused_wherever_they_stand(text: str) -> None:
+    with pytest.raises(FormatError, match="no floats"):
+        canonical.loads(f'{{"a":[{{"b":{text}}}]}}'.encode(), what="x")

@@ -8,8 +8,11 @@ from sync.apply import Applied
 from sync.carry import Carrier
 from sync.directory import CollectionEntry, update_name
 from sync.errors import NoSource
-from sync.library import Store
+from sync.fetch import Start, fetch_wanted
+from sync.library import ContentFolder, Store
+from sync.plan import make_plan
 from sync.progress import Silent
+from sync.seed import kept_tables, survey, survey_for
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
 from tests.kit.packed import holds, noise, text
@@ -127,3 +130,26 @@ def test_without_its_update_pack_and_its_tables_an_edition_does_not_come(scene: 
     with pytest.raises(NoSource):
         scene.carry(scene.second)
     assert holds(scene.store, FIRST.values())
+
+
+def test_an_update_looks_for_no_other_files_than_it_names(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cost grows with what changed, not with the library."""
+
+    def refuse(folder: ContentFolder) -> None:
+        raise AssertionError(f"all of {folder.root} was listed")
+
+    monkeypatch.setattr(ContentFolder, "sizes", refuse)
+    scene.carry(scene.second)
+    assert holds(scene.store, SECOND.values())
+
+
+def test_a_plan_of_what_it_names_is_the_plan_of_all(scene: Scene) -> None:
+    start = Start(scene.held[scene.second.id])
+    wanted = fetch_wanted(scene.second, start, scene.source, scene.store)
+    assert wanted.steps
+    named = survey_for(scene.store, [wanted])
+    everything = survey(scene.store, kept_tables(scene.store))
+    assert named.resources.items() <= everything.resources.items()
+    assert make_plan([wanted], named) == make_plan([wanted], everything)

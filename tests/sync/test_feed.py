@@ -113,3 +113,18 @@ def test_a_feed_that_would_not_fit_in_memory_is_refused_unread() -> None:
     stored, ref = packed(plain())
     with pytest.raises(FormatError, match="at most"):
         feed.decode(stored, replace(ref, plain=replace(ref.plain, size=feed.MAX_PLAIN + 1)))
+
+
+@given(st.lists(st.binary(max_size=4), unique=True, max_size=9), st.binary(max_size=300))
+def test_what_a_feed_lists_is_read_without_the_rest(parts: list[bytes], lessons: bytes) -> None:
+    resources = tuple(Resource(sha256(data), len(data)) for data in parts)
+    plain = feed.plain_bytes(Feed("43/x", 1, resources, lessons))
+    assert feed.listed(plain) == {one.digest for one in resources}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"kexia-feed-2\n{}\n", b"kexia-feed-1\n{}\n", b"kexia-feed-1"]
+)
+def test_what_is_no_feed_lists_nothing(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        feed.listed(data)
