@@ -93,7 +93,7 @@ class Carrier:
 
     def _plan(self, wanted: Sequence[Wanted]) -> Plan:
         """Raises FormatError if even the tables do not make what the feed lists."""
-        have = self._have()
+        have = self._have(wanted)
         try:
             return make_plan(wanted, have)
         except Unplanned as lacking:
@@ -101,10 +101,11 @@ class Carrier:
                 self._with_tables(one) if one.entry.id in lacking.collections else one
                 for one in wanted
             ]
-        return make_plan(more, self._have())
+        return make_plan(more, self._have(more))
 
-    def _have(self) -> Have:
-        have = survey(self._store, kept_tables(self._store), deflates=reproduces())
+    def _have(self, wanted: Sequence[Wanted]) -> Have:
+        deflates = all(reproduces(one.deflates) for one in wanted)
+        have = survey(self._store, kept_tables(self._store), deflates=deflates)
         return replace(have, stride=self._stride)
 
     def _with_tables(self, one: Wanted) -> Wanted:

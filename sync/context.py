@@ -6,6 +6,9 @@ run has just made), within the bounds of their format.
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import FileIO
+from itertools import groupby
 from pathlib import Path
 
 from sync.compression import Prefix
@@ -57,18 +60,14 @@ class Contexts:
 
     def read(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Bytes of a held file in blocks; raises ProofFailed if the file cannot give them."""
-        path = self._path(digest)
-        try:
-            with path.open("rb", buffering=0) as file:
-                file.seek(start)
-                while length:
-                    block = file.read(min(length, BLOCK))
-                    if not block:
-                        raise ProofFailed(f"{path}: ends too early")
-                    length -= len(block)
-                    yield block
-        except OSError as error:
-            raise ProofFailed(f"{path}: {error.strerror}") from error
+        with self._opened(digest) as file:
+            file.seek(start)
+            while length:
+                block = file.read(min(length, BLOCK))
+                if not block:
+                    raise ProofFailed(f"{digest}: ends too early")
+                length -= len(block)
+                yield block
 
     def is_damaged(self, digest: Digest) -> bool:
         """True if a file of the box is gone or not what its name says (re-reads all of it)."""
@@ -97,13 +96,15 @@ class Contexts:
             prove(stored, planned.group.digest, what=f"staged group {planned.group.digest[:16]}…")
         return stored
 
-    def _span(self, span: Span) -> bytes:
-        data = b"".join(self.read(span.digest, span.start, span.length))
-        if isinstance(span.opened, Differenced):
-            return steps(data)
-        if span.opened is None:
-            return data
-        return inflate(data, span.opened.wrap, size=span.opened.size)
+    @contextmanager
+    def _opened(self, digest: Digest) -> Iterator[FileIO]:
+        """A held file; what fails when it is read is a ProofFailed."""
+        path = self._path(digest)
+        try:
+            with FileIO(path) as file:
+                yield file
+        except OSError as error:
+            raise ProofFailed(f"{path}: {error.strerror}") from error
 
     def _path(self, digest: Digest) -> Path:
         """Where the bytes of a file lie: just made, in the library, or a feed."""
@@ -114,12 +115,39 @@ class Contexts:
         return self._store.feeds.path(digest)
 
     def _joined(self, spans: Sequence[Span]) -> bytearray:
-        joined = bytearray()
-        for span in spans:
-            joined += self._span(span)
+        """The spans' bytes in one piece of memory; each file is opened once for spans in a row."""
+        joined = bytearray(sum(span.size for span in spans))
+        room = memoryview(joined)
+        for digest, together in groupby(spans, key=lambda span: span.digest):
+            with self._opened(digest) as file:
+                for span in together:
+                    _fill(room[: span.size], span, file)
+                    room = room[span.size :]
         return joined
 
     def _make_room(self, size: int) -> None:
         """Forget the groups used longest ago, so that with ``size`` more there is one large one."""
         while self._plain and sum(map(len, self._plain.values())) + size > MAX_PAYLOAD:
             self._plain.popitem(last=False)
+
+
+def _fill(room: memoryview, span: Span, file: FileIO) -> None:
+    """Put what ``span`` of ``file`` stands for into ``room``, which is as long as that."""
+    file.seek(span.start)
+    if span.opened is None:
+        _read_into(room, file)
+        return
+    stored = bytearray(span.length)
+    _read_into(memoryview(stored), file)
+    if isinstance(span.opened, Differenced):
+        room[:] = steps(bytes(stored))
+    else:
+        room[:] = inflate(memoryview(stored), span.opened.wrap, size=span.opened.size)
+
+
+def _read_into(room: memoryview, file: FileIO) -> None:
+    while room:
+        count = file.readinto(room)
+        if not count:
+            raise ProofFailed(f"{file.name}: ends too early")
+        room = room[count:]
