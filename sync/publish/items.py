@@ -11,12 +11,11 @@ from enum import IntEnum
 
 from sync import compression
 from sync.chunker import Buffer
-from sync.deflate import Parameters
 from sync.digest import Digest, sha256
 from sync.feed import Resource
 from sync.publish.copies import Run, find_runs
 from sync.publish.movies import find_places
-from sync.publish.streams import Stream, find_parameters, find_streams
+from sync.publish.streams import Producer, Stream, find_streams
 from sync.updates.parts import (
     MAX_PAYLOAD,
     Copy,
@@ -141,16 +140,15 @@ def _document(resource: Resource, data: bytes, olds: Sequence[Old]) -> Item:
     offers: list[Context] = []
     kept: set[Digest] = set()
     at = 0
-    first: Parameters | None = None
+    producer = Producer()
     for stream in find_streams(data):
         digest = sha256(_raw(data, stream))
         if digest in old_streams:
             kept.add(digest)
             continue
-        parameters = find_parameters(data, stream, first=first)
+        parameters = producer.find_parameters(data, stream)
         if parameters is None:
             continue
-        first = parameters
         if stream.start > at:
             segments.append(Literal(stream.start - at))
             payload.append(data[at : stream.start])
