@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from appliance.publisher import editions
 from appliance.publisher.editions import Desk
@@ -23,12 +22,14 @@ from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
+from sync.publish import mirror as mirrors
 from sync.publish import promote, retain, sign, stage
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
 from sync.publish.cut import CutRequest
 from sync.publish.init import init_workspace
 from sync.publish.keys import AskPassphrase, KeyRing, Signer, no_passphrase
+from sync.publish.mirror import Mirrored
 from sync.publish.promote import Night
 from sync.publish.push import Pushed
 from sync.publish.roles import KeyRole
@@ -43,9 +44,6 @@ from sync.publish.workspace import (
 )
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, TrustClock, Withdrawal
-
-if TYPE_CHECKING:
-    from sync.publish.mirror import Mirrored
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,10 +360,8 @@ def _check_lesson(workspace: Workspace, lesson_key: str) -> None:
         raise UsageError(f"{collection} has no lesson {lesson!r}")
 
 
-def mirror(root: Path, source: Transport, now: datetime, progress: Progress) -> "Mirrored":
+def mirror(root: Path, source: Transport, now: datetime, progress: Progress) -> Mirrored:
     """Mirror another publisher's repository, verified, below ``repository/mirrors/``."""
-    from sync.publish import mirror as mirrors  # brings a box's client and urllib3 along
-
     workspace = open_workspace(root)
     own = sign.read_roles(workspace.metadata).publisher
     demo = DemoKeys.ACCEPT if own.demo else DemoKeys.REFUSE

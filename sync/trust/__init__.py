@@ -5,16 +5,12 @@ scratch folder; ``load`` proves the same state again from the folder alone. Both
 and nothing else makes one.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sync.trust.client import RolledBack
-    from sync.trust.clock import TrustClock, reference_time
-    from sync.trust.notices import Withdrawal
-    from sync.trust.refresh import refresh
-    from sync.trust.root import DemoKeys, Root, lies_below, parse_root
-    from sync.trust.trusted import Child, Trusted, load
+from sync.trust.client import RolledBack
+from sync.trust.clock import TrustClock, reference_time
+from sync.trust.notices import Withdrawal
+from sync.trust.refresh import refresh
+from sync.trust.root import DemoKeys, Root, lies_below, parse_root
+from sync.trust.trusted import Child, Trusted, load
 
 __all__ = [
     "Child",
@@ -30,25 +26,3 @@ __all__ = [
     "reference_time",
     "refresh",
 ]
-
-_HOMES = {
-    "RolledBack": "client",
-    "TrustClock": "clock",
-    "reference_time": "clock",
-    "Withdrawal": "notices",
-    "refresh": "refresh",
-    "DemoKeys": "root",
-    "Root": "root",
-    "lies_below": "root",
-    "parse_root": "root",
-    "Child": "trusted",
-    "Trusted": "trusted",
-    "load": "trusted",
-}
-
-
-def __getattr__(name: str) -> object:
-    """A publisher needs the rules alone: not python-tuf's client, nor the web it brings along."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(name)
