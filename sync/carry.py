@@ -105,7 +105,8 @@ class Carrier:
         return make_plan(more, self._have(more))
 
     def _have(self, wanted: Sequence[Wanted]) -> Have:
-        have = survey_for(self._store, wanted, deflates=reproduces())
+        deflates = all(reproduces(one.deflates) for one in wanted)
+        have = survey_for(self._store, wanted, deflates=deflates)
         return replace(have, stride=self._stride)
 
     def _with_tables(self, one: Wanted) -> Wanted:

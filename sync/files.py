@@ -49,7 +49,8 @@ def rename_durably(source: Path, path: Path) -> None:
 def create_partial(path: Path) -> int:
     """Descriptor of a new empty file beside ``path``, to be named by ``name_durably``.
 
-    Clears what a killed run left there, and makes the folder if it is missing.
+    Clears what a killed run left there, and makes the folder if it is missing (``name_durably``
+    brings that one to the disk, too).
     """
     partial = partial_of(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -57,7 +58,8 @@ def create_partial(path: Path) -> int:
         try:
             return os.open(partial, flags, 0o644)
         except FileNotFoundError:
-            make_folder(path.parent)
+            make_folder(path.parent.parent)
+            path.parent.mkdir(exist_ok=True)
         except FileExistsError:
             partial.unlink()
         return os.open(partial, flags, 0o644)
@@ -71,7 +73,8 @@ def partial_of(path: Path) -> Path:
 def name_durably(written: Mapping[Path, int]) -> None:
     """Sync many partial files (descriptors by final path), name them, and sync their folders.
 
-    No file is named before all of them are on the disk; one sync per folder covers all its names.
+    No file is named before all of them are on the disk; one sync per folder covers all its names,
+    and one of the folder above covers those that ``create_partial`` made.
     """
     for path, descriptor in written.items():
         with disk_errors(path):
@@ -79,7 +82,8 @@ def name_durably(written: Mapping[Path, int]) -> None:
     for path in written:
         with disk_errors(path):
             partial_of(path).replace(path)
-    for folder in sorted({path.parent for path in written}):
+    folders = {path.parent for path in written}
+    for folder in sorted(folders | {folder.parent for folder in folders}):
         with disk_errors(folder):
             sync_folder(folder)
 

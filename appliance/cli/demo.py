@@ -1,4 +1,7 @@
-"""``kexia demo``: the whole way on one machine, for whoever wants to see it first."""
+"""``kexia demo``: the whole way on one machine, for whoever wants to see it first.
+
+The demo is imported when it runs: every other command starts without it.
+"""
 
 import os
 import shutil
@@ -12,7 +15,6 @@ from typing import Annotated
 import typer
 
 from appliance.cli.console import EXIT_CODES, say
-from appliance.demo.demo import as_json, demo, serving_demo
 
 
 def demo_command(
@@ -25,6 +27,8 @@ def demo_command(
     ] = None,
 ) -> None:
     """Publish the sample library, sync a box from it, serve it, publish an update, sync it."""
+    from appliance.demo.demo import as_json, demo
+
     work = folder or Path(tempfile.mkdtemp(prefix="kexia-demo-"))
     began = float(os.environ.get("KEXIA_DEMO_BEGAN") or time.time())
     signal.signal(signal.SIGTERM, _interrupt)
@@ -50,6 +54,8 @@ def _aside(text: str) -> None:
 
 
 def _serve(work: Path, *, port: int, began: float) -> None:
+    from appliance.demo.demo import serving_demo
+
     with serving_demo(work, port=port, say=say) as box:
         say(f"\n课匣 is served at {box.url} ({time.time() - began:.0f} s after the start)")
         box.update()

@@ -284,7 +284,8 @@ def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> Plan
     if not wanted.take:
         return report
     plan = _carrier(_pool(heard, desk.shift), desk).plan(wanted.take, short=0)
-    have = survey(desk.store, kept_tables(desk.store), deflates=reproduces())
+    deflates = all(reproduces(one.deflates) for one in plan.wanted)
+    have = survey(desk.store, kept_tables(desk.store), deflates=deflates)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, have) for one in plan.wanted),

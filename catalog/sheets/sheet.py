@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import python_calamine
-import xlsxwriter
 
 from catalog.errors import SheetRefused
 from catalog.sheets.workbook import Unreadable, check_workbook
@@ -357,6 +356,8 @@ def _write_csv(grid: Iterable[Iterable[str]]) -> bytes:
 
 
 def _write_workbook(grids: Iterable[tuple[str, list[list[str]]]]) -> bytes:
+    import xlsxwriter  # a tenth of a release's start, and a release only reads
+
     data = io.BytesIO()
     with xlsxwriter.Workbook(data, {"in_memory": True}) as workbook:
         workbook.set_properties({"created": datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)})

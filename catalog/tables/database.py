@@ -133,20 +133,40 @@ def _error(path: Path, error: sqlite3.Error) -> KexiaError:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    # sqlite-utils is 12 MB of memory; serve, which only reads, must not pay for it.
+    if _applied(connection) == list(_MIGRATIONS):
+        return
+    # sqlite-utils is 12 MB of memory and more CPU than a small update: serve, which only reads,
+    # must not pay for it, nor a night whose catalogue has all its tables.
     from sqlite_utils import Database
 
     _migrations().apply(Database(connection, execute_plugins=False))
 
 
+def _applied(connection: sqlite3.Connection) -> list[str]:
+    """Names of the migrations this catalogue has had, in their order."""
+    try:
+        rows = connection.execute(
+            "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", (_SET,)
+        )
+    except sqlite3.OperationalError:  # no such table: a new catalogue
+        return []
+    return [name for (name,) in rows]
+
+
 def _migrations() -> "Migrations":
     from sqlite_utils.migrations import Migrations
 
-    migrations = Migrations("catalogue")
+    migrations = Migrations(_SET)
+    for name, statements in _MIGRATIONS.items():
 
-    @migrations(name="first tables")
-    def _(database: "Database") -> None:
-        for statement in _FIRST_TABLES:
-            database.execute(statement)
+        @migrations(name=name)
+        def _(database: "Database", statements: tuple[str, ...] = statements) -> None:
+            for statement in statements:
+                database.execute(statement)
 
     return migrations
+
+
+_SET = "catalogue"
+_MIGRATIONS = {"first tables": _FIRST_TABLES}
+"""Statements by the migration's name, oldest first."""

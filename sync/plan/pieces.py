@@ -45,6 +45,12 @@ class Wanted:
         return self.feed.resources if self.order is None else self.order
 
     @property
+    def deflates(self) -> frozenset[Parameters]:
+        """How deflate streams have to be made again on the way of its steps."""
+        groups = (group for step in self.steps for group in step.head.groups)
+        return frozenset[Parameters]().union(*(group.deflates for group in groups))
+
+    @property
     def has_tables(self) -> bool:
         """True if chunk packs can be planned with."""
         return len(self.tables) == len(self.entry.packs)
@@ -61,7 +67,7 @@ class Have:
     staged: Mapping[Digest, int] = field(default_factory=dict)
     """Bytes received of each staged group; all of it, or the beginning."""
     deflates: bool = True
-    """It makes deflate streams again bit for bit (``sync.deflate.reproduces``)."""
+    """It makes the wanted deflate streams again bit for bit (``sync.deflate.reproduces``)."""
     stride: int = 2**30
     """Longest range in bytes: short ones let what matters come first, but cost more requests."""
 

@@ -7,10 +7,9 @@ they can be made again, as deep as they lie in each other; the old ones as deep 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sync.deflate import Parameters
 from sync.digest import Digest, sha256
 from sync.feed import Resource
-from sync.publish.streams import Stream, find_parameters, find_streams
+from sync.publish.streams import Producer, Stream, find_streams
 from sync.updates.parts import (
     MAX_DEPTH,
     MAX_PREFIX,
@@ -57,8 +56,8 @@ class Sent:
 
     segments: list[Segment] = field(default_factory=list)
     payload: list[bytes] = field(default_factory=list)
-    _neighbour: Parameters | None = None
-    """How the stream before was made: the next one probably is too."""
+    _producer: Producer = field(default_factory=Producer)
+    """Of all streams, at whatever depth."""
 
     def put(
         self, data: bytes, streams: Iterable[Stream], kept: set[Digest]
@@ -69,10 +68,9 @@ class Sent:
         for stream in streams:
             if _digest(data, stream) in kept:
                 continue
-            how = find_parameters(data, stream, first=self._neighbour)
+            how = self._producer.find_parameters(data, stream)
             if how is None:
                 continue
-            self._neighbour = how
             self._literal(data[at : stream.start])
             self.segments.append(Deflated(len(stream.plain), stream.length, how))
             inner = self.put(stream.plain, stream.streams, kept)

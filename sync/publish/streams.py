@@ -8,7 +8,7 @@ parameters of a stream are found by trial; one that none make again is left as i
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sync.deflate import Parameters, Wrap, deflate
@@ -25,14 +25,18 @@ MAX_WORK = 192 * 2**20
 made so that all its headers lead to the same long stream; and what is opened is held in memory."""
 MAX_LEVELS = 4
 """Documents within each other without a stream between (a TAR of stored ZIPs)."""
+PATIENCE = 2
+"""Streams of a document on which all parameters are tried in vain."""
 _PROBE = 64 * 1024
 _STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
-_EFFORTS = tuple(
+_Effort = tuple[int, int, int]
+_EFFORTS: tuple[_Effort, ...] = tuple(
     (level, memory, strategy)
     for strategy in _STRATEGIES
     for level in (6, 9, 5, 7, 8, 4, 1, 3, 2)
     for memory in (8, 9)
 )
+_USUAL: tuple[_Effort, ...] = ((6, 8, zlib.Z_DEFAULT_STRATEGY), (9, 8, zlib.Z_DEFAULT_STRATEGY))
 _PDF_STREAM = re.compile(rb"stream\r?\n(?=[\x18-\x78])")
 _TAR_BLOCK, _USTAR_AT = 512, 257
 
@@ -118,23 +122,40 @@ def _find(data: bytes, work: _Work, *, depth: int) -> Iterator[Stream]:
             yield replace(stream, streams=tuple(inner))
 
 
-def find_parameters(data: bytes, stream: Stream, *, first: Parameters | None) -> Parameters | None:
-    """The parameters that make ``stream`` again; ``first`` are tried first (its neighbour's)."""
-    raw = memoryview(data)[stream.start : stream.start + stream.length]
-    for parameters in _candidates(raw, stream.wrap, first):
-        if _begins(raw, stream.plain, parameters) and _makes(raw, stream.plain, parameters):
-            return parameters
-    return None
+class Producer:
+    """Whatever wrote the streams of one document: what it did once it does again.
+
+    Most documents are of one producer. Where it is not zlib, trying everything on each stream would
+    cost more than the whole update pack; so after ``PATIENCE`` streams that nothing made again, the
+    others are only tried with what nearly all producers use.
+    """
+
+    def __init__(self) -> None:
+        self._last: Parameters | None = None
+        self._failed = 0
+
+    def find_parameters(self, data: bytes, stream: Stream) -> Parameters | None:
+        """The parameters that make ``stream`` of ``data`` again."""
+        raw = memoryview(data)[stream.start : stream.start + stream.length]
+        efforts = _EFFORTS if self._failed < PATIENCE else _USUAL
+        for parameters in _candidates(raw, stream.wrap, self._last, efforts):
+            if _begins(raw, stream.plain, parameters) and _makes(raw, stream.plain, parameters):
+                self._last = parameters
+                return parameters
+        self._failed += 1
+        return None
 
 
-def _candidates(raw: memoryview, wrap: Wrap, first: Parameters | None) -> Iterator[Parameters]:
+def _candidates(
+    raw: memoryview, wrap: Wrap, first: Parameters | None, efforts: Iterable[_Effort]
+) -> Iterator[Parameters]:
     if first is not None and first.wrap is wrap:
         yield first
     window = (raw[0] >> 4) + 8 if wrap is Wrap.ZLIB else 15
     if not 9 <= window <= 15 or (wrap is Wrap.ZLIB and raw[0] & 15 != 8):
         return
     hint = raw[1] >> 6 if wrap is Wrap.ZLIB else None
-    for level, memory, strategy in _EFFORTS:
+    for level, memory, strategy in efforts:
         if hint is None or hint == _header_level(level, strategy):
             yield Parameters(wrap, level, memory, strategy, window)
 

@@ -253,8 +253,7 @@ class UpdateGroup:
                     yield segment.span
 
     @property
-    def deflates(self) -> bool:
-        """True if a stream has to be made again."""
-        return any(
-            isinstance(segment, Deflated) for part in self.parts for segment in part.segments
-        )
+    def deflates(self) -> frozenset[Parameters]:
+        """How streams have to be made again."""
+        segments = (segment for part in self.parts for segment in part.segments)
+        return frozenset(one.parameters for one in segments if isinstance(one, Deflated))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync import deflate as deflates
 from sync.deflate import Parameters, Wrap, deflate, inflate, reproduces
 from sync.errors import FormatError
 from tests.kit.packed import noise, text
@@ -56,8 +57,18 @@ def test_parameters_zlib_does_not_know_are_refused(numbers: tuple[int, ...]) -> 
         Parameters(Wrap.RAW, *numbers)
 
 
+EVERY = [
+    Parameters(wrap, level, memory, strategy, window)
+    for wrap in Wrap
+    for level in range(10)
+    for memory in range(1, 10)
+    for strategy in range(5)
+    for window in (9, 15)
+]
+
+
 def test_this_machine_makes_streams_as_others_do() -> None:
-    assert reproduces()
+    assert reproduces(EVERY)
 
 
 def test_another_deflate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +79,12 @@ def test_another_deflate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(5 if level == 6 else level, *more)
 
     monkeypatch.setattr(zlib, "compressobj", other)
-    assert not reproduces.__wrapped__()
+    monkeypatch.setattr(deflates, "_reproduces", deflates._reproduces.__wrapped__)
+    six = [one for one in EVERY if one.level == 6]
+    assert all(not reproduces([one]) for one in six)
+    assert not reproduces(EVERY)
+    assert reproduces(set(EVERY) - set(six))
+    assert reproduces(())
 
 
 GOOD = stream(text(1, 3000), Parameters(Wrap.ZLIB, 6, 8))

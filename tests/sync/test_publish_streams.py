@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sync.deflate import Parameters, Wrap, deflate
 from sync.publish import streams
-from sync.publish.streams import MAX_PLAIN, find_parameters, find_streams
+from sync.publish.streams import MAX_PLAIN, PATIENCE, Producer, find_streams
 from sync.updates.parts import MAX_DEPTH
 from tests.kit.editions import archive, gzipped, tarred
 from tests.kit.packed import noise, text
@@ -23,11 +23,10 @@ PARTS = {f"part{number}.xml": text(number, 5000 * number) for number in range(1,
 def remade(data: bytes) -> list[bytes]:
     """What each stream that can be made again holds; that it can is proved here."""
     found = []
-    first = None
+    producer = Producer()
     for stream in find_streams(data):
-        how = find_parameters(data, stream, first=first)
+        how = producer.find_parameters(data, stream)
         if how is not None:
-            first = how
             made = b"".join(deflate([stream.plain], how))
             assert made == data[stream.start : stream.start + stream.length]
             found.append(stream.plain)
@@ -152,7 +151,51 @@ def test_a_stream_nobody_makes_again_stays_closed() -> None:
     data = b"\x1f\x8b\x08\0\0\0\0\0\0\3" + made + bytes(8)
     [stream] = find_streams(data)
     assert stream.plain == PARTS["part2.xml"]
-    assert find_parameters(data, stream, first=None) is None
+    assert Producer().find_parameters(data, stream) is None
+
+
+def foreign(plain: bytes) -> bytes:
+    """A stream as no parameters alone make it."""
+    maker = zlib.compressobj(6, zlib.DEFLATED, 15)
+    half = len(plain) // 2
+    return (
+        maker.compress(plain[:half]) + maker.flush(zlib.Z_FULL_FLUSH) + _rest(maker, plain[half:])
+    )
+
+
+def _rest(maker: Any, plain: bytes) -> bytes:
+    made: bytes = maker.compress(plain) + maker.flush()
+    return made
+
+
+def usual(plain: bytes, level: int) -> bytes:
+    return b"".join(deflate([plain], Parameters(Wrap.ZLIB, level, 8)))
+
+
+def test_a_producer_that_is_not_zlib_is_soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is usual is tried all the same: documents may be of several hands."""
+    plains = [text(number, 3000) for number in range(30)]
+    strange = [foreign(plain) for plain in plains]
+    made = [*strange, usual(text(50, 3000), 6), usual(text(51, 3000), 1)]
+    data = b"%PDF" + b"".join(b"stream\n" + one + b"\nendstream " for one in made)
+    tried: list[object] = []
+    real = streams._makes
+
+    def counted(*given: Any) -> bool:
+        tried.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(streams, "_makes", counted)
+    assert remade(data) == [text(50, 3000)]
+    assert len(tried) <= PATIENCE * len(streams._EFFORTS) + 2 * len(made)
+
+
+def test_what_a_producer_did_once_it_does_again_however_rare() -> None:
+    plains = [text(number, 3000) for number in range(30)]
+    made = [usual(plain, 3) for plain in plains]
+    made[1:1] = [foreign(plains[0])] * (PATIENCE + 1)
+    data = b"%PDF" + b"".join(b"stream\n" + one + b"\nendstream " for one in made)
+    assert remade(data) == plains
 
 
 def test_what_is_too_long_too_short_or_too_empty_stays_closed() -> None:

@@ -341,7 +341,7 @@ def test_staged_groups_damaged_by_a_power_cut_are_fetched_again(
 def test_a_machine_whose_deflate_is_another_does_without(
     pair: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carry, "reproduces", lambda: False)
+    monkeypatch.setattr(carry, "reproduces", lambda asked: not asked)
     _, done = pair.bring(tmp_path)
     assert done.unsound == ()
 
