@@ -3,7 +3,9 @@
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -14,6 +16,7 @@ from tests.bench.delta.packages import Release, WrongArchive, fetch
 from tests.bench.delta.proxy import CountingProxy
 from tests.bench.delta.rows import Journal, Row, short
 from tests.bench.delta.series import BadSeries, pinned, read_series
+from tests.bench.delta.spent import FUNCTIONS, GENERATORS, Clock, stepwise, watched
 from tests.bench.delta.step import make_step
 from tests.bench.delta.table import markdown, pairs, summary
 from tests.bench.delta.web import LeanServer, read_spans
@@ -200,3 +203,23 @@ def test_old_editions_to_start_from() -> None:
     assert [release_of(edition, 0, 4) for edition in (0, 1, 10, 11, 21, 30)] == [0, 1, 1, 2, 3, 3]
     assert {release_of(30, place, 4) for place in range(100)} == {3}
     assert {release_of(0, place, 4) for place in range(100)} == {0}
+
+
+def test_seconds_belong_to_the_innermost_phase() -> None:
+    times = iter([10.0, 11.0, 13.0, 16.0, 20.0, 25.0, 31.0])
+    clock = Clock(lambda: next(times))
+
+    def blocks() -> Iterator[int]:
+        yield 7
+
+    inner = stepwise(clock, "inner", blocks)
+    outer = watched(clock, "outer", lambda: list(inner()))
+    assert outer() == [7]
+    assert clock.spent == {"start": 10, "rest": 1, "outer": 2 + 4 + 6, "inner": 3 + 5}
+
+
+def test_the_doors_between_the_phases_are_there() -> None:
+    for names in (*FUNCTIONS.values(), *GENERATORS.values()):
+        for name in names:
+            module, _, path = name.partition(":")
+            assert callable(attrgetter(path)(import_module(module)))
