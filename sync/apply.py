@@ -84,12 +84,15 @@ def apply(plan: Plan, transport: Transport, store: Store, progress: Progress) ->
     return work.done
 
 
-def check_room(plan: Plan, store: Store) -> None:
-    """Raise NoRoom unless the plan fits on the disk with FLOOR bytes to spare."""
+def check_room(plan: Plan, store: Store, *, besides: int = 0) -> None:
+    """Raise NoRoom unless the plan fits on the disk with FLOOR bytes to spare.
+
+    ``besides``: bytes that will have been taken by then.
+    """
     files.make_folder(store.root)
     free = files.free_space(store.root)
     # groups stay until what was made of them is durable, which happens batch by batch
-    needed = plan.room_needed + min(BATCH_BYTES, plan.bytes_to_fetch)
+    needed = besides + plan.room_needed + min(BATCH_BYTES, plan.bytes_to_fetch)
     if plan.files and needed + FLOOR > free:
         raise NoRoom(
             f"{store.root}: {_mib(needed)} MiB are needed and {_mib(FLOOR)} MiB must "

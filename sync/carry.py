@@ -4,10 +4,10 @@ Each turn leaves out what the last one found unusable (a damaged file of the box
 pack that is missing or wrong), so there is an end to it: chunk packs alone are the last way.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sync.apply import Applied, apply
+from sync.apply import Applied, apply, check_room
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
 from sync.feed import Feed, Resource
@@ -22,6 +22,8 @@ Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
 """Which resources of an edition to bring, what matters most first; None: all, as listed."""
 LONGEST = 64 * 2**20
 """Bytes asked for at once, at the most: a long import stops between two requests."""
+PORTION = 3 * 2**20
+"""Bytes of plain feeds from which on the rest waits for the next plan: some 10,000 small files."""
 
 
 def as_listed(_entry: CollectionEntry, _feed: Feed) -> None:
@@ -67,8 +69,24 @@ class Carrier:
 
         Raises NoRoom, NoSource, ProofFailed (the source delivers something else), FormatError (what
         was signed contradicts itself); what is done is kept.
+
+        Many editions come in portion by portion, as a plan is in memory whole; yet nothing of the
+        first is written unless there is room for all.
         """
-        return self.execute(self.plan(entries))
+        portions = tuple(_portions(entries))
+        if len(portions) > 1:
+            self._check_room(portions)
+        total = Applied()
+        for portion in portions:
+            total = total.plus(self.execute(self.plan(portion)))
+        return total
+
+    def _check_room(self, portions: Iterable[Sequence[CollectionEntry]]) -> None:
+        taken = 0
+        for portion in portions:
+            plan = self.plan(portion)
+            check_room(plan, self._store, besides=taken)
+            taken += sum(resource.size for resource in plan.resources)
 
     def execute(self, plan: Plan) -> Applied:
         """Apply ``plan``, and plan again what it could not make; raises as ``carry``."""
@@ -112,6 +130,20 @@ class Carrier:
     def _with_tables(self, one: Wanted) -> Wanted:
         tables = fetch_tables(one.entry, self._transport, self._store)
         return replace(one, tables=tables)
+
+
+def _portions(entries: Sequence[CollectionEntry]) -> Iterator[Sequence[CollectionEntry]]:
+    """The entries in their order, as many at once as their feeds are short."""
+    portion: list[CollectionEntry] = []
+    size = 0
+    for entry in entries:
+        if portion and size + entry.feed.plain.size > PORTION:
+            yield portion
+            portion, size = [], 0
+        portion.append(entry)
+        size += entry.feed.plain.size
+    if portion:
+        yield portion
 
 
 def _is_little(one: Wanted) -> bool:

@@ -106,7 +106,7 @@ def _ingest_and_index(
     served = bench.served
     bench.progress.step("catalogue", total=len(replaced), unit="collections")
     changes = Changes(
-        replaced=[_edition(bench, kept) for kept in replaced],
+        replaced=(_edition(bench, kept) for kept in replaced),
         removed=content.removed,
         withdrawn=content.withdrawn,
     )

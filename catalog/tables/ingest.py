@@ -45,7 +45,8 @@ class EditionContent:
 class Changes:
     """What the new catalogue has otherwise than the previous one."""
 
-    replaced: Sequence[EditionContent] = ()
+    replaced: Iterable[EditionContent] = ()
+    """Gone through once, so that they need not be in memory together."""
     removed: Sequence[str] = ()
     """Collections no longer subscribed to."""
     withdrawn: frozenset[tuple[str, str]] = frozenset()
@@ -100,16 +101,20 @@ class _Ingest:
         self._left_out = 0
 
     def run(self, changes: Changes) -> Ingested:
-        replaced = {content.lessons.collection for content in changes.replaced}
-        gone = self._drop_collections({*changes.removed, *replaced})
+        gone = self._drop_collections(changes.removed)
+        replaced = [self._replace(content) for content in changes.replaced]
         touched = self._take_out_withdrawn()
-        for content in changes.replaced:
-            self._add(content)
         for statement in _COUNTS:
             self._db.execute(statement)
         return Ingested(tuple(sorted({*replaced, *gone, *touched})), self._written, self._left_out)
 
     # what goes
+
+    def _replace(self, content: EditionContent) -> str:
+        code = content.lessons.collection
+        self._drop_collections([code])
+        self._add(content)
+        return code
 
     def _drop_collections(self, codes: Iterable[str]) -> list[str]:
         numbers = dict(self._db.execute("SELECT code, id FROM collection"))
