@@ -27,6 +27,7 @@ from sync.publish.foreign import Foreign
 from sync.publish.groups import Drafted, fill, pack_groups
 from sync.publish.items import Context, Item, Nature, Old, as_it_is, make_item, nature_of
 from sync.publish.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
+from sync.publish.similar import most_similar
 from sync.publish.sketchbook import SketchBook
 from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span, UpdateGroup
@@ -36,6 +37,11 @@ FEED = 2**20
 """Longest feed taken as context, in bytes."""
 NEIGHBOURS = 8 * 2**20
 """Most bytes of neighbouring old files taken as context for a group of text."""
+HELD = 8 * 2**20
+"""Most bytes of new files taken as context for one document that holds them."""
+SAMPLE = 64
+FIRST, LAST = (Nature.TEXT, Nature.MEDIA), (Nature.DOCUMENT,)
+"""Documents come last: they may hold the pictures and films that the edition also has as files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,13 @@ def cut_update(
     work = _Cutting(request, book, progress)
     groups: list[UpdateGroup] = []
     with TemporaryFile() as body:
-        for packed in pack_groups(work.drafts(added), level=level):
+        for packed in pack_groups(work.drafts(FIRST), level=level):
             groups.append(packed.group)
             body.write(packed.stored)
         groups += work.foreign.groups()
+        for packed in pack_groups(work.drafts(LAST), level=level):
+            groups.append(packed.group)
+            body.write(packed.stored)
         body.seek(0)
         return _write(encode_head(request.base, request.new.feed, groups), body, out)
 
@@ -109,15 +118,17 @@ class _Cutting:
         self._request = request
         self._book = book
         self._progress = progress
+        self._pairs = self._find_pairs(request.added)
+        self._natures = self._by_nature(request.added)
+        self._held = self._find_held()
         self.foreign = Foreign(request.tables, filter(self._lies_alone, request.added))
 
-    def drafts(self, added: Sequence[Resource]) -> Iterator[Drafted]:
+    def drafts(self, natures: Sequence[Nature]) -> Iterator[Drafted]:
         """The groups to compress, each with what it builds on."""
-        pairs = self._pairs(added)
         recent: deque[Context] = deque()
-        for nature, resources in self._by_nature(added, pairs):
+        for nature in natures:
             recent.clear()
-            for draft in fill(self._items(nature, resources, pairs)):
+            for draft in fill(self._items(nature)):
                 draft.put_before(_within(recent, MAX_PREFIX - draft.prefix_size))
                 if nature is Nature.TEXT:
                     draft.neighbours = [self._feed_context(), self._neighbours(draft)]
@@ -128,7 +139,7 @@ class _Cutting:
         """Whether its groups of chunk packs hold nothing that comes another way."""
         return one.size >= ALONE or nature_of(self._request.new.contents.start(one)) is Nature.MEDIA
 
-    def _pairs(self, added: Sequence[Resource]) -> Mapping[Digest, Sequence[Resource]]:
+    def _find_pairs(self, added: Sequence[Resource]) -> Mapping[Digest, Sequence[Resource]]:
         new, old = self._request.new, self._request.old
         if old is None:
             return {}
@@ -138,38 +149,38 @@ class _Cutting:
         sketches = {one.digest: self._book.of(one, edition.contents) for one in resources}
         return Side(resources, edition.labels, sketches)
 
-    def _by_nature(
-        self, added: Sequence[Resource], pairs: Mapping[Digest, Sequence[Resource]]
-    ) -> Iterator[tuple[Nature, list[Resource]]]:
-        """Resources of one nature, those that resemble each other side by side."""
+    def _by_nature(self, added: Sequence[Resource]) -> Mapping[Nature, Sequence[Resource]]:
+        """Resources of each nature, those that resemble each other side by side."""
         natures: dict[Nature, list[Resource]] = {nature: [] for nature in Nature}
         for one in added:
             natures[nature_of(self._request.new.contents.start(one))].append(one)
-        for nature, resources in natures.items():
-            if resources:
-                yield nature, sorted(resources, key=lambda one: self._order(one, pairs))
+        return {nature: sorted(found, key=self._order) for nature, found in natures.items()}
 
-    def _order(
-        self, one: Resource, pairs: Mapping[Digest, Sequence[Resource]]
-    ) -> tuple[str, str, str, str]:
+    def _find_held(self) -> Mapping[Digest, Sequence[Resource]]:
+        """New pictures and films that new documents may hold, those that share most first."""
+        media = {one.digest: one for one in self._natures[Nature.MEDIA]}
+        documents = self._natures[Nature.DOCUMENT]
+        if not (media and documents):
+            return {}
+        new = self._request.new
+        among = self._side(new, list(media.values())).sketches
+        alike = most_similar(self._side(new, documents).sketches, among)
+        return {digest: [media[one] for one in found] for digest, found in alike.items()}
+
+    def _order(self, one: Resource) -> tuple[str, str, str, str]:
         label = self._request.new.labels.get(one.digest, "")
-        before = [self._old_label(old) for old in pairs.get(one.digest, ())[:1]]
+        before = [self._old_label(old) for old in self._pairs.get(one.digest, ())[:1]]
         return suffix(label), pattern((*before, label)[0] or label), label, one.digest
 
     def _old_label(self, one: Resource) -> str:
         return self._request.old.labels.get(one.digest, "") if self._request.old else ""
 
-    def _items(
-        self,
-        nature: Nature,
-        resources: Iterable[Resource],
-        pairs: Mapping[Digest, Sequence[Resource]],
-    ) -> Iterator[Item]:
+    def _items(self, nature: Nature) -> Iterator[Item]:
         alike = Alike()
-        for one in resources:
+        for one in self._natures[nature]:
             data = self._request.new.contents.read(one)
-            olds = [Old(old, self._read_old(old)) for old in pairs.get(one.digest, ())]
-            item = make_item(one, data, nature, olds)
+            olds = [Old(old, self._read_old(old)) for old in self._pairs.get(one.digest, ())]
+            item = make_item(one, data, nature, [*olds, *self._media_in(one, data)])
             if item is not None:
                 yield item
             else:
@@ -184,6 +195,18 @@ class _Cutting:
         for item in settled.apart:
             if not self.foreign.take(item.resource):
                 yield item
+
+    def _media_in(self, one: Resource, data: Buffer) -> Iterator[Old]:
+        """New files that lie in the document ``one`` byte for byte, as far as a sample tells."""
+        left = HELD
+        for file in self._held.get(one.digest, ()):
+            if file.size > left:
+                continue
+            found = self._request.new.contents.read(file)
+            middle = len(found) // 2
+            if bytes(data).find(found[middle : middle + SAMPLE]) >= 0:
+                left -= file.size
+                yield Old(file, found)
 
     def _read_old(self, one: Resource) -> Buffer:
         return self._request.old.contents.read(one) if self._request.old else b""
