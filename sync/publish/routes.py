@@ -1,7 +1,7 @@
 """The ways to an edition: which update packs are cut for it, and the list of all that are kept.
 
 By policy there is a pack from the edition before, from some editions farther back, and from nothing
-for new boxes, cut anew once the packs since the last one have grown beside it.
+for new boxes, cut anew when these would fetch too much in vain (``beginnings``).
 """
 
 from collections.abc import Callable
