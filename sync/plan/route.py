@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sync.directory import CollectionEntry, UpdateRef
+from sync.directory import CollectionEntry, PackRef, UpdateRef
 from sync.updates.routes import Routes, entry_at
 
 NOTHING = 0
@@ -30,8 +30,11 @@ def cheapest(entry: CollectionEntry, routes: Routes, held: int) -> tuple[Leg, ..
     """The way of fewest bytes through all update packs kept; empty if none leads here.
 
     It begins at ``held`` or at nothing: far behind, a new beginning may cost less. Dijkstra's
-    algorithm over the packs' lengths, which bound what is fetched of each.
+    algorithm over the packs' lengths, which bound what is fetched of each; a pack from nothing
+    leaves much in chunk packs, so those that came since ``held`` are counted with it.
     """
+    known = routes.stop(held)
+    old = frozenset(known.packs if known else ())
     best: dict[int, tuple[Leg, ...]] = {}
     queue: list[tuple[int, int, int, tuple[Leg, ...]]] = [(0, 0, NOTHING, ())]
     if held != NOTHING:
@@ -48,9 +51,14 @@ def cheapest(entry: CollectionEntry, routes: Routes, held: int) -> tuple[Leg, ..
         best[edition] = way
         for leg in edges.get(edition, ()):
             count += 1
-            step = (cost + leg.update.pack.size, count, leg.entry.edition, (*way, leg))
+            step = (cost + _cost(leg, old), count, leg.entry.edition, (*way, leg))
             heapq.heappush(queue, step)
     return ()
+
+
+def _cost(leg: Leg, old: frozenset[PackRef]) -> int:
+    lying = () if leg.update.base != NOTHING else leg.entry.packs
+    return leg.update.pack.size + sum(ref.pack.size for ref in lying if ref not in old)
 
 
 def _edges(entry: CollectionEntry, routes: Routes) -> dict[int, list[Leg]]:

@@ -55,20 +55,41 @@ class Foreign:
         number, index = group
         return self._tables[number].groups[index].plain - self._useful[group]
 
+    def cost(self, resource: Resource) -> int | None:
+        """Bytes that taking it from there costs, with what is of no use to anyone; None if not."""
+        found = self._find(resource)
+        if not found:
+            return None
+        lengths: Counter[_Group] = Counter()
+        for chunk, (place, _) in found:
+            lengths[place] += chunk.length
+        cost = 0
+        for place, length in lengths.items():
+            number, index = place
+            group = self._tables[number].groups[index]
+            cost += -(-group.stored * (length + self._wasted(place)) // group.plain)
+        return cost
+
     def take(self, resource: Resource) -> bool:
         """Take a resource from there, if its chunks lie in order, untaken, among others of use."""
+        found = self._find(resource)
+        groups = {group for _, (group, _) in found}
+        if not found or sum(map(self._wasted, groups)) > WASTE * resource.size:
+            return False
+        for chunk, (group, start) in found:
+            self._claimed.add(chunk.id)
+            self._add(group, start, chunk.length, resource)
+        return True
+
+    def _find(self, resource: Resource) -> list[tuple[Chunk, tuple[_Group, int]]]:
+        """Its chunks and where they are; none unless all lie there, in order and untaken."""
         chunks = list(self._chunks(resource))
         places = [self._places[chunk.id] for chunk in chunks if chunk.id in self._places]
         free = self._claimed.isdisjoint(chunk.id for chunk in chunks)
         in_order = all(one < other for one, other in pairwise(places))
-        if not (chunks and free and in_order and len(places) == len(chunks)):
-            return False
-        if sum(map(self._wasted, {group for group, _ in places})) > WASTE * resource.size:
-            return False
-        for chunk, (group, start) in zip(chunks, places, strict=True):
-            self._claimed.add(chunk.id)
-            self._add(group, start, chunk.length, resource)
-        return True
+        if not (free and in_order and len(places) == len(chunks)):
+            return []
+        return list(zip(chunks, places, strict=True))
 
     def _add(self, group: _Group, start: int, length: int, resource: Resource) -> None:
         pieces = self._pieces[group]

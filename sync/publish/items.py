@@ -151,6 +151,8 @@ def _document(resource: Resource, data: bytes, olds: Sequence[Old]) -> Item:
 
 
 def _large(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[Old]) -> Item | None:
+    if nature is Nature.MEDIA and not olds:
+        return None
     runs = find_runs(data, [old.data for old in olds])
     new = sum(run.length for run in runs if run.source < 0)
     if nature is Nature.MEDIA and new > WORTH * len(data):

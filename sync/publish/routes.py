@@ -1,11 +1,11 @@
 """The ways to an edition: which update packs are cut for it, and the list of all that are kept.
 
 By policy there is a pack from the edition before, from some editions farther back, and from nothing
-for new boxes, cut anew once the packs since the last one have grown beside it.
+for new boxes, cut anew when these would fetch too much in vain (``beginnings``).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,13 +19,16 @@ from sync.directory import (
     routes_name,
     table_name,
 )
+from sync.errors import FormatError
 from sync.feed import Feed, Resource
 from sync.files import write_durably
 from sync.pack import Table, decode_table
-from sync.plan.route import cheapest
+from sync.plan.route import NOTHING, cheapest
 from sync.progress import Progress
+from sync.publish.beginnings import Renewal, new_box
 from sync.publish.contents import Contents, FileContents, PackedContents
 from sync.publish.cut import CutRequest
+from sync.publish.kept import Kept, keep
 from sync.publish.pairs import Labels
 from sync.publish.sketchbook import SketchBook
 from sync.publish.update import LEVEL, Edition, UpdateRequest, cut_update
@@ -55,8 +58,8 @@ class Policy:
     detour: float = 1.15
     """A pack from farther back is cut only if the packs between would bring more than this times
     what is still needed: where every night changes other files, they do not."""
-    renew: float = 0.25
-    """A pack from nothing is cut again when the packs since the last make this share of it."""
+    renewal: Renewal = field(default_factory=Renewal)
+    """When a pack from nothing is cut again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,10 @@ def add_updates(
         known = replace(known, stops=(*known.stops, stop))
     work = _Work(request, entry, desk, progress)
     starts = _starts(known, entry.edition, desk.policy)
-    updates = tuple(work.cut(stop) for stop in starts if stop is None or work.gains(known, stop))
+    updates = tuple(work.cut(stop) for stop in starts if work.gains(known, stop))
+    first = work.beginning(known, updates)
+    if first:
+        updates, known = (*updates, *first), _without_beginnings(known)
     stop = Stop(entry.edition, entry.feed, entry.packs, updates)
     work.save_sketches()
     stops = (*known.stops, stop)[-desk.policy.kept :]
@@ -94,21 +100,19 @@ def add_updates(
     return replace(entry, updates=direct, routes=_write_routes(Routes(entry.id, stops), desk.out))
 
 
-def _starts(known: Routes, edition: int, policy: Policy) -> list[Stop | None]:
-    """The editions to cut packs from; None for nothing."""
+def _starts(known: Routes, edition: int, policy: Policy) -> list[Stop]:
+    """The editions to cut packs from."""
     stops = [known.stop(edition - back) for back in policy.back]
-    starts: list[Stop | None] = [stop for stop in stops if stop is not None]
-    return [*starts, None] if _needs_beginning(known, policy) else starts
+    return [stop for stop in stops if stop is not None]
 
 
-def _needs_beginning(known: Routes, policy: Policy) -> bool:
-    since = 0
-    for stop in sorted(known.stops, key=lambda stop: -stop.edition):
-        first = [update.pack.size for update in stop.updates if update.base == 0]
-        if first:
-            return since > policy.renew * first[0]
-        since += sum(one.pack.size for one in stop.updates if one.base == stop.edition - 1)
-    return True
+def _without_beginnings(known: Routes) -> Routes:
+    """Earlier packs from nothing lead new boxes astray, and take room."""
+    stops = (
+        replace(stop, updates=tuple(one for one in stop.updates if one.base != NOTHING))
+        for stop in known.stops
+    )
+    return replace(known, stops=tuple(stops))
 
 
 class _Work:
@@ -126,14 +130,20 @@ class _Work:
         self._tables = self._read_tables(entry)
         self._book = SketchBook(desk.cache / f"{sha256(entry.id.encode())[:16]}.sketches")
 
-    def cut(self, start: Stop | None) -> UpdateRef:
+    def cut(self, start: Stop) -> UpdateRef:
         """The pack from ``start`` to the new edition."""
-        old = self._old(start) if start else None
-        request = UpdateRequest(self._new, old, self._tables)
-        near = start is None or start.edition == self._entry.edition - 1
-        level = LEVEL if near else FAR_LEVEL
+        level = LEVEL if start.edition == self._entry.edition - 1 else FAR_LEVEL
+        request = UpdateRequest(self._new, self._old(start), self._tables)
+        return self._cut(request, start.edition, level)
+
+    def cut_afresh(self, kept: Kept) -> UpdateRef:
+        """The pack from nothing, with what the last one still serves."""
+        request = UpdateRequest(self._new, None, self._tables, kept)
+        return self._cut(request, NOTHING, LEVEL)
+
+    def _cut(self, request: UpdateRequest, base: int, level: int) -> UpdateRef:
         pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)
-        return UpdateRef(start.edition if start else 0, pack, head)
+        return UpdateRef(base, pack, head)
 
     def gains(self, known: Routes, start: Stop) -> bool:
         """Whether a pack from ``start`` spares a box enough beside the packs in between."""
@@ -151,6 +161,39 @@ class _Work:
         brought = sum(_added(one, other) for one, other in pairwise(feeds_passed))
         needed = _added(feeds_passed[0], feeds_passed[-1])
         return brought > self._desk.policy.detour * needed
+
+    def beginning(self, known: Routes, updates: tuple[UpdateRef, ...]) -> tuple[UpdateRef, ...]:
+        """The pack from nothing, if it is worth its work beside the packs that lead here."""
+        entry = replace(self._entry, updates=updates)
+        try:
+            box = new_box(entry, self._tables, known, self._desk.shelf)
+            kept = keep(box.first, box.path, self._feed) if box else Kept()
+        except FormatError:
+            box, kept = None, Kept()
+        policy = self._desk.policy.renewal
+        if box is None or box.wasted > policy.most:
+            return (self.cut_afresh(kept),)
+        if box.wasted <= policy.waste:
+            return ()
+        affordable = policy.work * self._brought(known, box.edition)
+        return (self.cut_afresh(kept),) if self._to_compress(kept) <= affordable else ()
+
+    def _to_compress(self, kept: Kept) -> int:
+        """Bytes that a pack from nothing would compress."""
+        made = kept.resources
+        return sum(
+            one.size
+            for one in self._feed.resources
+            if one not in made and one.digest not in kept.lying
+        )
+
+    def _brought(self, known: Routes, since: int) -> int:
+        """Bytes of new files in all editions after ``since``."""
+        stops = sorted(
+            (stop for stop in known.stops if stop.edition >= since), key=lambda one: one.edition
+        )
+        passed = [*map(self._resources, stops), frozenset(self._feed.resources)]
+        return sum(_added(one, other) for one, other in pairwise(passed))
 
     def _resources(self, stop: Stop | CollectionEntry) -> frozenset[Resource]:
         stored = self._desk.shelf.read(feed_name(stop.feed), stop.feed.stored)

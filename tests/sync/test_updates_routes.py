@@ -136,6 +136,17 @@ def test_the_cheapest_way_is_found_among_all_packs() -> None:
     assert cheapest(ENTRY, listed, 9) == ()
 
 
+def test_a_pack_from_nothing_counts_with_what_it_leaves_in_chunk_packs() -> None:
+    film, newer = (PackRef(stored(name, 5000), stored("table")) for name in ("film", "newer"))
+    entry = replace(ENTRY, updates=(update(8, 9, 3000), update(0, 9, 100)), packs=(film, newer))
+    held = replace(stop(8), packs=(film,))
+    assert way_of(cheapest(entry, Routes(entry.id, (held,)), 8)) == [(8, 9)]
+    unchanged = replace(entry, packs=(film,))
+    assert way_of(cheapest(unchanged, Routes(entry.id, (held,)), 8)) == [(0, 9)]
+    early = replace(stop(8, update(0, 8, 50)), packs=(film,))
+    assert way_of(cheapest(unchanged, Routes(entry.id, (early,)), 0)) == [(0, 9)]
+
+
 def test_where_no_way_leads_there_is_none() -> None:
     alone = replace(ENTRY, updates=())
     assert cheapest(alone, Routes(ENTRY.id, ()), 3) == ()
