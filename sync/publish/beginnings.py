@@ -28,7 +28,7 @@ class Renewal:
 
     waste: float = 0.02
     """What a new box may fetch in vain without anything being done about it."""
-    most: float = 0.25
+    most: float = 0.05
     """What it never fetches in vain, whatever the work."""
     work: float = 1.25
     """Between the two, bytes are compressed again only when so many times as many came as new

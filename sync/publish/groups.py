@@ -30,6 +30,9 @@ from sync.updates.parts import (
 RAW_ABOVE = 0.99
 """A group that zstd shortens less is stored as it is: that spares the box the work."""
 
+DENSE = 0.85
+"""What zstd alone shortens to no less than this share of its length is dense."""
+
 
 @dataclass
 class Drafted:
@@ -127,26 +130,35 @@ def _cut(segment: Segment, room: int) -> Iterator[Segment]:
         yield segment
 
 
-def pack_groups(drafts: Iterable[Drafted], *, level: int) -> Iterator[Packed]:
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard zstd tries."""
+
+    level: int
+    dense: int
+    """The level for what is dense already, as films and pictures are: more is in vain there."""
+
+
+def pack_groups(drafts: Iterable[Drafted], effort: Effort) -> Iterator[Packed]:
     """Compress groups, as many at a time as there are cores; in order."""
     workers = os.cpu_count() or 1
     waiting: deque[Future[Packed]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for draft in drafts:
-            waiting.append(pool.submit(_pack, draft, level))
+            waiting.append(pool.submit(_pack, draft, effort))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _pack(draft: Drafted, level: int) -> Packed:
+def _pack(draft: Drafted, effort: Effort) -> Packed:
     payload = b"".join(draft.payload)
     prefix = [Context(span, data) for span, data in draft.builds_on.items()]
     for more in draft.neighbours:
         if more and _helps(more, prefix, payload):
             prefix = [*more, *prefix]
-    stored = compression.compress_with(_joined(prefix), payload, level=level)
+    stored = compression.compress_with(_joined(prefix), payload, level=_level(payload, effort))
     if len(stored) > RAW_ABOVE * len(payload):
         prefix, stored = [], payload
     codec = Codec.RAW if stored is payload else Codec.ZSTD
@@ -155,8 +167,17 @@ def _pack(draft: Drafted, level: int) -> Packed:
     return Packed(UpdateGroup(group, 0, spans, tuple(draft.parts)), stored)
 
 
+def _level(payload: bytes, effort: Effort) -> int:
+    if effort.dense == effort.level:
+        return effort.level
+    alone = compression.compress(payload, level=_LOOK)
+    return effort.dense if len(alone) > DENSE * len(payload) else effort.level
+
+
 _COST = 3
 """Bytes that a span takes in the head."""
+_LOOK = 1
+"""Level at which is looked whether a payload is dense."""
 _TRIAL = 9
 """Level at which neighbours are tried: quick, and it errs on both sides alike."""
 

@@ -25,7 +25,7 @@ from sync.publish.alike import Alike, Settled
 from sync.publish.contents import Contents
 from sync.publish.cut import ALONE
 from sync.publish.foreign import Foreign
-from sync.publish.groups import Drafted, fill, pack_groups
+from sync.publish.groups import Drafted, Effort, fill, pack_groups
 from sync.publish.items import (
     LARGE_MEDIA,
     Context,
@@ -55,8 +55,9 @@ QUICK = 9
 """zstd level at which is tried whether a film shortens beside what its chunks take."""
 NEAR = 0.985
 """What costs so little more in the chunk packs is left there, rather than stored twice."""
-MEDIA_LEVEL = 12
-"""zstd level of media in a pack from nothing: the highest shortens them by less than 1 % more."""
+DENSE_LEVEL = 12
+"""zstd level of what is dense in a pack from nothing, which is most of it: the highest shortens it
+by 1 to 2 % more, and takes so long that such packs could not be cut anew as often."""
 ORDER = (Nature.TEXT, Nature.MEDIA, Nature.DOCUMENT)
 """Documents come last, after what lies in chunk packs: they may hold pictures and films that the
 edition also has as files."""
@@ -104,13 +105,13 @@ def cut_update(
     progress.step(f"update {request.new.feed.collection}", total=sum(one.size for one in added))
     work = _Cutting(request, book, progress)
     groups = list(request.kept.groups)
+    effort = Effort(level, level if request.old else DENSE_LEVEL)
     with TemporaryFile() as body:
         body.writelines(request.kept.stored())
         for nature in ORDER:
             if nature is ORDER[-1]:
                 groups += work.foreign.groups()
-            own = MEDIA_LEVEL if nature is Nature.MEDIA and request.old is None else level
-            for packed in pack_groups(work.drafts(nature), level=own):
+            for packed in pack_groups(work.drafts(nature), effort):
                 groups.append(packed.group)
                 body.write(packed.stored)
         body.seek(0)

@@ -21,7 +21,7 @@ from sync.publish import contents, copies, groups, similar
 from sync.publish.contents import FileContents, PackedContents
 from sync.publish.copies import MIN_COPY, Run, find_runs
 from sync.publish.foreign import Foreign
-from sync.publish.groups import Drafted, fill, pack_groups
+from sync.publish.groups import Drafted, Effort, fill, pack_groups
 from sync.publish.items import Context, Item, Nature, make_item
 from sync.publish.similar import most_similar, sketch
 from sync.publish.sketchbook import SketchBook
@@ -216,8 +216,8 @@ def test_context_farther_away_fills_what_room_is_left() -> None:
 def test_groups_come_out_in_order_and_decode() -> None:
     items = [item(number, 2000 + number, builds_on=1) for number in range(12)]
     drafts = list(fill(items))
-    packed = list(pack_groups(drafts, level=3))
-    assert packed == list(pack_groups(drafts, level=3))
+    packed = list(pack_groups(drafts, Effort(3, 3)))
+    assert packed == list(pack_groups(drafts, Effort(3, 3)))
     for draft, one in zip(drafts, packed, strict=True):
         prefix = b"".join(draft.builds_on.values()) if one.group.prefix else b""
         plain = decode_group(one.group.group, one.stored, prefix, what="x")
@@ -228,7 +228,7 @@ def test_groups_come_out_in_order_and_decode() -> None:
 def test_noise_is_stored_as_it_is_without_prefix() -> None:
     data = noise(1, 9000)
     one = Item(resource(data), (Literal(9000),), data, (context(1, 50),), ())
-    [packed] = pack_groups(fill([one]), level=3)
+    [packed] = pack_groups(fill([one]), Effort(3, 3))
     assert packed.stored == data
     assert packed.group.prefix == ()
 

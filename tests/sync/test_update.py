@@ -500,10 +500,10 @@ def test_a_feed_that_is_context_is_damaged(
             entry_feed[:] = [plain_bytes(request.new.feed)]
             return cut_update(request, *arguments, **options)
 
-        def with_feed(draft: Any, level: int) -> Any:
+        def with_feed(draft: Any, effort: groups.Effort) -> Any:
             [plain] = entry_feed
             draft.put_before([Context(Span(sha256(plain), 0, len(plain)), plain)])
-            return real(draft, level)
+            return real(draft, effort)
 
         patch.setattr(routes, "cut_update", cut_with_feed)
         patch.setattr(groups, "_pack", with_feed)
