@@ -69,12 +69,13 @@ class Drafted:
         self.parts.append(part)
         self.payload.append(payload)
         self.payload_size += len(payload)
-        fitting: list[Context] = []
+        more: dict[Span, bytes] = {}
         for one in reversed(item.builds_on):
-            if one.span not in self.builds_on and self.prefix_size + len(one.data) <= MAX_PREFIX:
-                fitting.append(one)
+            known = one.span in self.builds_on or one.span in more
+            if not known and self.prefix_size + len(one.data) <= MAX_PREFIX:
+                more[one.span] = one.data
                 self.prefix_size += len(one.data)
-        self.builds_on |= {one.span: one.data for one in reversed(fitting)}
+        self.builds_on |= dict(reversed(more.items()))
 
 
 @dataclass(frozen=True, slots=True)
