@@ -17,7 +17,7 @@ from sync.errors import Fault, InputRefused
 from sync.feed import Resource
 from sync.files import write_durably
 from sync.progress import Progress
-from sync.publish.cut import CutRequest, Source
+from sync.publish.packs.cut import CutRequest, Source
 from sync.publish.workspace import Registration, SourceKind
 
 SITE_LESSON = "site"

@@ -10,7 +10,7 @@ from sync import site
 from sync.digest import Digest
 from sync.errors import FormatError
 from sync.feed import Feed, Resource
-from sync.publish.contents import Contents
+from sync.publish.packs.contents import Contents
 
 
 def label(feed: Feed, contents: Contents) -> dict[Digest, str]:

@@ -26,11 +26,11 @@ from sync.publish import gone, in_force, promote, retain, stage
 from sync.publish import mirror as mirrors
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
-from sync.publish.cut import CutRequest
 from sync.publish.in_force import Publisher
 from sync.publish.init import init_workspace
 from sync.publish.keys import AskPassphrase, KeyRing, Signer, no_passphrase
 from sync.publish.mirror import Mirrored
+from sync.publish.packs.cut import CutRequest
 from sync.publish.promote import Night
 from sync.publish.push import Pushed
 from sync.publish.roles import KeyRole

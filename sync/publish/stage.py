@@ -20,7 +20,6 @@ from sync.errors import FormatError, TrustRefused, UsageError
 from sync.files import PARTIAL, make_folder, rename_durably, sync_tree, write_durably
 from sync.progress import Progress
 from sync.publish.bases import published_bases
-from sync.publish.cut import CutRequest, Previous, cut
 from sync.publish.in_force import (
     Roles,
     format_time,
@@ -32,8 +31,9 @@ from sync.publish.in_force import (
     versions,
 )
 from sync.publish.keys import Signer
+from sync.publish.packs.cut import CutRequest, Previous, cut
+from sync.publish.packs.routes import Desk, Labeller, add_updates, no_labels
 from sync.publish.roles import KeyRole
-from sync.publish.routes import Desk, Labeller, add_updates, no_labels
 from sync.publish.sign import make_role, sign_role
 from sync.publish.workspace import (
     Shelf,

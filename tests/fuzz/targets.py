@@ -10,8 +10,8 @@ from sync.digest import sha256
 from sync.directory import Directory
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
-from sync.publish.documents import Document, opened
-from sync.publish.streams import find_streams
+from sync.publish.packs.documents import Document, opened
+from sync.publish.packs.streams import find_streams
 from sync.trust import floor, notices, root
 from sync.updates import routes
 from sync.updates.head import decode_head, encode_head

@@ -33,7 +33,7 @@ from catalog.tables.browse import Selection, open_catalogue
 from sync.directory import CollectionEntry, Directory
 from sync.library import Store
 from sync.progress import Silent
-from sync.publish.cut import cut
+from sync.publish.packs.cut import cut
 from sync.publish.workspace import Workspace
 from sync.transport.allowance import Purse
 from sync.transport.base import Transport

@@ -20,9 +20,9 @@ from sync.feed import Resource
 from sync.files import write_durably
 from sync.progress import Silent
 from sync.publish import in_force, promote, stage
-from sync.publish.cut import CutRequest, Source
 from sync.publish.init import init_workspace
 from sync.publish.keys import KeyRing
+from sync.publish.packs.cut import CutRequest, Source
 from sync.publish.promote import Night
 from sync.publish.roles import KeyRole
 from sync.publish.stage import Candidate

@@ -7,8 +7,8 @@ from pathlib import Path
 from sync import feed, pack
 from sync.directory import CollectionEntry, feed_name, table_name
 from sync.progress import Silent
-from sync.publish.cut import Previous, cut
-from sync.publish.routes import Desk, add_updates
+from sync.publish.packs.cut import Previous, cut
+from sync.publish.packs.routes import Desk, add_updates
 from sync.publish.workspace import Shelf, Workspace
 from tests.kit.province import NOW, Content, Province
 

@@ -12,7 +12,7 @@ from sync.fetch import Start, fetch_wanted
 from sync.library import Store
 from sync.pack import Codec, Group
 from sync.plan import Have, Plan, make_plan
-from sync.publish.kept import keep
+from sync.publish.packs.kept import keep
 from sync.transport.volume import VolumeTransport
 from sync.updates.head import Head
 from sync.updates.parts import Literal, Part, Span, UpdateGroup

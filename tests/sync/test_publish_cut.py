@@ -13,7 +13,7 @@ from sync import directory, feed, pack
 from sync.errors import InputRefused
 from sync.library import Store
 from sync.progress import Silent
-from sync.publish.cut import CutRequest, Previous, cut
+from sync.publish.packs.cut import CutRequest, Previous, cut
 from sync.transport.volume import VolumeTransport
 from tests.kit.packed import bring, holds, noise, text
 from tests.kit.province import Edition, Province

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.deflate import deflate
-from sync.publish import documents, items
-from sync.publish.documents import Document, Sent, opened
-from sync.publish.groups import fill
-from sync.publish.items import Item, Nature, Old, make_item
+from sync.publish.packs import documents, items
+from sync.publish.packs.documents import Document, Sent, opened
+from sync.publish.packs.groups import fill
+from sync.publish.packs.items import Item, Nature, Old, make_item
 from sync.updates.opened import given as given_bytes
 from sync.updates.parts import (
     MAX_DEPTH,

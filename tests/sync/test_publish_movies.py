@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sync.digest import sha256
 from sync.errors import FormatError
 from sync.feed import Resource
-from sync.publish.items import LARGE_MEDIA, Nature, Old, make_item
-from sync.publish.movies import MOST_BOXES, Places, find_places
+from sync.publish.packs.items import LARGE_MEDIA, Nature, Old, make_item
+from sync.publish.packs.movies import MOST_BOXES, Places, find_places
 from sync.updates.parts import Copy, Literal, Summed
 from sync.updates.steps import steps, summed
 from tests.kit.packed import noise

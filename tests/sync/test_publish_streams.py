@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.deflate import Parameters, Wrap, deflate
-from sync.publish import streams
-from sync.publish.streams import MAX_PLAIN, PATIENCE, Producer, find_streams
+from sync.publish.packs import streams
+from sync.publish.packs.streams import MAX_PLAIN, PATIENCE, Producer, find_streams
 from sync.updates.parts import MAX_DEPTH
 from tests.kit.editions import archive, gzipped, tarred
 from tests.kit.packed import noise, text

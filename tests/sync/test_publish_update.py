@@ -17,14 +17,14 @@ from sync.directory import pack_name
 from sync.errors import FormatError, InputRefused
 from sync.feed import Resource
 from sync.pack import PackWriter, Table, decode_group, decode_table
-from sync.publish import contents, copies, groups, similar
-from sync.publish.contents import FileContents, PackedContents
-from sync.publish.copies import MIN_COPY, Run, find_runs
-from sync.publish.foreign import Foreign
-from sync.publish.groups import Drafted, Effort, fill, pack_groups
-from sync.publish.items import Context, Item, Nature, make_item
-from sync.publish.similar import most_similar, sketch
-from sync.publish.sketchbook import SketchBook
+from sync.publish.packs import contents, copies, groups, similar
+from sync.publish.packs.contents import FileContents, PackedContents
+from sync.publish.packs.copies import MIN_COPY, Run, find_runs
+from sync.publish.packs.foreign import Foreign
+from sync.publish.packs.groups import Drafted, Effort, fill, pack_groups
+from sync.publish.packs.items import Context, Item, Nature, make_item
+from sync.publish.packs.similar import most_similar, sketch
+from sync.publish.packs.sketchbook import SketchBook
 from sync.recipe import Chunk, Chunks, Recipe, chunk_id
 from sync.updates.parts import Literal, Part, Skip, Span, UpdateGroup
 from tests.kit.editions import archive, edited

@@ -20,10 +20,11 @@ from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
 from sync.plan import Piece, Remade, Unplanned, make_plan
 from sync.progress import Silent
-from sync.publish import contents, documents, groups, items, routes, stage, update
-from sync.publish.documents import Sent
-from sync.publish.items import Context
-from sync.publish.update import cut_update
+from sync.publish import stage
+from sync.publish.packs import contents, documents, groups, items, routes, update
+from sync.publish.packs.documents import Sent
+from sync.publish.packs.items import Context
+from sync.publish.packs.update import cut_update
 from sync.seed import kept_tables, survey
 from sync.transport.volume import VolumeTransport
 from sync.updates.head import Base, encode_head

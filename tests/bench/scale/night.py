@@ -16,7 +16,7 @@ from pathlib import Path
 from appliance.publisher import programmes
 from appliance.publisher.programmes import Keys
 from sync.progress import Silent
-from sync.publish import cut, routes
+from sync.publish.packs import cut, routes
 from sync.publish.workspace import Registration, SourceKind
 from sync.run import start
 from tests.bench.scale.apart import KEXIA, apart, kexia

@@ -19,8 +19,8 @@ from sync.feed import Feed, Resource
 from sync.files import make_folder, rename_durably, write_durably
 from sync.pack import PackWriter, Table
 from sync.progress import Progress
-from sync.publish.contents import changed
-from sync.publish.items import Nature, nature_of
+from sync.publish.packs.contents import changed
+from sync.publish.packs.items import Nature, nature_of
 from sync.recipe import Chunk, ChunkId, Chunks, Recipe, chunk_id, whole
 
 LEVEL = 12

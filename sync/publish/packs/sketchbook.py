@@ -8,8 +8,8 @@ from pathlib import Path
 from sync.digest import Digest
 from sync.feed import Resource
 from sync.files import write_durably
-from sync.publish.contents import Contents
-from sync.publish.similar import Sketch, sketch
+from sync.publish.packs.contents import Contents
+from sync.publish.packs.similar import Sketch, sketch
 
 _VERSION = b"KXSKCH\n\x01"
 _RECORD = struct.Struct("<32sI")

@@ -21,12 +21,12 @@ from sync.files import durable_file, make_folder, rename_durably
 from sync.library import BLOCK
 from sync.pack import Table
 from sync.progress import Progress
-from sync.publish.alike import Alike, Settled
-from sync.publish.contents import Contents
-from sync.publish.cut import ALONE
-from sync.publish.foreign import Foreign
-from sync.publish.groups import Drafted, Effort, fill, pack_groups
-from sync.publish.items import (
+from sync.publish.packs.alike import Alike, Settled
+from sync.publish.packs.contents import Contents
+from sync.publish.packs.cut import ALONE
+from sync.publish.packs.foreign import Foreign
+from sync.publish.packs.groups import Drafted, Effort, fill, pack_groups
+from sync.publish.packs.items import (
     LARGE_MEDIA,
     Context,
     Item,
@@ -36,10 +36,10 @@ from sync.publish.items import (
     make_item,
     nature_of,
 )
-from sync.publish.kept import Kept
-from sync.publish.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
-from sync.publish.similar import most_similar
-from sync.publish.sketchbook import SketchBook
+from sync.publish.packs.kept import Kept
+from sync.publish.packs.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
+from sync.publish.packs.similar import most_similar
+from sync.publish.packs.sketchbook import SketchBook
 from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sync.digest import Digest
 from sync.feed import Resource
-from sync.publish.similar import Sketch, most_similar
+from sync.publish.packs.similar import Sketch, most_similar
 
 MOST = 3
 """Old files a new one builds on at the most."""

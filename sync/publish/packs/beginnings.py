@@ -15,7 +15,7 @@ from sync.feed import Resource, plain_bytes
 from sync.pack import Table, decode_table
 from sync.plan import Have, Step, Wanted, make_plan
 from sync.plan.route import NOTHING, Leg, cheapest, direct
-from sync.publish.cut import needs
+from sync.publish.packs.cut import needs
 from sync.publish.workspace import Shelf
 from sync.recipe import ChunkId, Recipe
 from sync.updates.head import Base, Head, decode_head

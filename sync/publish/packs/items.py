@@ -13,9 +13,9 @@ from sync import compression
 from sync.chunker import Buffer
 from sync.digest import Digest
 from sync.feed import Resource
-from sync.publish.copies import Run, find_runs
-from sync.publish.documents import Document, Sent, is_fair, opened
-from sync.publish.movies import find_places
+from sync.publish.packs.copies import Run, find_runs
+from sync.publish.packs.documents import Document, Sent, is_fair, opened
+from sync.publish.packs.movies import find_places
 from sync.updates.parts import (
     MAX_PAYLOAD,
     Copy,

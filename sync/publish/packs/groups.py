@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sync import compression
 from sync.digest import sha256
 from sync.pack import Codec, Group
-from sync.publish.items import Context, Item
+from sync.publish.packs.items import Context, Item
 from sync.updates.parts import (
     MAX_PAYLOAD,
     MAX_PREFIX,

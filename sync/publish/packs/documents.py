@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sync.digest import Digest, sha256
 from sync.feed import Resource
-from sync.publish.streams import Producer, Stream, find_streams
+from sync.publish.packs.streams import Producer, Stream, find_streams
 from sync.updates.parts import (
     MAX_DEPTH,
     MAX_PREFIX,

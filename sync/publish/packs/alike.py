@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sync import compression
-from sync.publish.items import WORTH, Item
+from sync.publish.packs.items import WORTH, Item
 
 SMALL = 256 * 1024
 """Larger files share too little with each other."""

@@ -25,13 +25,13 @@ from sync.files import write_durably
 from sync.pack import Table, decode_table
 from sync.plan.route import NOTHING, cheapest
 from sync.progress import Progress
-from sync.publish.beginnings import Renewal, new_box
-from sync.publish.contents import Contents, FileContents, PackedContents
-from sync.publish.cut import CutRequest
-from sync.publish.kept import Kept, keep
-from sync.publish.pairs import Labels
-from sync.publish.sketchbook import SketchBook
-from sync.publish.update import LEVEL, Edition, UpdateRequest, cut_update
+from sync.publish.packs.beginnings import Renewal, new_box
+from sync.publish.packs.contents import Contents, FileContents, PackedContents
+from sync.publish.packs.cut import CutRequest
+from sync.publish.packs.kept import Kept, keep
+from sync.publish.packs.pairs import Labels
+from sync.publish.packs.sketchbook import SketchBook
+from sync.publish.packs.update import LEVEL, Edition, UpdateRequest, cut_update
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways
 from sync.updates.routes import Routes, Stop, entry_at

@@ -1,0 +1,1 @@
+"""From an edition's files to its packs: chunk packs, update packs, the routes through them."""
