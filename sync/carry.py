@@ -10,6 +10,7 @@ from dataclasses import replace
 from sync.apply import Applied, apply, check_room
 from sync.deflate import reproduces
 from sync.directory import CollectionEntry
+from sync.errors import BudgetSpent
 from sync.feed import Feed, Resource
 from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted
 from sync.library import Store
@@ -61,8 +62,10 @@ class Carrier:
         ``short``: the longest update packs that are read whole, in bytes; 0 if only lists shall
         come.
         """
-        self._progress.step("plan", total=len(entries), unit="collections")
-        return self._plan([self._wanted(entry, short) for entry in entries])
+        wanted, spent = self._look_at(entries, short)
+        if spent is not None:
+            raise spent
+        return self._plan(wanted)
 
     def carry(self, entries: Sequence[CollectionEntry]) -> Applied:
         """Make all resources of the entries' editions, durably.
@@ -78,15 +81,39 @@ class Carrier:
             self._check_room(portions)
         total = Applied()
         for portion in portions:
-            total = total.plus(self.execute(self.plan(portion)))
+            wanted, spent = self._look_at(portion, SHORT)
+            total = total.plus(self.execute(self._plan(wanted)))
+            if spent is not None:
+                raise spent
         return total
 
     def _check_room(self, portions: Iterable[Sequence[CollectionEntry]]) -> None:
+        """As far as the budget reaches: apply looks again before it writes."""
         taken = 0
         for portion in portions:
-            plan = self.plan(portion)
+            wanted, spent = self._look_at(portion, SHORT)
+            plan = self._plan(wanted)
             check_room(plan, self._store, besides=taken)
             taken += sum(resource.size for resource in plan.resources)
+            if spent is not None:
+                return
+
+    def _look_at(
+        self, entries: Sequence[CollectionEntry], short: int
+    ) -> tuple[list[Wanted], BudgetSpent | None]:
+        """The lists of those that the budget reaches, and that it is spent, if it is.
+
+        A stick may have the lists of those that come later.
+        """
+        self._progress.step("plan", total=len(entries), unit="collections")
+        found: list[Wanted] = []
+        spent: BudgetSpent | None = None
+        for entry in entries:
+            try:
+                found.append(self._wanted(entry, short))
+            except BudgetSpent as error:
+                spent = spent or error
+        return found, spent
 
     def execute(self, plan: Plan) -> Applied:
         """Apply ``plan``, and plan again what it could not make; raises as ``carry``."""

@@ -7,15 +7,17 @@ import pytest
 from sync.apply import Applied
 from sync.carry import Carrier
 from sync.directory import CollectionEntry, update_name
-from sync.errors import NoSource
+from sync.errors import BudgetSpent, NoSource
 from sync.fetch import Start, fetch_wanted
 from sync.library import ContentFolder, Store
 from sync.plan import make_plan
 from sync.progress import Silent
 from sync.seed import kept_tables, survey, survey_for
+from sync.transport.allowance import Allowance, Purse
 from sync.transport.meter import Meter
+from sync.transport.pool import Pool, Priced
 from sync.transport.volume import VolumeTransport
-from tests.kit.packed import holds, noise, text
+from tests.kit.packed import Packed, holds, noise, text
 from tests.kit.series import Series
 
 FIRST = {"l1.html": text(1, 60_000), "l1.bin": noise(1, 400_000), "l2.vtt": b"WEBVTT"}
@@ -153,3 +155,16 @@ def test_a_plan_of_what_it_names_is_the_plan_of_all(scene: Scene) -> None:
     everything = survey(scene.store, kept_tables(scene.store))
     assert named.resources.items() <= everything.resources.items()
     assert make_plan([wanted], named) == make_plan([wanted], everything)
+
+
+def test_a_collection_on_a_stick_comes_in_though_the_line_has_no_bytes_left(tmp_path: Path) -> None:
+    line, stick = Packed(tmp_path / "line"), Packed(tmp_path / "stick", collection="43/b")
+    entries = [line.release([noise(1, 50_000)]), stick.release([noise(2, 50_000)])]
+    store = Store(tmp_path / "box")
+    spent = Allowance(VolumeTransport(line.root), Purse(100))
+    pool = Pool([Priced(VolumeTransport(stick.root), 0), Priced(spent, 10)])
+    with pytest.raises(BudgetSpent):
+        Carrier(pool, store, Silent(), {}).carry(entries)
+    assert holds(store, [noise(2, 50_000)])
+    with pytest.raises(BudgetSpent):
+        Carrier(pool, store, Silent(), {}).plan(entries)
