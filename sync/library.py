@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sync import files
-from sync.digest import Digest, parse_digest, prove, sharded
+from sync.digest import Digest, is_digest, parse_digest, prove, sharded
 from sync.errors import FormatError, KexiaError, ProofFailed
 
 BLOCK = 256 * 1024
@@ -44,8 +44,9 @@ class ContentFolder:
         return size is None or found == size
 
     def digests(self) -> Iterator[Digest]:
-        """Every digest there is a file of, in no order."""
-        return iter(self.sizes())
+        """Every digest there is a file of, in no order; few are in memory at once."""
+        for shard in self.shards():
+            yield from (Digest(name) for name in os.listdir(shard) if is_digest(name))  # noqa: PTH208
 
     def sizes(self) -> dict[Digest, int]:
         """Every digest there is a file of, with the file's size in bytes."""

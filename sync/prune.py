@@ -1,6 +1,7 @@
 """Prune: removes what no kept generation needs, after the switch."""
 
 import os
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,7 +23,7 @@ class Staging(Enum):
 class Keep:
     """Digests the kept generations need; everything else goes."""
 
-    resources: frozenset[Digest]
+    resources: Set[Digest]
     feeds: frozenset[Digest]
     tables: frozenset[Digest]
     heads: frozenset[Digest] = frozenset()
@@ -56,7 +57,7 @@ def prune(store: Store, keep: Keep) -> Pruned:
     return Pruned(resources, feeds, tables, room + feed_room + table_room)
 
 
-def _sweep(folder: ContentFolder, keep: frozenset[Digest]) -> tuple[int, int]:
+def _sweep(folder: ContentFolder, keep: Set[Digest]) -> tuple[int, int]:
     """How many files of the folder went, and their bytes."""
     count = room = 0
     for shard in folder.shards():

@@ -7,6 +7,7 @@ from sync.errors import FormatError, MediumFailing, ProofFailed
 from sync.library import Store
 from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Have, Wanted
+from sync.recipe import ChunkId, whole
 
 
 def survey(store: Store, tables: Iterable[Table], *, deflates: bool = True) -> Have:
@@ -22,13 +23,29 @@ def survey_for(store: Store, wanted: Iterable[Wanted], *, deflates: bool = True)
     """Of what ``survey`` finds, all that a plan of ``wanted`` can ask for.
 
     Update packs name the files they build on, so where they lead the cost grows with what is
-    wanted; what may come from chunk packs is looked for in the whole library.
+    wanted. Chunks are looked for in the whole library, and of each the first file that holds it is
+    enough.
     """
     sought = tuple(wanted)
-    if not all(one.steps and not one.tables for one in sought):
-        return survey(store, kept_tables(store), deflates=deflates)
-    held = store.library.sizes_of({digest for one in sought for digest in _named(one)})
-    return Have(held, (), store.groups.sizes(), deflates)
+    named = {digest for one in sought for digest in _named(one)}
+    lacking = {chunk.id for one in sought for table in one.tables for chunk in table.chunks}
+    tables: list[Table] = []
+    if lacking:
+        named.update(digest for digest in store.library.digests() if whole(digest) in lacking)
+        for table in _each_table(store):
+            holders = list(_holders(table, lacking, store))
+            named.update(holders)
+            tables += [table] if holders else []
+    return Have(store.library.sizes_of(named), tuple(tables), store.groups.sizes(), deflates)
+
+
+def _holders(table: Table, lacking: set[ChunkId], store: Store) -> Iterator[Digest]:
+    """Files of the library in which chunks of ``lacking`` are; these are lacking no more."""
+    for recipe in table.recipes:
+        found = {chunk.id for chunk in recipe.chunks} & lacking
+        if found and store.library.has(recipe.resource, size=recipe.size):
+            lacking -= found
+            yield recipe.resource
 
 
 def _named(one: Wanted) -> Iterator[Digest]:
@@ -46,12 +63,14 @@ def kept_tables(store: Store) -> tuple[Table, ...]:
     A damaged one is removed, as it is fetched again if needed; one of a format we do not know,
     left by a newer system before a rollback, stays for when that comes back.
     """
-    tables: list[Table] = []
+    return tuple(_each_table(store))
+
+
+def _each_table(store: Store) -> Iterator[Table]:
     for digest in sorted(store.tables.digests()):
         try:
-            tables.append(decode_table(store.tables.read(digest, limit=MAX_TABLE)))
+            yield decode_table(store.tables.read(digest, limit=MAX_TABLE))
         except (ProofFailed, MediumFailing):
             store.tables.remove(digest)
         except FormatError:
             continue
-    return tuple(tables)

@@ -172,11 +172,15 @@ def _needed(
     # most collections are whole and the same in both generations: their feeds are listed once
     whole = {entry.feed: entry for entry in begun}
     whole |= {item.entry.feed: item.entry for item in items if item.is_whole}
-    listed_all = (listed_in(store, entry) for entry in whole.values())
+    resources = set[Digest]()
+    for entry in whole.values():
+        resources |= listed_in(store, entry)
     read = partial(read_feed, store)
-    partly = (resources_of(item, read) for item in items if not item.is_whole)
+    for item in items:
+        if not item.is_whole:
+            resources |= resources_of(item, read)
     return Keep(
-        resources=frozenset[Digest]().union(*listed_all, *partly),
+        resources=resources,
         feeds=frozenset(entry.feed.plain.digest for entry in needed.values()),
         tables=frozenset(
             ref.table.digest for entry in (*unfinished, *entries) for ref in entry.packs

@@ -1,16 +1,19 @@
 """From what is wanted to what is held, by real update packs, and by chunk packs where they fail."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sync.apply import Applied
+from sync import files
+from sync.apply import FLOOR, Applied
 from sync.carry import Carrier
 from sync.directory import CollectionEntry, update_name
-from sync.errors import BudgetSpent, NoSource
-from sync.fetch import Start, fetch_wanted
+from sync.errors import BudgetSpent, NoRoom, NoSource
+from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import ContentFolder, Store
-from sync.plan import make_plan
+from sync.plan import Plan, Wanted, make_plan
 from sync.progress import Silent
 from sync.seed import kept_tables, survey, survey_for
 from sync.transport.allowance import Allowance, Purse
@@ -155,6 +158,57 @@ def test_a_plan_of_what_it_names_is_the_plan_of_all(scene: Scene) -> None:
     everything = survey(scene.store, kept_tables(scene.store))
     assert named.resources.items() <= everything.resources.items()
     assert make_plan([wanted], named) == make_plan([wanted], everything)
+    tables = fetch_tables(scene.second, scene.source, scene.store)
+    alone = replace(wanted, steps=(), tables=tables)
+    from_chunks = make_plan([alone], survey_for(scene.store, [alone]))
+    assert from_chunks == make_plan([alone], survey(scene.store, kept_tables(scene.store)))
+    assert from_chunks.bytes_reused > 200_000, "chunks of files that the box has"
+
+
+def three_editions(folder: Path) -> tuple[list[CollectionEntry], list[bytes], VolumeTransport]:
+    """Of three collections of 400,000 bytes each, with their contents and their source."""
+    out, contents = folder / "repository", [noise(seed, 400_000) for seed in (11, 12, 13)]
+    entries = [
+        Series(folder, out, f"43/{name}").release({"l1.bin": data})
+        for name, data in zip("abc", contents, strict=True)
+    ]
+    return entries, contents, VolumeTransport(out)
+
+
+def test_many_editions_come_in_portion_by_portion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries, contents, source = three_editions(tmp_path)
+    monkeypatch.setattr("sync.carry.PORTION", 2 * entries[0].feed.plain.size)
+    planned: list[int] = []
+
+    def noted(carrier: Carrier, wanted: Sequence[Wanted]) -> Plan:
+        planned.append(len(wanted))
+        return PLAN(carrier, wanted)
+
+    monkeypatch.setattr(Carrier, "_plan", noted)
+    done = Carrier(source, Store(tmp_path / "box"), Silent(), {}).carry(entries)
+    assert planned == [2, 1, 2, 1], "once for the room, once to do it"
+    assert (done.resources_new, done.bytes_new) == (3, 1_200_000)
+    assert holds(Store(tmp_path / "box"), contents)
+
+
+PLAN = Carrier._plan
+
+
+def test_no_portion_begins_unless_there_is_room_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for each alone does not suffice."""
+    entries, _, source = three_editions(tmp_path)
+    monkeypatch.setattr("sync.carry.PORTION", 1)
+    monkeypatch.setattr(files, "free_space", lambda _: FLOOR + 1_500_000)
+    store = Store(tmp_path / "box")
+    with pytest.raises(NoRoom):
+        Carrier(source, store, Silent(), {}).carry(entries)
+    assert store.library.sizes() == {}
+    monkeypatch.setattr(files, "free_space", lambda _: FLOOR + 2_500_000)
+    Carrier(source, store, Silent(), {}).carry(entries)
 
 
 def test_a_collection_on_a_stick_comes_in_though_the_line_has_no_bytes_left(tmp_path: Path) -> None:
