@@ -93,14 +93,15 @@ class _Document:
         while at < self.end and not opener.eof and self.work.left > 0:
             block = self.data[at : min(at + _PROBE, self.end)]
             at += len(block)
+            most = min(MAX_PLAIN, MAX_RATIO * (at - start))
             try:
-                got = opener.decompress(block, MAX_PLAIN + 1 - len(plain))
+                got = opener.decompress(block, most + 1 - len(plain))
             except zlib.error:
                 self.work.left -= len(block)
                 return
             self.work.left -= len(block) + len(got)
             plain += got
-            if len(plain) > MAX_PLAIN or opener.unconsumed_tail:
+            if len(plain) > most or opener.unconsumed_tail:
                 return
         if opener.eof:
             length = at - start - len(opener.unused_data)
