@@ -5,10 +5,11 @@ resources, bytes of lessons), one line ``<sha256> <size>`` per resource in the o
 lessons, then the lessons block, which only ``catalog`` understands. Stored: one zstd frame.
 """
 
+import re
 from dataclasses import dataclass
 
 from sync import canonical, compression
-from sync.digest import Digest, parse_digest, sha256
+from sync.digest import Digest, sha256
 from sync.directory import FeedRef, Stored
 from sync.errors import FormatError
 
@@ -121,15 +122,27 @@ def _from_parts(header: dict[str, object], body: bytes) -> Feed:
 def _resources(body: bytes, count: int) -> tuple[tuple[Resource, ...], int]:
     if count > MAX_RESOURCES:
         raise FormatError(f"feed: {count} resources, at most {MAX_RESOURCES} are allowed")
+    *lines, rest = body.split(b"\n", count)
+    if len(lines) != count:
+        raise FormatError(f"feed: {len(lines)} resources, header says {count}")
     found: dict[Digest, Resource] = {}
-    start = 0
-    for _ in range(count):
-        end = body.index(b"\n", start, start + 96)
-        digest, size = body[start:end].decode("ascii").split(" ")
-        resource = Resource(parse_digest(digest), int(size))
-        odd = str(resource.size) != size or not 0 <= resource.size < 2**63
-        if odd or resource.digest in found:
-            raise FormatError(f"feed: bad or repeated resource line {body[start:end]!r}")
+    for line in lines:
+        resource = _resource(line)
+        if resource.digest in found:
+            raise _odd_line(line)
         found[resource.digest] = resource
-        start = end + 1
-    return tuple(found.values()), start
+    return tuple(found.values()), len(body) - len(rest)
+
+
+_LINE = re.compile(rb"([0-9a-f]{64}) (0|[1-9][0-9]{0,18})")
+
+
+def _resource(line: bytes) -> Resource:
+    parts = _LINE.fullmatch(line)
+    if parts is None or (size := int(parts[2])) >= 2**63:
+        raise _odd_line(line)
+    return Resource(Digest(parts[1].decode()), size)
+
+
+def _odd_line(line: bytes) -> FormatError:
+    return FormatError(f"feed: bad or repeated resource line {line[:96]!r}")
