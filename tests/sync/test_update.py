@@ -231,7 +231,7 @@ def test_a_spoilt_long_update_pack_costs_only_the_fallback(
     pair: Published, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long one, of which ranges are asked for."""
-    monkeypatch.setattr(Carrier.plan, "__kwdefaults__", {"short": 0})
+    monkeypatch.setattr("sync.carry.SHORT", 0)
     SPOILT[fault](pair)
     if fault == "head cut":
         with pytest.raises(NoSource, match="early"):
@@ -244,7 +244,7 @@ def test_an_update_pack_that_is_gone_when_it_is_wanted(
     pair: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its head is kept from yesterday; meanwhile the publisher removed it."""
-    monkeypatch.setattr(Carrier.plan, "__kwdefaults__", {"short": 0})
+    monkeypatch.setattr("sync.carry.SHORT", 0)
     store, held = pair.store(tmp_path, 1)
     carrier = pair.carrier(store, held)
     carrier.plan([pair.editions[-1][0]])
