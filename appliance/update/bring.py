@@ -35,7 +35,7 @@ from sync.feed import Feed, Resource
 from sync.library import Store
 from sync.plan import Have, Wanted, make_plan
 from sync.progress import Progress
-from sync.seed import kept_tables, survey
+from sync.seed import survey_for
 from sync.transport.base import Transport
 from sync.transport.pool import Pool, Priced
 from sync.transport.shift import Shift, Shifted
@@ -285,7 +285,7 @@ def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> Plan
         return report
     plan = _carrier(_pool(heard, desk.shift), desk).plan(wanted.take, short=0)
     deflates = all(reproduces(one.deflates) for one in plan.wanted)
-    have = survey(desk.store, kept_tables(desk.store), deflates=deflates)
+    have = survey_for(desk.store, plan.wanted, deflates=deflates)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, have) for one in plan.wanted),
