@@ -1,0 +1,1 @@
+"""The technician's desk: what each `kexia stick` command does."""
