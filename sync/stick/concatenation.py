@@ -1,7 +1,7 @@
 """Concatenations: short resources one after the other in one file, and the table of it. Pure.
 
-A stick with a file for each picture would be slow to write and slower to copy. The table is signed by
-nobody: each record is believed only as far as the bytes have the digest it says.
+A stick with a file for each picture would be slow to write and slower to copy. The table is signed
+by nobody: each record is believed only as far as the bytes have the digest it says.
 """
 
 import struct
@@ -35,7 +35,7 @@ class Entry:
 
 
 def encode_table(entries: Iterable[Entry]) -> bytes:
-    """The table of ``entries`` in the order of their bytes; raises FormatError as ``decode_table``."""
+    """The table of ``entries`` in their bytes' order; raises FormatError beyond the limits."""
     listed = tuple(entries)
     _check(listed)
     records = (_RECORD.pack(bytes.fromhex(entry.digest), entry.size) for entry in listed)
