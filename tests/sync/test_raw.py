@@ -15,8 +15,8 @@ from sync.raw import LONG, PATIENCE, RawSource, Taken, take
 from sync.transport.base import Transport
 from sync.transport.meter import Meter
 from sync.transport.volume import VolumeTransport
-from tests.kit.packed import holds, noise, resource
 from tests.kit.laid import lay_concatenation, lay_files
+from tests.kit.packed import holds, noise, resource
 
 SMALL = [noise(seed, 3_000 + 977 * seed) for seed in range(40)]
 LARGE = [noise(100 + seed, LONG + 300_000 * seed) for seed in range(3)]
