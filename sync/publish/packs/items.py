@@ -136,7 +136,9 @@ def _shrinks(data: bytes, builds_on: Sequence[Context]) -> bool:
     return len(compression.compress_with(prefix, data, level=3)) <= WORTH * len(data)
 
 
-def _document(resource: Resource, data: bytes, olds: Sequence[Old], trials: Trials | None) -> Item:
+def _document(
+    resource: Resource, data: bytes, olds: Sequence[Old], trials: Trials | None = None
+) -> Item:
     """Streams that are as they were stay closed; the others are opened on both sides."""
     new = Document.of(resource, data)
     before = [Document.of(old.resource, bytes(old.data)) for old in reversed(olds)]
