@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.publisher.known import REPROVED, KnownFiles
+from appliance.publisher.sites import check_site
 from catalog.model import Lesson, LessonResource, Lessons, Role, encode_lessons
 from catalog.sheets.compile import Compiled, compile_folder, write_back
-from catalog.sheets.facts import Forgetful, Known
+from catalog.sheets.facts import Known
 from catalog.sheets.folder import read_site
 from catalog.sheets.look import hash_all
 from sync import site
@@ -72,15 +73,6 @@ def _request(
     return _from_compiled(compiled, made), compiled.notes
 
 
-def check_site(folder: Path) -> tuple[Fault, ...]:
-    """The faults of a folder that shall be one site."""
-    try:
-        _site_files(folder, Forgetful())
-    except InputRefused as refused:
-        return refused.faults
-    return ()
-
-
 def _from_compiled(compiled: Compiled, made: Path) -> CutRequest:
     paths = {**compiled.paths, **_place(compiled.made, made)}
     return CutRequest(
@@ -119,11 +111,9 @@ def _site(registration: Registration, made: Path, known: Known) -> CutRequest:
 
 
 def _site_files(folder: Path, known: Known) -> tuple[tuple[site.SiteFile, ...], dict[str, Path]]:
-    """The site's files, proved to make a lawful list; raises InputRefused with all faults."""
+    """The site's files as a lawful list; raises InputRefused with all faults."""
     found = read_site(folder)
-    if found.problems:
-        faults = tuple(Fault(str(folder), each.what, each.cure) for each in found.problems)
-        raise InputRefused(f"{folder}: no site", faults=faults)
+    check_site(folder, found)
     return hash_all(found.files, known), found.files
 
 

@@ -10,27 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from appliance.publisher import editions
-from appliance.publisher.editions import Desk
 from appliance.publisher.known import REPROVED
-from appliance.publisher.labels import label
 from appliance.version import BUILD_TIME
 from catalog.model import decode_lessons
-from catalog.sheets.compile import check_folder
 from sync import directory, feed, lease
 from sync.directory import CollectionEntry, check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
 from sync.publish import gone, in_force, promote, retain, stage
-from sync.publish import mirror as mirrors
 from sync.publish import push as pushes
 from sync.publish import withdraw as withdrawals
 from sync.publish.in_force import Publisher
 from sync.publish.init import init_workspace
 from sync.publish.keys import AskPassphrase, KeyRing, Signer, no_passphrase
-from sync.publish.mirror import Mirrored
-from sync.publish.packs.cut import CutRequest
 from sync.publish.promote import Night
 from sync.publish.push import Pushed
 from sync.publish.roles import KeyRole
@@ -44,6 +38,11 @@ from sync.publish.workspace import (
 )
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, TrustClock, Withdrawal
+
+if TYPE_CHECKING:
+    from appliance.publisher.editions import Desk
+    from sync.publish.mirror import Mirrored
+    from sync.publish.packs.cut import CutRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,18 @@ def add(root: Path, registration: Registration) -> Registration:
         raise UsageError(error.fact, hint=f"use {code}/<name>, as in {code}/music-1a") from error
     if not registration.folder.is_dir():
         raise UsageError(f"{registration.folder} is no folder")
-    if registration.kind is SourceKind.SITE and editions.check_site(registration.folder):
-        raise InputRefused(
-            f"{registration.folder} is no site", faults=editions.check_site(registration.folder)
-        )
+    if registration.kind is SourceKind.SITE:
+        _check_site(registration.folder)
     with writing(workspace, "add"):
         workspace.register(registration)
     return registration
+
+
+def _check_site(folder: Path) -> None:
+    from appliance.publisher.sites import site_faults
+
+    if faults := site_faults(folder):
+        raise InputRefused(f"{folder} is no site", faults=faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,11 @@ def check(place: Path, *, collection: str = "") -> tuple[Checked, ...]:
 
 
 def _check(registration: Registration) -> Checked:
+    from appliance.publisher.sites import site_faults
+    from catalog.sheets.compile import check_folder
+
     if registration.kind is SourceKind.SITE:
-        faults = editions.check_site(registration.folder)
+        faults = site_faults(registration.folder)
         return Checked(registration.collection, registration.folder, faults, ())
     report = check_folder(registration.folder, collection=registration.collection)
     return Checked(registration.collection, registration.folder, report.faults, report.notes)
@@ -132,6 +139,9 @@ def release(
     ``reprove`` is the share (0 to 1) of unchanged files that is read again. Raises InputRefused
     with the faults of all folders at once; nothing is staged then.
     """
+    from appliance.publisher.editions import Desk
+    from appliance.publisher.labels import label
+
     workspace = open_workspace(root)
     with writing(workspace, "release"), _scratch(workspace) as made:
         desk = Desk(made, workspace.cache, now, reprove)
@@ -144,8 +154,10 @@ def release(
 
 
 def _requests(
-    workspace: Workspace, only: Sequence[str], desk: Desk, progress: Progress
-) -> tuple[list[CutRequest], tuple[Fault, ...]]:
+    workspace: Workspace, only: Sequence[str], desk: "Desk", progress: Progress
+) -> tuple[list["CutRequest"], tuple[Fault, ...]]:
+    from appliance.publisher import editions
+
     registered = {each.collection: each for each in workspace.registrations()}
     unknown = [name for name in only if name not in registered]
     if unknown:
@@ -360,8 +372,10 @@ def _check_lesson(workspace: Workspace, lesson_key: str) -> None:
         raise UsageError(f"{collection} has no lesson {lesson!r}")
 
 
-def mirror(root: Path, source: Transport, now: datetime, progress: Progress) -> Mirrored:
+def mirror(root: Path, source: Transport, now: datetime, progress: Progress) -> "Mirrored":
     """Mirror another publisher's repository, verified, below ``repository/mirrors/``."""
+    from sync.publish import mirror as mirrors
+
     workspace = open_workspace(root)
     own = in_force.read_roles(workspace.metadata).publisher
     demo = DemoKeys.ACCEPT if own.demo else DemoKeys.REFUSE

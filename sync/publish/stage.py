@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sync import directory, feed, pack
 from sync.digest import sha256
@@ -31,8 +32,6 @@ from sync.publish.in_force import (
     versions,
 )
 from sync.publish.keys import Signer
-from sync.publish.packs.cut import CutRequest, Previous, cut
-from sync.publish.packs.routes import Desk, Labeller, add_updates, no_labels
 from sync.publish.roles import KeyRole
 from sync.publish.sign import make_role, sign_role
 from sync.publish.workspace import (
@@ -45,6 +44,10 @@ from sync.publish.workspace import (
     routes_on,
 )
 from sync.shortened import Shortened, custom_value, parse_custom, shorten
+
+if TYPE_CHECKING:  # only a release cuts; a night starts without what that needs
+    from sync.publish.packs.cut import CutRequest, Previous
+    from sync.publish.packs.routes import Labeller
 
 DIRECTORY = "directory"
 RELEASE = "release.json"
@@ -104,8 +107,10 @@ class Base:
     directory: Directory
     shelf: Shelf
 
-    def previous(self, collection: str) -> Previous | None:
+    def previous(self, collection: str) -> "Previous | None":
         """The edition before, if there is one."""
+        from sync.publish.packs.cut import Previous
+
         entry = self.directory.entry(collection)
         if entry is None:
             return None
@@ -177,13 +182,16 @@ def base(workspace: Workspace, roles: Roles) -> Base:
 
 def stage_editions(
     workspace: Workspace,
-    requests: Iterable[CutRequest],
+    requests: Iterable["CutRequest"],
     now: datetime,
     progress: Progress,
     *,
-    labeller: Labeller = no_labels,
+    labeller: "Labeller | None" = None,
 ) -> Candidate | None:
     """Cut what changed into a new candidate; ``None`` if nothing did. Needs the lease."""
+    from sync.publish.packs.cut import cut
+    from sync.publish.packs.routes import Desk, add_updates, no_labels
+
     roles = read_roles(workspace.metadata)
     before = base(workspace, roles)
     filled = [replace(each, previous=before.previous(each.collection)) for each in requests]
@@ -191,7 +199,9 @@ def stage_editions(
     if not changed:
         return None
     number, partial = _begin(workspace)
-    desk = Desk(Shelf([partial, *before.shelf.folders]), partial, workspace.cache, labeller)
+    desk = Desk(
+        Shelf([partial, *before.shelf.folders]), partial, workspace.cache, labeller or no_labels
+    )
     entries = [
         add_updates(request, cut(request, partial, progress), desk, progress) for request in changed
     ]
@@ -316,7 +326,7 @@ def _merged(before: Directory, entries: Iterable[CollectionEntry]) -> tuple[Coll
     return tuple(by_id[collection] for collection in sorted(by_id))
 
 
-def _describe(request: CutRequest, entry: CollectionEntry) -> dict[str, object]:
+def _describe(request: "CutRequest", entry: CollectionEntry) -> dict[str, object]:
     """What a reviewer wants to know of one changed collection."""
     previous = request.previous
     old = set() if previous is None else set(previous.feed.resources)

@@ -164,3 +164,22 @@ def test_unchanged_groups_are_the_same_bytes_in_the_next_pack(tmp_path: Path) ->
         return {one.group.digest for one in plan.groups}
 
     assert len(groups(before) & groups(after)) == 1
+
+
+def test_a_damaged_pack_from_nothing_is_cut_afresh(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    province = Province.create(tmp_path / "all")
+    documents = {f"d{number}.docx": archive({"a.xml": page(number)}) for number in range(4)}
+    pages = [{f"p{number}.txt": page(each + number) for number in range(9)} for each in (50, 90)]
+    [first] = publish(province, documents | pages[0]).updates
+    path = province.repository / update_name(first.pack)
+    whole_pack = path.read_bytes()
+    path.write_bytes(whole_pack[: first.head.size] + bytes(len(whole_pack) - first.head.size))
+    files = documents | pages[1]
+    entry = publish(province, files)
+    assert [one.base for one in entry.updates if one.base == 0]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert path.name in caplog.text
+    plan, _ = first_plan(province.repository, entry, tmp_path / "box")
+    check_made(plan, province.repository, entry, files)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.deflate import Parameters, Wrap, deflate
+from sync.digest import sha256
 from sync.publish.packs import streams
-from sync.publish.packs.streams import MAX_PLAIN, PATIENCE, Producer, find_streams
+from sync.publish.packs.streams import MAX_PLAIN, PATIENCE, Producer, Trials, find_streams
 from sync.updates.parts import MAX_DEPTH
 from tests.kit.editions import archive, gzipped, tarred
 from tests.kit.packed import noise, text
@@ -260,3 +261,13 @@ def test_a_hostile_document_costs_no_more_than_its_share(monkeypatch: pytest.Mon
     hostile = (header + stored) * 4000
     assert list(find_streams(hostile)) == []
     assert 2**20 < opened < 2**22
+
+
+def test_what_was_tried_is_not_tried_again() -> None:
+    plain = text(1, 5000)
+    raw = memoryview(zlib.compress(plain, 6))
+    digest, how = sha256(raw), Parameters(Wrap.ZLIB, 6, 8)
+    trials = Trials()
+    assert trials.make(digest, raw, plain, how)
+    assert trials.make(digest, raw, b"not looked at", how)
+    assert not trials.make(sha256(b"another"), raw, b"looked at", how)

@@ -56,7 +56,7 @@ class Sent:
 
     segments: list[Segment] = field(default_factory=list)
     payload: list[bytes] = field(default_factory=list)
-    _producer: Producer = field(default_factory=Producer)
+    producer: Producer = field(default_factory=Producer)
     """Of all streams, at whatever depth."""
 
     def put(
@@ -68,7 +68,7 @@ class Sent:
         for stream in streams:
             if _digest(data, stream) in kept:
                 continue
-            how = self._producer.find_parameters(data, stream)
+            how = self.producer.find_parameters(data, stream)
             if how is None:
                 continue
             self._literal(data[at : stream.start])

@@ -155,9 +155,12 @@ def pack_groups(drafts: Iterable[Drafted], effort: Effort) -> Iterator[Packed]:
 def _pack(draft: Drafted, effort: Effort) -> Packed:
     payload = b"".join(draft.payload)
     prefix = [Context(span, data) for span, data in draft.builds_on.items()]
-    for more in draft.neighbours:
-        if more and _helps(more, prefix, payload):
-            prefix = [*more, *prefix]
+    alone = 0
+    for more in filter(None, draft.neighbours):
+        alone = alone or _tried(prefix, payload)
+        longer = _tried([*more, *prefix], payload)
+        if longer + _COST * len(more) < alone:
+            prefix, alone = [*more, *prefix], longer
     stored = compression.compress_with(_joined(prefix), payload, level=_level(payload, effort))
     if len(stored) > RAW_ABOVE * len(payload):
         prefix, stored = [], payload
@@ -182,10 +185,9 @@ _TRIAL = 9
 """Level at which neighbours are tried: quick, and it errs on both sides alike."""
 
 
-def _helps(more: list[Context], prefix: list[Context], payload: bytes) -> bool:
-    longer = compression.compress_with(_joined([*more, *prefix]), payload, level=_TRIAL)
-    alone = compression.compress_with(_joined(prefix), payload, level=_TRIAL)
-    return len(longer) + _COST * len(more) < len(alone)
+def _tried(prefix: list[Context], payload: bytes) -> int:
+    """Bytes it would take, about."""
+    return len(compression.compress_with(_joined(prefix), payload, level=_TRIAL))
 
 
 def _joined(context: Iterable[Context]) -> bytes:

@@ -16,6 +16,7 @@ from sync.feed import Resource
 from sync.publish.packs.copies import Run, find_runs
 from sync.publish.packs.documents import Document, Sent, is_fair, opened
 from sync.publish.packs.movies import find_places
+from sync.publish.packs.streams import Producer, Trials
 from sync.updates.parts import (
     MAX_PAYLOAD,
     Copy,
@@ -92,14 +93,23 @@ class Item:
     """What later groups may build on once this file is made."""
 
 
-def make_item(resource: Resource, data: Buffer, nature: Nature, olds: Sequence[Old]) -> Item | None:
-    """``data`` as an item; None for bytes that no old file shortens and no codec does."""
+def make_item(
+    resource: Resource,
+    data: Buffer,
+    nature: Nature,
+    olds: Sequence[Old],
+    trials: Trials | None = None,
+) -> Item | None:
+    """``data`` as an item; None for bytes that no old file shortens and no codec does.
+
+    ``trials``: what is known from other packs of the streams in documents.
+    """
     if len(data) > (LARGE_MEDIA if nature is Nature.MEDIA else LARGE):
         return _large(resource, data, nature, olds)
     whole = bytes(data)
     small = [Old(old.resource, bytes(old.data)) for old in olds if len(old.data) <= LARGE]
     if nature is Nature.DOCUMENT:
-        return _document(resource, whole, small)
+        return _document(resource, whole, small, trials)
     builds_on = tuple(Context(_whole(old.resource), bytes(old.data)) for old in reversed(small))
     new = nature is Nature.MEDIA or not builds_on
     if new and not _shrinks(whole, builds_on):
@@ -126,11 +136,13 @@ def _shrinks(data: bytes, builds_on: Sequence[Context]) -> bool:
     return len(compression.compress_with(prefix, data, level=3)) <= WORTH * len(data)
 
 
-def _document(resource: Resource, data: bytes, olds: Sequence[Old]) -> Item:
+def _document(
+    resource: Resource, data: bytes, olds: Sequence[Old], trials: Trials | None = None
+) -> Item:
     """Streams that are as they were stay closed; the others are opened on both sides."""
     new = Document.of(resource, data)
     before = [Document.of(old.resource, bytes(old.data)) for old in reversed(olds)]
-    sent = Sent()
+    sent = Sent(producer=Producer(trials))
     kept = set[Digest]().union(*(one.held() for one in before))
     streams = sent.put(data, new.streams, kept)
     payload = b"".join(sent.payload)

@@ -4,6 +4,7 @@ By policy there is a pack from the edition before, from some editions farther ba
 for new boxes, cut anew when these would fetch too much in vain (``beginnings``).
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -19,7 +20,7 @@ from sync.directory import (
     routes_name,
     table_name,
 )
-from sync.errors import FormatError
+from sync.errors import FormatError, ProofFailed
 from sync.feed import Feed, Resource
 from sync.files import write_durably
 from sync.pack import Table, decode_table
@@ -31,11 +32,13 @@ from sync.publish.packs.cut import CutRequest
 from sync.publish.packs.kept import Kept, keep
 from sync.publish.packs.pairs import Labels
 from sync.publish.packs.sketchbook import SketchBook
+from sync.publish.packs.streams import Trials
 from sync.publish.packs.update import LEVEL, Edition, UpdateRequest, cut_update
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways
 from sync.updates.routes import Routes, Stop, entry_at
 
+_LOG = logging.getLogger(__name__)
 FAR_LEVEL = 16
 """zstd level of packs from farther back: half the work of 19, for the few that need them."""
 Labeller = Callable[[Feed, Contents], Labels]
@@ -128,18 +131,25 @@ class _Work:
         paths = {source.resource.digest: source.path for source in request.sources}
         self._new = self._edition(self._feed, FileContents(paths))
         self._tables = self._read_tables(entry)
+        self._trials = Trials()
         self._book = SketchBook(desk.cache / f"{sha256(entry.id.encode())[:16]}.sketches")
 
     def cut(self, start: Stop) -> UpdateRef:
         """The pack from ``start`` to the new edition."""
         level = LEVEL if start.edition == self._entry.edition - 1 else FAR_LEVEL
-        request = UpdateRequest(self._new, self._old(start), self._tables)
+        request = UpdateRequest(self._new, self._old(start), self._tables, trials=self._trials)
         return self._cut(request, start.edition, level)
 
     def cut_afresh(self, kept: Kept) -> UpdateRef:
-        """The pack from nothing, with what the last one still serves."""
-        request = UpdateRequest(self._new, None, self._tables, kept)
-        return self._cut(request, NOTHING, LEVEL)
+        """The pack from nothing, with what the last one still serves, unless that is damaged."""
+        request = UpdateRequest(self._new, None, self._tables, kept, self._trials)
+        try:
+            return self._cut(request, NOTHING, LEVEL)
+        except ProofFailed as error:
+            if not kept.groups:
+                raise
+            _LOG.warning("%s; the pack for new boxes is cut afresh without it", error)
+            return self.cut_afresh(Kept())
 
     def _cut(self, request: UpdateRequest, base: int, level: int) -> UpdateRef:
         pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)

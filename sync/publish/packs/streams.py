@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sync.deflate import Parameters, Wrap, deflate
+from sync.digest import Digest, sha256
 from sync.updates.parts import MAX_DEPTH, MAX_PREFIX
 
 MAX_PLAIN = MAX_PREFIX
@@ -27,6 +28,8 @@ MAX_LEVELS = 4
 """Documents within each other without a stream between (a TAR of stored ZIPs)."""
 PATIENCE = 2
 """Streams of a document on which all parameters are tried in vain."""
+MOST_TRIALS = 200_000
+"""Trials remembered, some 60 MB."""
 _PROBE = 64 * 1024
 _STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
 _Effort = tuple[int, int, int]
@@ -123,6 +126,25 @@ def _find(data: bytes, work: _Work, *, depth: int) -> Iterator[Stream]:
             yield replace(stream, streams=tuple(inner))
 
 
+class Trials:
+    """What was tried on which stream, and whether it made it again.
+
+    A release cuts packs from several editions, and the same new document goes into each.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Digest, Parameters], bool] = {}
+
+    def make(self, digest: Digest, raw: memoryview, plain: bytes, parameters: Parameters) -> bool:
+        """Whether ``parameters`` make the stream ``raw`` with that digest of ``plain``."""
+        key = digest, parameters
+        if key not in self._known:
+            if len(self._known) >= MOST_TRIALS:
+                self._known.clear()
+            self._known[key] = _begins(raw, plain, parameters) and _makes(raw, plain, parameters)
+        return self._known[key]
+
+
 class Producer:
     """Whatever wrote the streams of one document: what it did once it does again.
 
@@ -131,16 +153,18 @@ class Producer:
     others are only tried with what nearly all producers use.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trials: Trials | None = None) -> None:
+        self._trials = trials or Trials()
         self._last: Parameters | None = None
         self._failed = 0
 
     def find_parameters(self, data: bytes, stream: Stream) -> Parameters | None:
         """The parameters that make ``stream`` of ``data`` again."""
         raw = memoryview(data)[stream.start : stream.start + stream.length]
+        digest = sha256(raw)
         efforts = _EFFORTS if self._failed < PATIENCE else _USUAL
         for parameters in _candidates(raw, stream.wrap, self._last, efforts):
-            if _begins(raw, stream.plain, parameters) and _makes(raw, stream.plain, parameters):
+            if self._trials.make(digest, raw, stream.plain, parameters):
                 self._last = parameters
                 return parameters
         self._failed += 1

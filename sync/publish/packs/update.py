@@ -39,6 +39,7 @@ from sync.publish.packs.kept import Kept
 from sync.publish.packs.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
 from sync.publish.packs.similar import most_similar
 from sync.publish.packs.sketchbook import SketchBook
+from sync.publish.packs.streams import Trials
 from sync.staging import BLOCK
 from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span
@@ -82,6 +83,8 @@ class UpdateRequest:
     """Of the new edition's entry, in its order."""
     kept: Kept = field(default_factory=Kept)
     """Groups of an earlier pack from nothing, for the next one."""
+    trials: Trials = field(default_factory=Trials)
+    """Shared by the packs of one release."""
 
     @property
     def base(self) -> Base:
@@ -210,7 +213,8 @@ class _Cutting:
                 self._progress.advance(one.size)
                 continue
             olds = [Old(old, self._read_old(old)) for old in self._pairs.get(one.digest, ())]
-            item = make_item(one, data, nature, [*olds, *self._media_in(one, data)])
+            olds += self._media_in(one, data)
+            item = make_item(one, data, nature, olds, self._request.trials)
             if item is not None:
                 yield item
             else:
