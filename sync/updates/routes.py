@@ -38,8 +38,8 @@ MAX_LISTS = 4
 """The first and the older ones of one edition."""
 MAX_NAMED = 2**20
 """Packs that all stops of a list name together, each as often as it is named."""
-FEW = 3
-"""An older list has at least so many stops, as far as there are any: each costs a request."""
+NEAR, RECENT = 3, 6
+"""Stops of the second list, beside those that long packs begin at, and of the third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +119,22 @@ def encode_all(routes: Routes, entry: CollectionEntry) -> tuple[bytes, ...]:
 
 
 def divided(stops: Sequence[Stop], newest: int) -> list[tuple[Stop, ...]]:
-    """The stops of each list: the newest, then by how many update packs away the others are.
+    """The stops of each list, all oldest first: the newest; near ones; recent ones; the rest.
 
-    So a box that has two packs to go mostly finds them with two lists, however far back it is.
+    Near are the last NEAR and those that the newest edition's packs begin at, so a box that missed
+    a few nights, or that two long packs lead on, needs two lists.
     """
-    levels = _levels({stop.edition: stop for stop in stops}, newest)
-    lists, filling = [next(levels)], list[Stop]()
-    for level in levels:
-        filling += level
-        if len(filling) >= FEW and len(lists) < MAX_LISTS - 1:
-            lists.append(tuple(filling))
-            filling = []
-    lists += [tuple(filling)] if filling else []
-    return [tuple(sorted(each, key=lambda stop: stop.edition)) for each in lists]
-
-
-def _levels(left: dict[int, Stop], newest: int) -> Iterator[tuple[Stop, ...]]:
-    """First the newest, then what leads to what came before, last what leads to none of them."""
-    level: tuple[Stop, ...] = (left.pop(newest),) if newest in left else ()
-    yield level
-    while level:
-        bases = sorted({update.base for stop in level for update in stop.updates} & left.keys())
-        level = tuple(left.pop(base) for base in bases)
-        yield level
-    yield tuple(left.values())
+    first = tuple(stop for stop in stops if stop.edition == newest)
+    others = tuple(stop for stop in stops if stop.edition != newest)
+    near = {stop.edition for stop in others[-NEAR:]}
+    near |= {update.base for stop in first for update in stop.updates}
+    farther = tuple(stop for stop in others if stop.edition not in near)
+    older = (
+        tuple(stop for stop in others if stop.edition in near),
+        farther[-RECENT:],
+        farther[:-RECENT],
+    )
+    return [first, *(each for each in older if each)]
 
 
 def encode(routes: Routes, entry: CollectionEntry) -> bytes:

@@ -466,11 +466,11 @@ def test_a_gap_in_the_way_costs_only_the_fallback(eight: Published, tmp_path: Pa
 
 
 def lists(published: Published) -> dict[str, Path]:
-    """The lists of update packs: the first, and the next."""
+    """The lists of update packs: the first, and the only older one."""
     entry = published.editions[-1][0]
     assert entry.routes is not None
     known = routes_on(Shelf([published.repository]))(entry)
-    older, *_ = known.older
+    [older] = known.older
     return {
         "first": published.repository / routes_name(entry.routes),
         "older": published.repository / older_routes_name(older),
