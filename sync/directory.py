@@ -73,7 +73,7 @@ class CollectionEntry:
     updates: tuple[UpdateRef, ...] = ()
     """The usual ways to this edition: from the one before, or from nothing."""
     routes: Stored | None = None
-    """The list of all update packs kept, for boxes that are elsewhere."""
+    """The first list of the update packs kept, for boxes that are elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,13 @@ def update_name(pack: Stored) -> str:
 
 
 def routes_name(routes: Stored) -> str:
-    """Name of a list of update packs in the repository."""
+    """Name of the first list of update packs in the repository."""
     return f"routes/{routes.digest[:2]}/{routes.digest}"
+
+
+def older_routes_name(routes: Stored) -> str:
+    """Name of a list that the first list of update packs names."""
+    return f"{routes_name(routes)}.older"
 
 
 def encode(directory: Directory) -> bytes:
@@ -180,26 +185,27 @@ def entry_value(entry: CollectionEntry) -> dict[str, object]:
         "feed": feed_value(entry.feed),
         "packs": [pack_value(ref) for ref in entry.packs],
         "updates": [update_value(ref) for ref in entry.updates],
-        "routes": _pair(entry.routes) if entry.routes else [],
+        "routes": stored_value(entry.routes) if entry.routes else [],
     }
 
 
 def pack_value(ref: PackRef) -> dict[str, object]:
     """``ref`` as canonical JSON takes it."""
-    return {"pack": _pair(ref.pack), "table": _pair(ref.table)}
+    return {"pack": stored_value(ref.pack), "table": stored_value(ref.table)}
 
 
 def update_value(ref: UpdateRef) -> dict[str, object]:
     """``ref`` as canonical JSON takes it."""
-    return {"base": ref.base, "pack": _pair(ref.pack), "head": _pair(ref.head)}
+    return {"base": ref.base, "pack": stored_value(ref.pack), "head": stored_value(ref.head)}
 
 
 def feed_value(ref: FeedRef) -> dict[str, object]:
     """``ref`` as canonical JSON takes it."""
-    return {"stored": _pair(ref.stored), "plain": _pair(ref.plain)}
+    return {"stored": stored_value(ref.stored), "plain": stored_value(ref.plain)}
 
 
-def _pair(stored: Stored) -> list[object]:
+def stored_value(stored: Stored) -> list[object]:
+    """``stored`` as canonical JSON takes it."""
     return [stored.digest, stored.size]
 
 
@@ -235,11 +241,12 @@ def parse_entry(item: object, *, code: str) -> CollectionEntry:
         feed=parse_feed_ref(fields["feed"]),
         packs=tuple(parse_pack_ref(ref) for ref in canonical.as_list(fields["packs"])),
         updates=tuple(parse_update_ref(ref) for ref in canonical.as_list(fields["updates"])),
-        routes=_stored(routes) if routes else None,
+        routes=parse_stored(routes) if routes else None,
     )
 
 
-def _stored(value: object) -> Stored:
+def parse_stored(value: object) -> Stored:
+    """Read what ``stored_value`` made; raises FormatError, Type- or ValueError."""
     digest, size = canonical.as_list(value)
     return Stored(parse_digest(digest), canonical.as_count(size))
 
@@ -247,18 +254,20 @@ def _stored(value: object) -> Stored:
 def parse_feed_ref(value: object) -> FeedRef:
     """Read what ``feed_value`` made; raises FormatError, Key-, Type- or ValueError."""
     fields = canonical.as_object(value)
-    return FeedRef(_stored(fields["stored"]), _stored(fields["plain"]))
+    return FeedRef(parse_stored(fields["stored"]), parse_stored(fields["plain"]))
 
 
 def parse_pack_ref(value: object) -> PackRef:
     """Read what ``pack_value`` made; raises FormatError, Key-, Type- or ValueError."""
     fields = canonical.as_object(value)
-    return PackRef(_stored(fields["pack"]), _stored(fields["table"]))
+    return PackRef(parse_stored(fields["pack"]), parse_stored(fields["table"]))
 
 
 def parse_update_ref(value: object) -> UpdateRef:
     """Read what ``update_value`` made; raises FormatError, Key-, Type- or ValueError."""
     fields = canonical.as_object(value)
     return UpdateRef(
-        canonical.as_count(fields["base"]), _stored(fields["pack"]), _stored(fields["head"])
+        canonical.as_count(fields["base"]),
+        parse_stored(fields["pack"]),
+        parse_stored(fields["head"]),
     )

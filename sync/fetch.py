@@ -6,6 +6,7 @@ does not lead there.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sync import feed as feeds
@@ -15,6 +16,7 @@ from sync.directory import (
     PackRef,
     Stored,
     feed_name,
+    older_routes_name,
     routes_name,
     table_name,
     update_name,
@@ -24,15 +26,18 @@ from sync.feed import Feed
 from sync.library import ContentFolder, Store
 from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Step, Wanted
-from sync.plan.route import NOTHING, Leg, cheapest, direct
+from sync.plan.route import NOTHING, Leg, cheapest, direct, length
 from sync.staging import BLOCK
 from sync.transport.base import Transport
 from sync.transport.pool import set_aside
 from sync.updates import routes as ways
 from sync.updates.head import MAX_HEAD, Base, Head, decode_head
+from sync.updates.routes import Routes
 
 SHORT = 256 * 1024
 """Update packs up to so many bytes are read whole, as a second request costs more than it saves."""
+WORTH = 50
+"""Another list of update packs is read only if the way known is so many times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +118,7 @@ def fetch_tables(entry: CollectionEntry, transport: Transport, store: Store) -> 
 def _fetch_steps(
     entry: CollectionEntry, start: Start, transport: Transport, store: Store, short: int
 ) -> tuple[Step, ...]:
-    legs = direct(entry, start.edition)
-    if not legs and entry.routes is not None:
-        listed = ways.decode(_read_routes(entry, entry.routes, transport, store))
-        legs = cheapest(entry, listed, start.edition)
+    legs = direct(entry, start.edition) or _listed_way(entry, start, transport, store)
     if not legs:
         return ()
     base = _base(start, store) if legs[0].update.base else Base()
@@ -138,11 +140,41 @@ def _base(start: Start, store: Store) -> Base:
     return Base(plain, feeds.parse_plain(plain))
 
 
-def _read_routes(
-    entry: CollectionEntry, stored: Stored, transport: Transport, store: Store
-) -> bytes:
-    _check_size(stored, limit=ways.MAX_STORED, what=f"routes of {entry.id}")
-    return _receive(routes_name(stored), stored, transport, store)
+def _listed_way(
+    entry: CollectionEntry, start: Start, transport: Transport, store: Store
+) -> tuple[Leg, ...]:
+    """The cheapest way through the lists of update packs, of which only as many are read as help.
+
+    Raises NotThere, ProofFailed, MediumFailing or FormatError if the first list cannot be used;
+    of the others, what can be read counts.
+    """
+    if entry.routes is None:
+        return ()
+
+    def read(name: str, stored: Stored) -> Routes:
+        _check_size(stored, limit=ways.MAX_STORED, what=f"routes of {entry.id}")
+        return ways.decode(_receive(name, stored, transport, store), entry)
+
+    packs = start.entry.packs if start.entry else ()
+    known = read(routes_name(entry.routes), entry.routes)
+    legs = cheapest(entry, known, start.edition, packs)
+    for stored in known.older:
+        if _suffices(legs, start, stored):
+            break
+        with suppress(NotThere, ProofFailed, FormatError, MediumFailing):
+            known = ways.joined(known, read(older_routes_name(stored), stored))
+            legs = cheapest(entry, known, start.edition, packs)
+    return legs
+
+
+def _suffices(legs: tuple[Leg, ...], start: Start, unread: Stored) -> bool:
+    """Whether another list would cost much beside the way, which it could hardly shorten."""
+    if not legs or legs[0].update.base != start.edition:
+        return False
+    if len(legs) == 1:
+        return True
+    packs = start.entry.packs if start.entry else ()
+    return length(legs, packs) < WORTH * unread.size
 
 
 def _fetch_step(leg: Leg, base: Base, transport: Transport, store: Store, short: int) -> Step:

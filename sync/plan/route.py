@@ -26,15 +26,17 @@ def direct(entry: CollectionEntry, held: int) -> tuple[Leg, ...]:
     return tuple(Leg(update, entry) for update in fitting[:1])
 
 
-def cheapest(entry: CollectionEntry, routes: Routes, held: int) -> tuple[Leg, ...]:
-    """The way of fewest bytes through all update packs kept; empty if none leads here.
+def cheapest(
+    entry: CollectionEntry, routes: Routes, held: int, packs: Iterable[PackRef] = ()
+) -> tuple[Leg, ...]:
+    """The way of fewest bytes through the update packs listed; empty if none leads here.
 
     It begins at ``held`` or at nothing: far behind, a new beginning may cost less. Dijkstra's
     algorithm over the packs' lengths, which bound what is fetched of each; a pack from nothing
-    leaves much in chunk packs, so those that came since ``held`` are counted with it.
+    leaves much in chunk packs, so those that came since ``held`` are counted with it: all but
+    ``packs``, those of the held edition.
     """
-    known = routes.stop(held)
-    old = frozenset(known.packs if known else ())
+    old = frozenset(packs)
     best: dict[int, tuple[Leg, ...]] = {}
     queue: list[tuple[int, int, int, tuple[Leg, ...]]] = [(0, 0, NOTHING, ())]
     if held != NOTHING:
@@ -54,6 +56,12 @@ def cheapest(entry: CollectionEntry, routes: Routes, held: int) -> tuple[Leg, ..
             step = (cost + _cost(leg, old), count, leg.entry.edition, (*way, leg))
             heapq.heappush(queue, step)
     return ()
+
+
+def length(way: Iterable[Leg], packs: Iterable[PackRef] = ()) -> int:
+    """Bytes of a way at most, as ``cheapest`` counts them."""
+    old = frozenset(packs)
+    return sum(_cost(leg, old) for leg in way)
 
 
 def _cost(leg: Leg, old: frozenset[PackRef]) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync.digest import Digest, prove, sha256
-from sync.directory import CollectionEntry, Stored, routes_name
+from sync.directory import Stored
 from sync.errors import FormatError, NotThere, ProofFailed
 from sync.files import PARTIAL, durable_file, write_durably
 from sync.progress import Progress
@@ -23,7 +23,6 @@ from sync.shortened import parse_custom
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh
 from sync.updates import routes
-from sync.updates.routes import Routes
 
 MAX_ROOT = 512_000
 """Bytes of the longest root."""
@@ -126,16 +125,13 @@ def _copy(
 def _routes_from(source: Transport) -> ReadRoutes:
     """Reads lists of routes from a repository, proved."""
 
-    def read(entry: CollectionEntry) -> Routes:
-        if entry.routes is None:
-            return Routes(entry.id, ())
-        if entry.routes.size > routes.MAX_STORED:
-            raise FormatError(f"{entry.id}: its list of routes is too long")
-        name = routes_name(entry.routes)
-        data = source.read(name, limit=entry.routes.size)
-        return routes.decode(prove(data, entry.routes.digest, what=f"{source.label}: {name}"))
+    def read(name: str, stored: Stored) -> bytes:
+        if stored.size > routes.MAX_STORED:
+            raise FormatError(f"{name}: this list of routes is too long")
+        data = source.read(name, limit=stored.size)
+        return prove(data, stored.digest, what=f"{source.label}: {name}")
 
-    return read
+    return lambda entry: routes.read_all(entry, read)
 
 
 def _forms(proved: dict[str, bytes], trusted: Trusted) -> dict[str, Stored]:

@@ -25,6 +25,7 @@ _SHARDED = r"(?P<shard>[0-9a-f]{2})/(?P=shard)[0-9a-f]{62}"
 _NAMES = (
     (Rank.CONTENT, rf"(packs|updates)/{_SHARDED}\.pack"),
     (Rank.CONTENT, rf"(tables|feeds|routes|recipes|resources)/{_SHARDED}"),
+    (Rank.CONTENT, rf"routes/{_SHARDED}\.older"),
     (Rank.TARGETS, r"targets/([a-z]+/)?[0-9a-f]{64}\.[a-z0-9.-]+"),
     (Rank.ROLES, r"metadata/[0-9]+\.(targets|editor|reviewer|rollout|withdraw)\.json"),
     (Rank.SNAPSHOT, r"metadata/[0-9]+\.snapshot\.json"),
@@ -52,7 +53,8 @@ def passes(names: Iterable[str]) -> list[tuple[Rank, list[str]]]:
     return [(found, sorted(by_rank[found], key=_within)) for found in sorted(by_rank)]
 
 
-def _within(name: str) -> tuple[int, str]:
+def _within(name: str) -> tuple[int, bool, str]:
     folder = _MIRROR.sub("", name, count=1).partition("/")[0]
     known = folder in _CONTENT_ORDER
-    return (_CONTENT_ORDER.index(folder) if known else 0, name)
+    names_others = not name.endswith(".older")
+    return (_CONTENT_ORDER.index(folder) if known else 0, names_others, name)

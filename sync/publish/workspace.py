@@ -181,7 +181,7 @@ def read_directory(shelf: Shelf, stored: Stored) -> Directory:
 
 
 ReadRoutes = Callable[[CollectionEntry], Routes]
-"""Reads the list of update packs that an entry names."""
+"""Reads the lists of update packs that an entry leads to."""
 
 
 def content(
@@ -192,7 +192,8 @@ def content(
     Also of what their lists of routes name: the editions a box may start from.
     """
     listed = tuple(entries)
-    stops = [stop for entry in listed if entry.routes for stop in read_routes(entry).stops]
+    ways = [read_routes(entry) for entry in listed if entry.routes]
+    stops = [stop for way in ways for stop in way.stops]
     needed: tuple[CollectionEntry | Stop, ...] = (*listed, *stops)
     found: dict[str, Stored] = {}
     for one in needed:
@@ -203,6 +204,8 @@ def content(
         found |= {directory.table_name(ref.table): ref.table for ref in one.packs}
     for one in needed:
         found[directory.feed_name(one.feed)] = one.feed.stored
+    for way in ways:
+        found |= {directory.older_routes_name(stored): stored for stored in way.older}
     for entry in listed:
         if entry.routes:
             found[directory.routes_name(entry.routes)] = entry.routes
@@ -211,13 +214,7 @@ def content(
 
 def routes_on(shelf: Shelf) -> ReadRoutes:
     """Reads lists of routes from ``shelf``."""
-
-    def read(entry: CollectionEntry) -> Routes:
-        if entry.routes is None:
-            return Routes(entry.id, ())
-        return routes.decode(shelf.read(directory.routes_name(entry.routes), entry.routes))
-
-    return read
+    return lambda entry: routes.read_all(entry, shelf.read)
 
 
 def prove_file(path: Path, stored: Stored) -> None:

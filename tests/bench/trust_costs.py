@@ -94,7 +94,8 @@ def entry(code: str, number: int, rng: random.Random) -> CollectionEntry:
 def routes_of(entry: CollectionEntry) -> bytes:
     """Its list of update packs: it is read whenever the directory is published."""
     stop = Stop(entry.edition, entry.feed, entry.packs, entry.updates)
-    return routes.encode(Routes(entry.id, (stop,)))
+    [data] = routes.encode_all(Routes(entry.id, (stop,)), entry)
+    return data
 
 
 def with_routes(entry: CollectionEntry) -> CollectionEntry:

@@ -210,8 +210,8 @@ def test_update_packs_lead_through_the_golden_repository(start: int, tmp_path: P
     """From each edition the list of routes names, to the newest."""
     store, source = Store(tmp_path / "box"), Meter(VolumeTransport(GOLDEN))
     [_, newest] = golden_directory().collections
-    assert newest.routes is not None
-    routes = ways.decode((GOLDEN / directory.routes_name(newest.routes)).read_bytes())
+    routes = routes_on(Shelf([GOLDEN]))(newest)
+    assert [stop.edition for stop in routes.stops] == [1, 2, 3]
     held: dict[str, CollectionEntry] = {}
     stops = [stop for stop in routes.stops if stop.edition == start]
     for stop in stops:

@@ -32,6 +32,8 @@ NAMES = [
     f"packs/ab/{DIGEST}.pack",
     f"tables/ab/{DIGEST}",
     f"feeds/ab/{DIGEST}",
+    f"routes/ab/{DIGEST}.older",
+    f"routes/ab/{DIGEST}",
     f"targets/{DIGEST}.directory",
     f"targets/roots/{DIGEST}.4301.root.json",
     "metadata/7.editor.json",

@@ -1,7 +1,7 @@
 """Update packs from end to end: published for real, planned, applied, and all that can fail."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from sync import apply, carry, compression
 from sync.apply import Applied
 from sync.carry import Carrier
 from sync.digest import sha256
-from sync.directory import CollectionEntry, update_name
+from sync.directory import CollectionEntry, older_routes_name, routes_name, update_name
 from sync.errors import NoSource
 from sync.feed import Feed, plain_bytes
 from sync.fetch import Start, fetch_tables, fetch_wanted
@@ -25,6 +25,7 @@ from sync.publish.packs import contents, documents, groups, items, routes, updat
 from sync.publish.packs.documents import Sent
 from sync.publish.packs.items import Context
 from sync.publish.packs.update import cut_update
+from sync.publish.workspace import Shelf, routes_on
 from sync.seed import kept_tables, survey
 from sync.transport.volume import VolumeTransport
 from sync.updates.head import Base, encode_head
@@ -462,6 +463,69 @@ def test_a_gap_in_the_way_costs_only_the_fallback(eight: Published, tmp_path: Pa
     finally:
         hidden.rename(eight.update)
     assert holds(store, eight.editions[-1][1].values())
+
+
+def lists(published: Published) -> dict[str, Path]:
+    """The lists of update packs: the first, and the next."""
+    entry = published.editions[-1][0]
+    assert entry.routes is not None
+    known = routes_on(Shelf([published.repository]))(entry)
+    older, *_ = known.older
+    return {
+        "first": published.repository / routes_name(entry.routes),
+        "older": published.repository / older_routes_name(older),
+    }
+
+
+@pytest.mark.parametrize("fault", ["missing", "flipped", "cut"])
+@pytest.mark.parametrize(("which", "back"), [("first", 3), ("older", 5), ("older", 3)])
+def test_a_spoilt_list_of_update_packs_costs_only_the_fallback(
+    eight: Published, tmp_path: Path, which: str, back: int, fault: str
+) -> None:
+    """And nothing at all where it is not needed."""
+    path = lists(eight)[which]
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    if fault == "flipped":
+        spoil(path, len(whole) // 2)
+    else:
+        cut_off(path, 9) if fault == "cut" else path.unlink()
+    store, held = eight.store(tmp_path, back)
+    carrier = eight.carrier(store, held)
+    try:
+        if fault == "cut" and (which, back) != ("older", 3):
+            with pytest.raises(NoSource, match="early"):
+                carrier.carry([eight.editions[-1][0]])
+        else:
+            done = carrier.carry([eight.editions[-1][0]])
+            assert holds(store, eight.editions[-1][1].values())
+            assert done.bytes_fetched < 7_000 or (which, back) != ("older", 3)
+    finally:
+        path.write_bytes(whole)
+
+
+class Asked(VolumeTransport):
+    """Remembers which files it was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.names: list[str] = []
+
+    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
+        self.names.append(name)
+        return super().stream(name, offset=offset, length=length)
+
+
+@pytest.mark.parametrize(("back", "read"), [(1, 0), (3, 1), (2, 2), (5, 2), (7, 3)])
+def test_only_the_lists_that_help_are_read(
+    eight: Published, tmp_path: Path, back: int, read: int
+) -> None:
+    store, held = eight.store(tmp_path, back)
+    source = Asked(eight.repository)
+    start = Start(held[COLLECTION])
+    steps = fetch_wanted(eight.editions[-1][0], start, source, store).steps
+    assert len({name for name in source.names if name.startswith("routes/")}) == read
+    assert steps
 
 
 def test_two_groups_of_the_same_bytes_and_other_context(tmp_path: Path) -> None:

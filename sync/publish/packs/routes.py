@@ -1,4 +1,4 @@
-"""The ways to an edition: which update packs are cut for it, and the list of all that are kept.
+"""The ways to an edition: which update packs are cut for it, and the lists of all that are kept.
 
 By policy there is a pack from the edition before, from some editions farther back, and from nothing
 for new boxes, cut anew when these would fetch too much in vain (``beginnings``).
@@ -17,6 +17,7 @@ from sync.directory import (
     Stored,
     UpdateRef,
     feed_name,
+    older_routes_name,
     routes_name,
     table_name,
 )
@@ -36,7 +37,7 @@ from sync.publish.packs.streams import Trials
 from sync.publish.packs.update import LEVEL, Edition, UpdateRequest, cut_update
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways
-from sync.updates.routes import Routes, Stop, entry_at
+from sync.updates.routes import Routes, Stop, entry_at, stop_of
 
 _LOG = logging.getLogger(__name__)
 FAR_LEVEL = 16
@@ -88,19 +89,20 @@ def add_updates(
     before = request.previous.entry if request.previous else None
     known = routes_on(desk.shelf)(before) if before else Routes(entry.id, ())
     if before and known.stop(before.edition) is None:
-        stop = Stop(before.edition, before.feed, before.packs, before.updates)
-        known = replace(known, stops=(*known.stops, stop))
+        known = replace(known, stops=(*known.stops, stop_of(before)))
     work = _Work(request, entry, desk, progress)
     starts = _starts(known, entry.edition, desk.policy)
     updates = tuple(work.cut(stop) for stop in starts if work.gains(known, stop))
     first = work.beginning(known, updates)
     if first:
         updates, known = (*updates, *first), _without_beginnings(known)
-    stop = Stop(entry.edition, entry.feed, entry.packs, updates)
     work.save_sketches()
-    stops = (*known.stops, stop)[-desk.policy.kept :]
     direct = tuple(one for one in updates if one.base in (0, entry.edition - 1))
-    return replace(entry, updates=direct, routes=_write_routes(Routes(entry.id, stops), desk.out))
+    entry = replace(entry, updates=direct)
+    farther = tuple(one for one in updates if one not in direct)
+    stop = replace(stop_of(entry), updates=(*direct, *farther))
+    routes = Routes(entry.id, (*known.stops, stop)[-desk.policy.kept :])
+    return replace(entry, routes=_write_routes(routes, entry, desk.out))
 
 
 def _starts(known: Routes, edition: int, policy: Policy) -> list[Stop]:
@@ -163,7 +165,7 @@ class _Work:
         if last is None:
             return True
         at_last = entry_at(self._entry, last)
-        legs = cheapest(at_last, known, start.edition)
+        legs = cheapest(at_last, known, start.edition, start.packs)
         if not legs or legs[0].update.base != start.edition:
             return True
         feeds_passed = [self._resources(start), *(self._resources(leg.entry) for leg in legs)]
@@ -236,8 +238,14 @@ def _added(before: frozenset[Resource], after: frozenset[Resource]) -> int:
     return sum(one.size for one in after - before)
 
 
-def _write_routes(routes: Routes, out: Path) -> Stored:
-    data = ways.encode(routes)
-    stored = Stored(sha256(data), len(data))
-    write_durably(out / routes_name(stored), data)
-    return stored
+def _write_routes(routes: Routes, entry: CollectionEntry, out: Path) -> Stored:
+    """Write the lists, the one that names the others last."""
+    first, *older = ways.encode_all(routes, entry)
+    for data in older:
+        write_durably(out / older_routes_name(_stored(data)), data)
+    write_durably(out / routes_name(_stored(first)), first)
+    return _stored(first)
+
+
+def _stored(data: bytes) -> Stored:
+    return Stored(sha256(data), len(data))
