@@ -12,6 +12,8 @@ from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
 from sync.publish.packs.streams import find_streams
+from sync.stick import have, sealing
+from sync.stick.sealing import Kind
 from sync.trust import floor, notices, root
 from sync.updates import routes
 from sync.updates.head import decode_head, encode_head
@@ -92,6 +94,18 @@ def read_shortened(data: bytes) -> None:
     assert len(shortened.parse_custom(value, size=10**6).deltas) <= shortened.MAX_DELTAS
 
 
+def read_paper(data: bytes) -> None:
+    paper = sealing.open_paper(data, kind=Kind.HAVE, limit=2**20)
+    have.decode(paper.body)
+
+
+def signed(body: bytes) -> bytes:
+    """What a box with a key of its own may say."""
+    return sealing.sign(Kind.HAVE, body, seed=bytes(32), epoch=1, sequence=1)
+
+
+RECIPIENT = bytes(range(64, 96))
+HAVE = (GOLDEN / "have-1.zst").read_bytes()
 FORMS = canonical.dumps(
     {"zstd": [sha256(b"z"), 400], "deltas": [["1a4d20b380bb14ca", sha256(b"d"), 86]]}
 )
@@ -113,6 +127,14 @@ TARGETS = (
     Target("routes-stored", (ROUTES,), routes.decode, memory=2**26 + 2**20),
     Target(
         "routes", (plain_of(routes.encode(ways.sample())),), routes.decode, compression.compress
+    ),
+    Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
+    Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
+    Target("paper", (signed(HAVE),), read_paper),
+    Target(
+        "sealed",
+        ((GOLDEN / "sealed-1.bin").read_bytes(),),
+        lambda data: sealing.unseal(data, RECIPIENT),
     ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
