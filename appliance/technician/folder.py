@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from appliance.technician.items import Item, Run
+from appliance.technician.listing import Kind, walk
 from sync.errors import FormatError, InputRefused, MediumFailing
 from sync.files import durable_file, forget, partial_of, sync_folder
 from sync.publish.order import rank
@@ -21,8 +22,6 @@ from sync.stick.layout import CONCATENATIONS, ROOT, publisher_folder
 from sync.transport.volume import VolumeTransport
 
 BLOCK = 2**20
-MAX_NAMES = 200_000
-"""Most names looked at below our folder; no stick that was prepared has so many."""
 _OURS = re.compile(
     rf"{ROOT}/[0-9a-f]{{16}}/(?P<inner>(metadata|targets|feeds|resources)/.+|"
     rf"{CONCATENATIONS}/[0-9]+\.(cat|tab))"
@@ -127,28 +126,8 @@ class StickFolder:
 
     def _names(self, below: str) -> Iterator[str]:
         """Names of regular files below a folder; no link is followed."""
-        left = MAX_NAMES
-        waiting = [below]
-        while waiting:
-            folder = waiting.pop()
-            for entry in self._entries(folder):
-                left -= 1
-                if left < 0:
-                    raise InputRefused(
-                        f"{self.root / ROOT}: more than {MAX_NAMES} names",
-                        hint="this is no stick of ours; empty it, or use another one",
-                    )
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(f"{folder}/{entry.name}")
-                elif entry.is_file(follow_symlinks=False):
-                    yield f"{folder}/{entry.name}"
-
-    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        path = self._place(folder)
-        if path.is_symlink() or not path.is_dir():
-            return
-        with os.scandir(path) as entries:
-            yield from entries
+        self._place(f"{below}/any")
+        return (each.name for each in walk(self.root, below) if each.kind is Kind.FILE)
 
 
 def _proves(
