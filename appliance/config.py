@@ -78,6 +78,16 @@ class BoxPaths:
         return self.run / "update.sock"
 
     @property
+    def volumes(self) -> Path:
+        """What is plugged in, as the volumes process tells it."""
+        return self.run / "volumes.json"
+
+    @property
+    def mounts(self) -> Path:
+        """Where the volumes process mounts."""
+        return self.run / "volumes"
+
+    @property
     def lease(self) -> Path:
         """The sole right to write lessons."""
         return self.run / "update.lease"
