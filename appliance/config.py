@@ -26,6 +26,8 @@ MAX_BUDGET_MIB = 2**24
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
+FILE_SYSTEMS = ("vfat", "exfat", "ext4", "ntfs3")
+"""What ``[volumes] types`` may name."""
 MAX_RATE_KIB = 1024 * 1024
 """A cap above a GiB a second caps nothing."""
 _HINT = "mend kexia.toml, or see docs/box.md for its fields"
@@ -84,8 +86,18 @@ class BoxPaths:
 
     @property
     def mounts(self) -> Path:
-        """Where the volumes process mounts."""
+        """Where the volumes process mounts, unless it is told another place."""
         return self.run / "volumes"
+
+    @property
+    def volumes_lease(self) -> Path:
+        """The sole right to mount for this box."""
+        return self.run / "volumes.lease"
+
+    @property
+    def returning(self) -> Path:
+        """Sticks that were being written when they were pulled."""
+        return self.root / "returning.json"
 
     @property
     def lease(self) -> Path:
@@ -143,6 +155,17 @@ class Uplink:
 
 
 @dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the box does with sticks and cards."""
+
+    on: bool = True
+    types: tuple[str, ...] = ("vfat", "exfat")
+    """File systems that are opened: ``vfat``, ``exfat``, ``ext4``, ``ntfs3``."""
+    leds: tuple[str, ...] = ()
+    """Lamps below /sys/class/leds that show how it goes."""
+
+
+@dataclass(frozen=True, slots=True)
 class BoxConfig:
     """kexia.toml, validated."""
 
@@ -158,6 +181,7 @@ class BoxConfig:
     """Single lessons asked for: collection and lesson id, sorted."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
+    volumes: Volumes = Volumes()
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -243,6 +267,7 @@ def parse(text: str) -> BoxConfig:
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
+        volumes=_volumes(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
@@ -274,6 +299,11 @@ def encode(config: BoxConfig) -> str:
             "proxy": config.network.proxy,
             "night_mib": config.network.night_mib,
             "month_mib": config.network.month_mib,
+        },
+        "volumes": {
+            "on": config.volumes.on,
+            "types": list(config.volumes.types),
+            "leds": list(config.volumes.leds),
         },
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
@@ -352,6 +382,22 @@ def _network(fields: "_Fields") -> Uplink:
     return uplink
 
 
+def _volumes(fields: "_Fields") -> Volumes:
+    standard = Volumes()
+    volumes = Volumes(
+        on=fields.flag("on", standard.on),
+        types=tuple(dict.fromkeys(fields.texts("types", standard.types))),
+        leds=tuple(fields.texts("leds")),
+    )
+    fields.end()
+    if unknown := set(volumes.types) - set(FILE_SYSTEMS):
+        known = ", ".join(FILE_SYSTEMS)
+        raise UsageError(f"volumes.types: {min(unknown)[:40]!r} is none of {known}", hint=_HINT)
+    if any("/" in led or led in ("", ".", "..") for led in volumes.leds):
+        raise UsageError("volumes.leds: names of folders in /sys/class/leds", hint=_HINT)
+    return volumes
+
+
 class _Fields:
     """A TOML table read field by field; whatever nobody asked for is refused at the end."""
 
@@ -365,8 +411,8 @@ class _Fields:
             raise self._wrong(name, "must be text")
         return value
 
-    def flag(self, name: str) -> bool:
-        value = self._left.pop(name, False)
+    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002 - its value
+        value = self._left.pop(name, default)
         if not isinstance(value, bool):
             raise self._wrong(name, "must be true or false")
         return value
@@ -377,8 +423,8 @@ class _Fields:
             raise self._wrong(name, f"must be a number from 0 to {most}")
         return value
 
-    def texts(self, name: str) -> list[str]:
-        value = self._left.pop(name, [])
+    def texts(self, name: str, default: Iterable[str] = ()) -> list[str]:
+        value = self._left.pop(name, list(default))
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, "must be a list of texts")
         return value
