@@ -55,14 +55,6 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         partial.replace(path)
 
 
-def overwrite(descriptor: int, data: bytes) -> None:
-    """Put ``data`` at the beginning of a file that is there and stays as long as it is, synced."""
-    written = 0
-    while written < len(data):
-        written += os.pwrite(descriptor, data[written:], written)
-    os.fsync(descriptor)
-
-
 def rename_durably(source: Path, path: Path) -> None:
     """Give a finished and synced file (or folder) its name, and sync the folder that holds it."""
     with disk_errors(path):

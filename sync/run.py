@@ -31,6 +31,8 @@ class TookTooLong(ProgramFailed):
 
 Process = subprocess.Popen[bytes]
 """A program that runs beside us."""
+_LEFT_BEHIND: list[Process] = []
+"""Killed, and perhaps still held up by the kernel; each is taken leave of when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def attempt(
         raise UsageError(
             f"{program} is not installed", hint=f"apt install {PACKAGES.get(program, program)}"
         )
+    _LEFT_BEHIND[:] = [one for one in _LEFT_BEHIND if one.poll() is None]
     with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(  # noqa: S603 - as above
             [path, *map(str, arguments[1:])],
@@ -102,6 +105,7 @@ def attempt(
             code = process.wait(timeout)
         except subprocess.TimeoutExpired as error:
             process.kill()
+            _LEFT_BEHIND.append(process)
             raise TookTooLong(f"{program} took more than {timeout:.0f} s") from error
         words.seek(0)
         return Finished(code, b"", words.read(4096))

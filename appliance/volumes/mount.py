@@ -63,8 +63,10 @@ class Mounts:
     def is_protected(self, device: Device) -> bool:
         """True if the medium itself says that it must not be written (a switch, a worn-out card).
 
-        Asked before the first ``mount``: from then on the device is read-only by our own will.
+        What a process before us set is taken back first; asked before ``mount``, not while it is
+        mounted.
         """
+        self._set_read_only(device, on=False)
         with _opened(device) as descriptor:
             answer = fcntl.ioctl(descriptor, _BLKROGET, struct.pack("i", 0))
         return bool(struct.unpack("i", answer)[0])

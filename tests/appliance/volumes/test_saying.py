@@ -12,7 +12,7 @@ from appliance.language import Language, speech
 from appliance.sticks import SAYINGS, Phase, Stick, Sticks, Word, decode, encode
 from sync.errors import FormatError
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "volumes-1.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "volumes-1.json"
 SAMPLE = Sticks(
     321,
     (
