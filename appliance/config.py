@@ -110,6 +110,16 @@ class BoxPaths:
         return self.root / "cache"
 
     @property
+    def prepared(self) -> Path:
+        """Papers that wait for the next stick, signed and sealed: whoever mounts needs no key."""
+        return self.cache / "back" / "papers"
+
+    @property
+    def identity(self) -> Path:
+        """Who this box is: its key, its history; in no image, no backup, no generation."""
+        return self.root / "identity"
+
+    @property
     def staging(self) -> Path:
         """Partial transfers."""
         return self.root / "staging"
