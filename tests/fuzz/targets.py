@@ -12,7 +12,7 @@ from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
 from sync.publish.packs.streams import find_streams
-from sync.stick import back, have, sealing
+from sync.stick import back, concatenation, have, sealing
 from sync.stick.sealing import Kind
 from sync.trust import floor, notices, root
 from sync.updates import routes
@@ -145,6 +145,11 @@ TARGETS = (
         "sealed",
         ((GOLDEN / "sealed-1.bin").read_bytes(),),
         lambda data: sealing.unseal(data, RECIPIENT),
+    ),
+    Target(
+        "concatenation",
+        ((GOLDEN / "concatenation-1.tab").read_bytes(),),
+        concatenation.decode_table,
     ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
