@@ -4,6 +4,7 @@ Every step may be the last one: the stick can be pulled at any moment, and what 
 has taken by then is kept. Nothing here parses what lies on it.
 """
 
+import logging
 import os
 import threading
 import time
@@ -13,18 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from appliance.config import BoxPaths
 from appliance.control import NotRunning
 from appliance.sticks import Phase, Stick, Word
 from appliance.volumes.board import Board
 from appliance.volumes.decide import Open
 from appliance.volumes.device import Device
-from appliance.volumes.errand import Course, Papers, Reached, Update
+from appliance.volumes.errand import Course, Reached, Update
 from appliance.volumes.look import asks_for_papers, back_file, carried
 from appliance.volumes.mount import NotMounted
 from appliance.volumes.unfinished import Unfinished
 from appliance.volumes.verdict import Verdict, of_error, of_report
+from appliance.volumes.write_back import Outcome, Written, write_back
 from sync.errors import Incomplete, KexiaError
-from sync.files import overwrite
 
 AGAIN = 5.0
 """Seconds between two questions to an update process that is paused or not there."""
@@ -32,6 +34,7 @@ PATIENCE = 6
 """Questions to one that is not there before anybody is told: at start it comes up after us."""
 LOOKING = 120.0
 """Seconds a medium has to show what is on it."""
+_LOG = logging.getLogger("kexia.volumes")
 
 
 class Opener(Protocol):
@@ -49,6 +52,7 @@ class Opener(Protocol):
 class Tools:
     """What all visits share."""
 
+    paths: BoxPaths
     opener: Opener
     update: Update
     board: Board
@@ -135,12 +139,12 @@ class Attendance:
             if not places and not asks:
                 return Verdict(Word.NOT_OURS)
             verdict = self._bring(places) if places else Verdict(Word.DONE_NOTHING_NEW)
-            papers = self._papers(place) if asks and verdict.allows_writing else None
-        if papers is None:
+            expected = asks and verdict.allows_writing and self._is_expected(place)
+        if not expected:
             return verdict
         if is_protected:
-            return _not_back(verdict, "the medium is write-protected")
-        return self._give_back(papers, verdict)
+            return _or_problem(verdict, Word.DONE_NOT_BACK, "the medium is write-protected")
+        return self._give_back(verdict)
 
     def _bring(self, places: Sequence[str]) -> Verdict:
         """Import, and again as long as the update process is away or paused."""
@@ -190,22 +194,23 @@ class Attendance:
             if not self._gone.is_set():
                 self._put(phase, word)
 
-    def _papers(self, place: Path) -> Papers | None:
-        """What goes onto this stick; None if it expects another box, or there is nothing."""
-        papers = self._tools.update.papers()
-        if papers is None:
-            return None
+    def _is_expected(self, place: Path) -> bool:
+        """True if the stick waits for papers of this box, and there are some."""
         try:
-            with back_file(place, papers.box_id, os.O_RDONLY) as descriptor:
-                room = os.fstat(descriptor).st_size
+            box_id = self._tools.update.prepare()
+        except KexiaError as error:
+            _LOG.warning("no papers for the way back: %s", error.fact)
+            return False
+        if box_id is None:
+            return False
+        try:
+            with back_file(place, box_id, os.O_RDONLY):
+                return True
         except FileNotFoundError:
-            return None
-        return papers if room >= len(papers.data) else replace(papers, data=b"")
+            return False
 
-    def _give_back(self, papers: Papers, verdict: Verdict) -> Verdict:
+    def _give_back(self, verdict: Verdict) -> Verdict:
         """Overwrite the box's file; whatever goes wrong, the lessons are in."""
-        if not papers.data:
-            return _not_back(verdict, "the stick's file for this box is too small")
         keepsake, unfinished = self.device.keepsake, self._tools.unfinished
         is_clean = self._tools.opener.is_clean(self.device, self._how)
         if not (is_clean or unfinished.has(keepsake)):
@@ -213,16 +218,13 @@ class Attendance:
         self._say(Phase.RETURNING, Word.RETURNING)
         unfinished.begin(keepsake)
         try:
-            with (
-                self._mounted(self._tools.opener.mount_for_writing) as place,
-                back_file(place, papers.box_id, os.O_RDWR) as descriptor,
-            ):
-                overwrite(descriptor, papers.data)
-        except (OSError, NotMounted) as error:
+            with self._mounted(self._tools.opener.mount_for_writing) as place:
+                outcome = write_back(self._tools.paths, place)
+        except NotMounted as error:
             self._check()
-            return _not_back(verdict, str(error))
+            return _or_problem(verdict, Word.DONE_NOT_BACK, error.fact)
         unfinished.end(keepsake)
-        return _or_problem(verdict, Word.DONE_FOR_BOTH, "")
+        return _given(verdict, outcome)
 
     @contextmanager
     def _mounted(self, mount: Callable[[Device, Open], Path]) -> Iterator[Path]:
@@ -257,8 +259,12 @@ class Attendance:
         self._tools.board.put(self.device, self._stick)
 
 
-def _not_back(verdict: Verdict, detail: str) -> Verdict:
-    return _or_problem(verdict, Word.DONE_NOT_BACK, detail)
+def _given(verdict: Verdict, outcome: Outcome) -> Verdict:
+    if outcome.is_done:
+        return _or_problem(verdict, Word.DONE_FOR_BOTH, outcome.sentence)
+    if outcome.written in (Written.NOTHING, Written.NOT_EXPECTED):
+        return verdict
+    return _or_problem(verdict, Word.DONE_NOT_BACK, outcome.sentence)
 
 
 def _or_problem(verdict: Verdict, word: Word, detail: str) -> Verdict:

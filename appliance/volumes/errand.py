@@ -7,15 +7,8 @@ from typing import Protocol
 from appliance import control
 from appliance.config import BoxPaths
 from appliance.control import Event
+from appliance.volumes.write_back import read_prepared
 from sync.progress import Progress, Silent
-
-
-@dataclass(frozen=True, slots=True)
-class Papers:
-    """What the box sends back: whose, and the bytes that go into its preallocated file."""
-
-    box_id: str
-    data: bytes
 
 
 class Update(Protocol):
@@ -29,8 +22,10 @@ class Update(Protocol):
         """Import from these folders and files; the report of a sync."""
         ...
 
-    def papers(self) -> Papers | None:
-        """What goes back; None if this box sends nothing."""
+    def prepare(self) -> str | None:
+        """Have the papers for the way back laid where ``write_back`` finds them; the box's id, or
+        None if this box sends nothing.
+        """
         ...
 
 
@@ -49,9 +44,11 @@ class UpdateSocket:
         """A sync from what was carried here."""
         return control.ask(self.paths, {"command": "sync", "from": list(places)}, progress)
 
-    def papers(self) -> Papers | None:
-        """Nothing yet: the command comes with the way back."""
-        return None
+    def prepare(self) -> str | None:
+        """The papers as they are after the import."""
+        control.ask(self.paths, {"command": "back"}, Silent())
+        prepared = read_prepared(self.paths)
+        return prepared.box if prepared else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def watch_volumes(paths: BoxPaths, volumes: Volumes, mounts: Path, stop: threadi
             _LOG.warning("let go of %d media that a process before left mounted", stale)
         leds = Leds(volumes.leds)
         board = Board(paths.volumes, leds)
-        tools = Tools(opener, UpdateSocket(paths), board, Unfinished(paths.returning))
+        tools = Tools(paths, opener, UpdateSocket(paths), board, Unfinished(paths.returning))
         try:
             Hall(Monitor(), tools, volumes.types, own_disks(mounts.absolute())).run(stop)
         finally:

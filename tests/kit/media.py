@@ -58,6 +58,7 @@ def run(*command: str) -> str:
 def attached(image: Image) -> Iterator[str]:
     """Its loop device as long as the block runs."""
     node = run("losetup", "-f", "--show", str(image.path)).strip()
+    run("blockdev", "--setrw", node)  # whoever had the device before may have set it read-only
     try:
         yield node
     finally:

@@ -162,10 +162,12 @@ def test_a_journal_of_a_stranger_is_not_replayed(
     with attached(make(tmp_path / "stick.img", "ext4", files=lessons)) as node:
         (tmp_path / "computer").mkdir()
         run_tool("mount", "-t", "ext4", node, str(tmp_path / "computer"))
-        (tmp_path / "computer" / "new").write_bytes(b"x" * 5000)
-        run_tool("sync", "-f", str(tmp_path / "computer"))
-        shutil.copyfile(node, pulled.path)
-        run_tool("umount", str(tmp_path / "computer"))
+        try:
+            (tmp_path / "computer" / "new").write_bytes(b"x" * 5000)
+            run_tool("sync", "-f", str(tmp_path / "computer"))
+            shutil.copyfile(node, pulled.path)
+        finally:
+            run_tool("umount", str(tmp_path / "computer"))
     before = hashlib.sha256(pulled.path.read_bytes()).digest()
     stick = plugged(plug, pulled)
     assert not mounts.is_clean(stick.device, stick.how)
