@@ -5,12 +5,15 @@ Everything else gets these values as arguments; nothing else reads TOML or the e
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 import tomli_w
 
+from appliance.fields import HINT as _HINT
+from appliance.fields import Fields as _Fields
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
@@ -28,7 +31,6 @@ _ALWAYS = ("publishers", "subscriptions")
 for a box that follows nobody would cost the box its lessons."""
 MAX_RATE_KIB = 1024 * 1024
 """A cap above a GiB a second caps nothing."""
-_HINT = "mend kexia.toml, or see docs/box.md for its fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,26 @@ class BoxPaths:
     def ledger(self) -> Path:
         """Bytes fetched by day."""
         return self.root / "ledger.json"
+
+    @property
+    def metered_ledger(self) -> Path:
+        """Bytes fetched over phones by day."""
+        return self.root / "ledger-metered.json"
+
+    @property
+    def last_sync(self) -> Path:
+        """What the last sync told."""
+        return self.root / "last-sync.json"
+
+    @property
+    def uploads(self) -> Path:
+        """`.kexia` files that phones are sending; belongs to ``serve``."""
+        return self.root / "uploads"
+
+    @property
+    def volumes(self) -> Path:
+        """What sticks are plugged in and how far each one is."""
+        return self.run / "volumes.json"
 
     @property
     def state_db(self) -> Path:
@@ -130,6 +152,16 @@ class Uplink:
     """MiB that web servers may give from noon to noon (UTC); 0: no budget."""
     month_mib: int = 0
     """The same for a calendar month."""
+    metered_mib: int = 50
+    """MiB from noon to noon (UTC) while the line is a phone on USB; 0: nothing comes over it."""
+
+
+class Uploaders(StrEnum):
+    """Who may give the box a `.kexia` file over the classroom's Wi-Fi."""
+
+    PIN = "pin"
+    ANYONE = "anyone"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +180,7 @@ class BoxConfig:
     """Single lessons asked for: collection and lesson id, sorted."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
+    uploads: Uploaders = Uploaders.PIN
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -233,6 +266,7 @@ def parse(text: str) -> BoxConfig:
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
+        uploads=_uploads(fields.table("upload")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
@@ -264,7 +298,9 @@ def encode(config: BoxConfig) -> str:
             "proxy": config.network.proxy,
             "night_mib": config.network.night_mib,
             "month_mib": config.network.month_mib,
+            "metered_mib": config.network.metered_mib,
         },
+        "upload": {"who": config.uploads.value},
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
             for item in config.publishers
@@ -273,7 +309,7 @@ def encode(config: BoxConfig) -> str:
     return HEADER + tomli_w.dumps(value, multiline_strings=False)
 
 
-def _publisher(fields: "_Fields") -> Publisher:
+def _publisher(fields: _Fields) -> Publisher:
     publisher = Publisher(fields.text("code"), fields.text("root"), tuple(fields.texts("urls")))
     fields.end()
     if not CODE.fullmatch(publisher.code):
@@ -315,7 +351,7 @@ def parse_want(key: str) -> tuple[str, str]:
     return collection, lesson
 
 
-def _listen(fields: "_Fields") -> Listen:
+def _listen(fields: _Fields) -> Listen:
     standard = Listen()
     listen = Listen(
         fields.text("host", standard.host),
@@ -326,12 +362,13 @@ def _listen(fields: "_Fields") -> Listen:
     return listen
 
 
-def _network(fields: "_Fields") -> Uplink:
+def _network(fields: _Fields) -> Uplink:
     uplink = Uplink(
         rate_kib=fields.count("rate_kib", 0, most=MAX_RATE_KIB),
         proxy=fields.text("proxy", "", least=0),
         night_mib=fields.count("night_mib", 0, most=MAX_BUDGET_MIB),
         month_mib=fields.count("month_mib", 0, most=MAX_BUDGET_MIB),
+        metered_mib=fields.count("metered_mib", Uplink().metered_mib, most=MAX_BUDGET_MIB),
     )
     fields.end()
     if uplink.proxy:
@@ -342,52 +379,9 @@ def _network(fields: "_Fields") -> Uplink:
     return uplink
 
 
-class _Fields:
-    """A TOML table read field by field; whatever nobody asked for is refused at the end."""
-
-    def __init__(self, where: str, value: Mapping[str, object]) -> None:
-        self._where = where
-        self._left = dict(value)
-
-    def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
-        value = self._left.pop(name, default)
-        if not isinstance(value, str) or len(value.strip()) < least:
-            raise self._wrong(name, "must be text")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._left.pop(name, False)
-        if not isinstance(value, bool):
-            raise self._wrong(name, "must be true or false")
-        return value
-
-    def count(self, name: str, default: int, *, most: int) -> int:
-        value = self._left.pop(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise self._wrong(name, f"must be a number from 0 to {most}")
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(name, "must be a list of texts")
-        return value
-
-    def table(self, name: str) -> "_Fields":
-        value = self._left.pop(name, {})
-        if not isinstance(value, dict):
-            raise self._wrong(name, "must be a table")
-        return _Fields(f"{name}.", value)
-
-    def tables(self, name: str) -> list["_Fields"]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self._wrong(name, "must be a list of tables")
-        return [_Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
-
-    def end(self) -> None:
-        if self._left:
-            raise self._wrong(min(self._left), "is no field of this file")
-
-    def _wrong(self, name: str, what: str) -> UsageError:
-        return UsageError(f"{self._where}{name} {what}", hint=_HINT)
+def _uploads(fields: _Fields) -> Uploaders:
+    who = fields.text("who", Uploaders.PIN.value)
+    fields.end()
+    if who not in set(Uploaders):
+        raise UsageError(f"upload.who: {who[:40]!r} is none of {', '.join(Uploaders)}", hint=_HINT)
+    return Uploaders(who)
