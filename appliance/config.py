@@ -80,11 +80,6 @@ class BoxPaths:
         return self.root / "uploads"
 
     @property
-    def volumes(self) -> Path:
-        """What sticks are plugged in and how far each one is."""
-        return self.run / "volumes.json"
-
-    @property
     def state_db(self) -> Path:
         """What teachers make; belongs to ``serve`` and to no generation."""
         return self.root / "state.db"
@@ -98,6 +93,16 @@ class BoxPaths:
     def socket(self) -> Path:
         """The update process's socket."""
         return self.run / "update.sock"
+
+    @property
+    def volumes(self) -> Path:
+        """What is plugged in, as the volumes process tells it."""
+        return self.run / "volumes.json"
+
+    @property
+    def mounts(self) -> Path:
+        """Where the volumes process mounts."""
+        return self.run / "volumes"
 
     @property
     def lease(self) -> Path:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from appliance.serve.render import N_
+from appliance.language import N_
 from appliance.serve.state import NothingYet
 from catalog.errors import UnknownLesson
 from sync.errors import KexiaError
