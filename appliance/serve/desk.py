@@ -133,7 +133,14 @@ class Desk:
         if not file.filename:
             raise Declined(NO_LESSONS)
         most = min(MAX_SIZE, request.content_length)
-        await self._api.take_whole(file.filename, most, file.read_chunk)
+
+        async def read(count: int) -> bytes:
+            try:
+                return await file.read_chunk(count)
+            except (ConnectionError, ValueError) as error:  # it broke off, or is no form
+                raise Declined(BAD) from error
+
+        await self._api.take_whole(file.filename, most, read)
         return _see_other("/stick")
 
     async def admin(self, request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ new request for the same file ends the old one first.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO
 from urllib.parse import unquote
 
@@ -190,7 +190,7 @@ class UploadApi:
                 gathered += block
                 if len(gathered) >= BLOCK:
                     await put_down()
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             return  # it broke off; whoever still listens is told how far it came
         finally:
             if gathered:
@@ -285,11 +285,12 @@ async def _to_the_end(work: Callable[[], None]) -> None:
 
 
 async def _fill(read: Callable[[int], Awaitable[bytes]], count: int) -> bytes:
-    """The next ``count`` bytes, or those up to the end."""
+    """The next ``count`` bytes, or those up to the end, or to where it broke off."""
     gathered = bytearray()
-    while len(gathered) < count:
-        block = await asyncio.wait_for(read(count - len(gathered)), IDLE_SECONDS)
-        if not block:
-            break
-        gathered += block
+    with suppress(TimeoutError, ConnectionError):
+        while len(gathered) < count:
+            block = await asyncio.wait_for(read(count - len(gathered)), IDLE_SECONDS)
+            if not block:
+                break
+            gathered += block
     return bytes(gathered)
