@@ -50,7 +50,9 @@ def judge(report: Mapping[str, object], place: str, name: str) -> Verdict:
     editions = _editions(report)
     mine = [item for item in _problems(report) if place in item[1]]
     codes = {code for code, _ in mine}
-    detail = "; ".join(text.replace(place, name) for _, text in mine)
+    notes = report.get("notes")
+    said = [str(note) for note in notes if place in str(note)] if isinstance(notes, list) else []
+    detail = "; ".join(text.replace(place, name) for text in (*said, *(fact for _, fact in mine)))
     every = {code for code, _ in _problems(report)}
     if codes:
         word = Word.PARTLY if editions else _of_code(codes, detail)

@@ -95,10 +95,7 @@ class UploadApi:
         if request.content_length is None:
             raise Declined(BAD)
         async with self._turn(upload):
-            file = await asyncio.to_thread(
-                self._uploads.open_part, upload, offset, request.content_length
-            )
-            await self._receive(upload, file, request.content_length, request.content.read)
+            await self._receive(upload, offset, request.content_length, request.content.read)
         self._importer.look()
         return web.Response(status=204, headers=_headers(upload))
 
@@ -148,24 +145,28 @@ class UploadApi:
 
         while not ended and upload.note.stage is Stage.COMING:
             length = min(MAX_PART, upload.note.size - upload.offset)
-            file = await asyncio.to_thread(self._uploads.open_part, upload, upload.offset, length)
-            await self._receive(upload, file, length, until_the_end)
+            await self._receive(upload, upload.offset, length, until_the_end)
         await asyncio.to_thread(self._uploads.settle, upload)
 
     async def _receive(
         self,
         upload: Upload,
-        file: BinaryIO,
+        offset: int,
         length: int,
         read: Callable[[int], Awaitable[bytes]],
     ) -> None:
         """Write what comes, at most ``length`` bytes, and bring it to the disk, come what may."""
-        upload.is_sending = True
+        opened: list[BinaryIO] = []
         try:
-            await self._pour(upload, file, length, read)
+            await _to_the_end(
+                lambda: opened.append(self._uploads.open_part(upload, offset, length))
+            )
+            upload.is_sending = True
+            await self._pour(upload, opened[0], length, read)
         finally:
             upload.is_sending = False
-            await _to_the_end(lambda: self._uploads.close_part(upload, file))
+            for file in opened:
+                await _to_the_end(lambda: self._uploads.close_part(upload, file))  # noqa: B023
 
     async def _pour(
         self,

@@ -246,7 +246,7 @@ class Uploads:
         editions: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Note how far a file is; its bytes go when it has ended."""
-        upload.note = replace(
+        note = replace(
             upload.note,
             stage=stage,
             word=word,
@@ -254,9 +254,10 @@ class Uploads:
             editions=tuple(editions)[:100],
             touched=self._seconds(),
         )
-        self._write(upload.note)
+        self._write(note)
         if stage is Stage.ENDED:
             self.data(upload.id).unlink(missing_ok=True)
+        upload.note = note
 
     def remove(self, upload: Upload) -> None:
         """Give a file up, or forget its result."""
