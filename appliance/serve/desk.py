@@ -114,7 +114,7 @@ class Desk:
         """Where a phone chooses its file."""
         caller = await self._admission.caller(request)
         response = self._page(
-            request, "send.html", caller=caller, part=MAX_PART, head=HEAD, most=MAX_SIZE
+            request, "send.html", visitor=caller, part=MAX_PART, head=HEAD, most=MAX_SIZE
         )
         admission.remember(response, caller.cookie)
         return response
@@ -150,7 +150,7 @@ class Desk:
         response = self._page(
             request,
             "admin.html",
-            caller=caller,
+            visitor=caller,
             box=await self._outlook(),
             rows=self._rows(request),
             said=said,

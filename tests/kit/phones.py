@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,15 +12,18 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+from multidict import CIMultiDict
 
 from appliance import pin
 from appliance.box.daemon import UpdateProcess
+from appliance.serve.app import serving
 from appliance.serve.uploads import HEAD
 from appliance.state import open_state
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.laid import lay_stick
 from tests.kit.province import Province
 from tests.kit.sticks import write_archive
+from tests.kit.visiting import ANYWHERE
 
 PIN = "240613"
 PART = 200_000
@@ -49,6 +52,20 @@ def set_pin(box: BoxUnderTest, number: str = PIN) -> None:
     state.close()
 
 
+@asynccontextmanager
+async def phone_at(
+    box: BoxUnderTest, through: Callable[[str], str] = str
+) -> AsyncIterator["Phone"]:
+    """A phone at a serving box; ``through`` may lead its requests over something else."""
+    async with serving(box.paths, ANYWHERE) as running:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+            phone = Phone(running.url, session)
+            await phone.open()
+            phone.url = through(running.url)
+            yield phone
+
+
 @contextmanager
 def updating(box: BoxUnderTest) -> Iterator[None]:
     """A real update process of this box, on a thread."""
@@ -69,7 +86,7 @@ class Told:
     """An answer."""
 
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDict[str]
     text: str
 
     @property
@@ -92,7 +109,7 @@ class Phone:
         async with self.session.request(
             method, self.url + path, headers=headers, allow_redirects=False, **more
         ) as answer:
-            return Told(answer.status, dict(answer.headers), await answer.text())
+            return Told(answer.status, answer.headers.copy(), await answer.text())
 
     async def open(self, path: str = "/send") -> str:
         """Open a page; remembers its token."""

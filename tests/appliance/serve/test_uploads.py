@@ -5,12 +5,10 @@ import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from openapi_schema_validator import OAS31Validator
 
@@ -19,7 +17,6 @@ from appliance.config import Uploaders
 from appliance.control import ask
 from appliance.serve import uploads as store
 from appliance.serve.api import OPENAPI
-from appliance.serve.app import serving
 from appliance.serve.importing import judge, judge_error
 from appliance.serve.upload_note import MAX_SIZE
 from appliance.serve.upload_words import Word
@@ -31,10 +28,9 @@ from sync.transport.archive import end, header, padding
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.cutter import Cutter
 from tests.kit.packed import noise
-from tests.kit.phones import PART, Phone, Told, lessons_file, set_pin, updating
+from tests.kit.phones import PART, Phone, Told, lessons_file, phone_at, set_pin, updating
 from tests.kit.province import Province
 from tests.kit.sticks import write_archive
-from tests.kit.visiting import ANYWHERE
 
 FILES = {"l1.html": b"<p>one", "l1.bin": noise(1, 300_000), "l2.mp4": noise(2, 1_500_000)}
 DOCUMENT: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
@@ -59,18 +55,6 @@ def box(tmp_path: Path, founded: Province) -> BoxUnderTest:
     made = BoxUnderTest.create(tmp_path / "box", founded.root).subscribe("43/a")
     config.save(made.paths, replace(config.load(made.paths), uploads=Uploaders.ANYONE))
     return made
-
-
-@asynccontextmanager
-async def phone_at(box: BoxUnderTest, url: Callable[[str], str] = str) -> AsyncIterator[Phone]:
-    """A phone at a serving box; ``url`` may lead through something else."""
-    async with serving(box.paths, ANYWHERE) as running:
-        jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(cookie_jar=jar) as session:
-            phone = Phone(running.url, session)
-            await phone.open()
-            phone.url = url(running.url)
-            yield phone
 
 
 @pytest.fixture
