@@ -8,12 +8,13 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import tomli_w
 
 from appliance.fields import HINT as _HINT
 from appliance.fields import Fields as _Fields
+from appliance.paths import BoxPaths as BoxPaths
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
@@ -29,100 +30,10 @@ MAX_BUDGET_MIB = 2**24
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
+FILE_SYSTEMS = ("vfat", "exfat", "ext4", "ntfs3")
+"""What ``[volumes] types`` may name."""
 MAX_RATE_KIB = 1024 * 1024
 """A cap above a GiB a second caps nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoxPaths:
-    """Where things are below a box's folder."""
-
-    root: Path
-
-    @property
-    def config_file(self) -> Path:
-        """``kexia.toml``."""
-        return self.root / "kexia.toml"
-
-    @property
-    def roots(self) -> Path:
-        """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
-        return self.root / "roots"
-
-    @property
-    def generations(self) -> Path:
-        """``generations/<n>/``."""
-        return self.root / "generations"
-
-    @property
-    def current(self) -> Path:
-        """The link to the generation being served."""
-        return self.root / "current"
-
-    @property
-    def ledger(self) -> Path:
-        """Bytes fetched by day."""
-        return self.root / "ledger.json"
-
-    @property
-    def metered_ledger(self) -> Path:
-        """Bytes fetched over phones by day."""
-        return self.root / "ledger-metered.json"
-
-    @property
-    def last_sync(self) -> Path:
-        """What the last sync told."""
-        return self.root / "last-sync.json"
-
-    @property
-    def uploads(self) -> Path:
-        """`.kexia` files that phones are sending; belongs to ``serve``."""
-        return self.root / "uploads"
-
-    @property
-    def state_db(self) -> Path:
-        """What teachers make; belongs to ``serve`` and to no generation."""
-        return self.root / "state.db"
-
-    @property
-    def run(self) -> Path:
-        """What lives only as long as a process: socket and lease."""
-        return self.root / "run"
-
-    @property
-    def socket(self) -> Path:
-        """The update process's socket."""
-        return self.run / "update.sock"
-
-    @property
-    def volumes(self) -> Path:
-        """What is plugged in, as the volumes process tells it."""
-        return self.run / "volumes.json"
-
-    @property
-    def mounts(self) -> Path:
-        """Where the volumes process mounts."""
-        return self.run / "volumes"
-
-    @property
-    def lease(self) -> Path:
-        """The sole right to write lessons."""
-        return self.run / "update.lease"
-
-    @property
-    def cache(self) -> Path:
-        """What may be removed at any time: page images, compressed pages."""
-        return self.root / "cache"
-
-    @property
-    def staging(self) -> Path:
-        """Partial transfers."""
-        return self.root / "staging"
-
-    @property
-    def scratch(self) -> Path:
-        """Copies of trust state that a source may still spoil; emptied by every sync."""
-        return self.root / "scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +81,17 @@ class Uploaders(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the box does with sticks and cards."""
+
+    on: bool = True
+    types: tuple[str, ...] = ("vfat", "exfat")
+    """File systems that are opened: ``vfat``, ``exfat``, ``ext4``, ``ntfs3``."""
+    leds: tuple[str, ...] = ()
+    """Lamps below /sys/class/leds that show how it goes."""
+
+
+@dataclass(frozen=True, slots=True)
 class BoxConfig:
     """kexia.toml, validated."""
 
@@ -186,6 +108,7 @@ class BoxConfig:
     listen: Listen = Listen()
     network: Uplink = Uplink()
     uploads: Uploaders = Uploaders.PIN
+    volumes: Volumes = Volumes()
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -272,6 +195,7 @@ def parse(text: str) -> BoxConfig:
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
         uploads=_uploads(fields.table("upload")),
+        volumes=_volumes(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
@@ -306,6 +230,11 @@ def encode(config: BoxConfig) -> str:
             "metered_mib": config.network.metered_mib,
         },
         "upload": {"who": config.uploads.value},
+        "volumes": {
+            "on": config.volumes.on,
+            "types": list(config.volumes.types),
+            "leds": list(config.volumes.leds),
+        },
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
             for item in config.publishers
@@ -390,3 +319,19 @@ def _uploads(fields: _Fields) -> Uploaders:
     if who not in set(Uploaders):
         raise UsageError(f"upload.who: {who[:40]!r} is none of {', '.join(Uploaders)}", hint=_HINT)
     return Uploaders(who)
+
+
+def _volumes(fields: _Fields) -> Volumes:
+    standard = Volumes()
+    volumes = Volumes(
+        on=fields.flag("on", standard.on),
+        types=tuple(dict.fromkeys(fields.texts("types", standard.types))),
+        leds=tuple(fields.texts("leds")),
+    )
+    fields.end()
+    if unknown := set(volumes.types) - set(FILE_SYSTEMS):
+        known = ", ".join(FILE_SYSTEMS)
+        raise UsageError(f"volumes.types: {min(unknown)[:40]!r} is none of {known}", hint=_HINT)
+    if any("/" in led or led in ("", ".", "..") for led in volumes.leds):
+        raise UsageError("volumes.leds: names of folders in /sys/class/leds", hint=_HINT)
+    return volumes

@@ -1,6 +1,6 @@
 """A TOML table read field by field, at the border: what nobody asked for is refused. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sync.errors import UsageError
 
@@ -21,9 +21,9 @@ class Fields:
             raise self._wrong(name, "must be text")
         return value
 
-    def flag(self, name: str) -> bool:
-        """True or false; false if it is not there."""
-        value = self._left.pop(name, False)
+    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002 - its value
+        """True or false."""
+        value = self._left.pop(name, default)
         if not isinstance(value, bool):
             raise self._wrong(name, "must be true or false")
         return value
@@ -35,9 +35,9 @@ class Fields:
             raise self._wrong(name, f"must be a number from 0 to {most}")
         return value
 
-    def texts(self, name: str) -> list[str]:
-        """A list of texts; empty if it is not there."""
-        value = self._left.pop(name, [])
+    def texts(self, name: str, default: Iterable[str] = ()) -> list[str]:
+        """A list of texts."""
+        value = self._left.pop(name, list(default))
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, "must be a list of texts")
         return value

@@ -129,20 +129,29 @@ def run_update(paths: BoxPaths) -> None:
     UpdateProcess(paths, real_machine(paths), stop=_stop_on_signals()).run()
 
 
-def run_both(paths: BoxPaths, listen: Listen) -> None:
-    """Update and serve beside each other until SIGTERM or SIGINT."""
-    config.load(paths)
+def run_volumes(paths: BoxPaths, mounts: Path | None) -> None:
+    """The volumes process; ends on SIGTERM or SIGINT, or at once if the box wants no sticks."""
+    from appliance.volumes.watch import watch_volumes  # libudev is of no use to the others
+
+    volumes = config.load(paths).volumes
+    if volumes.on:
+        watch_volumes(paths, volumes, mounts or paths.mounts, _stop_on_signals())
+
+
+def run_all(paths: BoxPaths, listen: Listen) -> None:
+    """Update, serve and volumes beside each other until SIGTERM or SIGINT."""
+    box = config.load(paths)
     stop = _stop_on_signals()
+    folder = str(paths.root)
     address = ["--host", listen.host, "--port", str(listen.port)]
     address += ["--site-port", str(listen.site_port)]
-    supervise(
-        [
-            Watched("update", _kexia("box", "update", str(paths.root)), time.monotonic),
-            Watched("serve", _kexia("box", "serve", str(paths.root), *address), time.monotonic),
-        ],
-        stop,
-        time.monotonic,
-    )
+    watched = [
+        Watched("update", _kexia("box", "update", folder), time.monotonic),
+        Watched("serve", _kexia("box", "serve", folder, *address), time.monotonic),
+    ]
+    if box.volumes.on:
+        watched.append(Watched("volumes", _kexia("box", "volumes", folder), time.monotonic))
+    supervise(watched, stop, time.monotonic)
 
 
 def _kexia(*words: str) -> list[str]:

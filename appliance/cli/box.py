@@ -184,11 +184,11 @@ def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = 
 
 @command(app)
 def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
-    """Run update and serve side by side until ended; each is restarted alone if it dies."""
-    from appliance.box.programmes import run_both
+    """Run update, serve and volumes until ended; each is restarted alone if it dies."""
+    from appliance.box.programmes import run_all
 
     paths = BoxPaths(box)
-    run_both(paths, _listen(paths, host, port, site_port))
+    run_all(paths, _listen(paths, host, port, site_port))
 
 
 @command(app)
@@ -197,6 +197,19 @@ def update(box: Box) -> None:
     from appliance.box.programmes import run_update
 
     run_update(BoxPaths(box))
+
+
+@command(app)
+def volumes(
+    box: Box,
+    mounts: Annotated[
+        Path | None, typer.Option(help="Folder to mount in; BOX/run/volumes if not given.")
+    ] = None,
+) -> None:
+    """Run the volumes process alone: it sees sticks and has them imported; needs root to mount."""
+    from appliance.box.programmes import run_volumes
+
+    run_volumes(BoxPaths(box), mounts)
 
 
 @command(app)

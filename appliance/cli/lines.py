@@ -81,6 +81,8 @@ def status_lines(value: Value) -> Iterable[str]:
         yield f"update process: {doing}"
     else:
         yield "update process: not running"
+    for item in objects(value, "sticks"):
+        yield from stick_lines(item)
     yield from (f"warning: {item}" for item in texts(value, "warnings"))
 
 
@@ -94,6 +96,22 @@ def line_lines(value: Value) -> Iterable[str]:
         )
     if isinstance(last, dict):
         yield f"last sync: {last.get('at')}, exit code {last.get('exit_code')}"
+
+
+def stick_lines(item: Value) -> Iterable[str]:
+    """One stick: how far it is, what that means and what to do, in both languages."""
+    label = f" {item['label']}" if item["label"] else ""
+    total, left = count(item, "total"), item.get("seconds_left")
+    part = ""
+    if item["phase"] == "importing" and total:
+        part = f"  {size(count(item, 'done'))} of {size(total)}"
+        part += f", {left} s left" if isinstance(left, int) else ""
+    yield f"stick {item['name']}{label}: {item['phase']}{part}"
+    what, do = item["what"], item["do"]
+    if isinstance(what, dict) and isinstance(do, dict):
+        yield from (f"  {text} → {do[language]}" for language, text in what.items())
+    if item["detail"]:
+        yield f"  ({item['detail']})"
 
 
 def search_lines(value: Value) -> Iterable[str]:

@@ -1,100 +1,149 @@
-"""What is said of the sticks: read back as it was written, bounded, and nothing from the dead."""
+"""A stick with raw resources beside a box: the same trust and switch as over a line."""
 
-import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from appliance import sticks
-from appliance.language import Language, speech
-from appliance.sticks import SAYINGS, Phase, Stick, Sticks, Word, decode, encode
-from sync.errors import FormatError
+from sync.digest import sha256, sharded
+from sync.errors import NoSource
+from sync.stick.layout import ROOT
+from sync.transport.base import Transport
+from tests.kit.boxes import BoxUnderTest, Forger
+from tests.kit.laid import lay_stick
+from tests.kit.packed import noise
+from tests.kit.province import Province
+from tests.kit.server import FolderServer
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "volumes-1.json"
-SAMPLE = Sticks(
-    321,
-    (
-        Stick("sdb1", Phase.IMPORTING, Word.IMPORTING, "教学U盘", 3_000_000, 9_000_000, 12),
-        Stick("sdc1", Phase.PROBLEM, Word.BITLOCKER, detail="file system BitLocker"),
-        Stick("sdd1", Phase.DONE, Word.DONE, "LESSONS", 5, 5),
-    ),
-)
-COUNTS = st.integers(0, 2**63 - 1)
-STICKS = st.builds(
-    Stick,
-    st.text(max_size=sticks.MAX_LABEL),
-    st.sampled_from(Phase),
-    st.sampled_from(Word),
-    st.text(max_size=sticks.MAX_LABEL),
-    COUNTS,
-    COUNTS,
-    st.none() | COUNTS,
-    st.text(max_size=sticks.MAX_DETAIL),
-)
+LONG = noise(8, 3_000_000)
+FIRST = {"l1.html": b"<p>one", "l1.bin": noise(1, 400_000), "l2.mp4": noise(2, 1_500_000)}
+SECOND = {**FIRST, "l1.bin": noise(3, 410_000), "l3.mp4": LONG, "l4.html": b"<p>four"}
 
 
-def test_the_format_stays_as_it_is() -> None:
-    assert encode(SAMPLE) == GOLDEN.read_bytes()
-    assert decode(GOLDEN.read_bytes()) == SAMPLE
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Province:
+    province = Province.create(tmp_path_factory.mktemp("founded"))
+    province.publish({"43/a": FIRST})
+    return province
 
 
-@given(st.builds(Sticks, COUNTS, st.lists(STICKS, max_size=sticks.MAX_STICKS).map(tuple)))
-def test_what_is_written_is_read_back(found: Sticks) -> None:
-    assert decode(encode(found)) == found
+@pytest.fixture
+def province(tmp_path: Path, founded: Province) -> Province:
+    shutil.copytree(founded.folder, tmp_path / "province")
+    return Province.open(tmp_path / "province", now=founded.now)
 
 
-def test_the_longest_is_still_read() -> None:
-    """Every character of three bytes, and one more stick than there is room for."""
-    longest = Stick(
-        "盘" * 99, Phase.PROBLEM, Word.TOO_MANY_PARTITIONS, "盘" * 99, detail="课" * 999
-    )
-    data = encode(Sticks(2**22, (longest,) * (sticks.MAX_STICKS + 1)))
-    assert len(data) <= sticks.MAX_BYTES
-    found = decode(data)
-    assert len(found.sticks) == sticks.MAX_STICKS
-    assert len(found.sticks[0].detail) == sticks.MAX_DETAIL
+@pytest.fixture
+def box(tmp_path: Path, province: Province) -> BoxUnderTest:
+    return BoxUnderTest.create(tmp_path / "box", province.root).subscribe("43/a")
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"[]",
-        b"{}",
-        b'{"format":"kexia-volumes-2","process":1,"sticks":[]}',
-        b'{"format":"kexia-volumes-1","process":-1,"sticks":[]}',
-        b'{"format":"kexia-volumes-1","process":1,"sticks":{}}',
-        encode(SAMPLE).replace(b"bitlocker", b"unheard-of"),
-        encode(SAMPLE).replace(b'"name":"sdb1"', b'"name":"' + b"x" * 41 + b'"'),
-        encode(SAMPLE) + b" " * sticks.MAX_BYTES,
-    ],
-)
-def test_anything_else_is_refused(data: bytes) -> None:
-    with pytest.raises(FormatError):
-        decode(data)
+@pytest.fixture
+def second(tmp_path: Path, province: Province, box: BoxUnderTest) -> Path:
+    """A stick with what the box lacks of the second edition; it has the first."""
+    box.sync(lay_root(tmp_path / "first", province, FIRST.values()))
+    province.publish({"43/a": SECOND})
+    return lay_root(tmp_path / "second", province, [SECOND["l1.bin"], LONG, SECOND["l4.html"]])
 
 
-def test_every_word_has_sentences_in_both_languages() -> None:
-    assert set(SAYINGS) == set(Word)
-    for language in Language:
-        for saying in SAYINGS.values():
-            assert speech(language).say(saying.what)
-            assert speech(language).say(saying.do)
-    assert speech(Language.CHINESE).say(SAYINGS[Word.DONE].do) == "可以拔出。"
+def lay_root(folder: Path, province: Province, contents: Iterator[bytes] | object) -> Path:
+    lay_stick(folder, province.repository, contents)  # type: ignore[arg-type]
+    return folder
 
 
-def test_what_a_process_said_goes_with_it(tmp_path: Path) -> None:
-    path = tmp_path / "volumes.json"
-    assert sticks.read(path) == Sticks()
-    path.write_bytes(encode(Sticks(os.getpid(), SAMPLE.sticks)))
-    assert sticks.read(path).sticks == SAMPLE.sticks
-    path.write_bytes(encode(Sticks(2**22 + 1, SAMPLE.sticks)))
-    assert sticks.read(path) == Sticks()
-    path.write_bytes(b"half a li")
-    assert sticks.read(path) == Sticks()
+def raw_file(stick: Path, data: bytes) -> Path:
+    return next(stick.glob(f"{ROOT}/*/resources/{sharded(sha256(data))}"))
 
 
-def test_percent_is_that_of_the_step() -> None:
-    assert [item.percent for item in SAMPLE.sticks] == [33, 0, 100]
+def test_a_new_box_is_filled_from_raw_files_alone(
+    tmp_path: Path, province: Province, box: BoxUnderTest
+) -> None:
+    stick = lay_root(tmp_path / "stick", province, FIRST.values())
+    report = box.sync(stick)
+    assert (report.exit_code, report.editions, report.notes) == (0, {"43/a": 1}, ())
+    assert sorted(box.resources().values()) == sorted(FIRST.values())
+
+
+def test_only_what_is_lacking_is_needed_and_read(box: BoxUnderTest, second: Path) -> None:
+    lacking = len(SECOND["l1.bin"]) + len(LONG) + len(SECOND["l4.html"])
+    planned = box.plan(second)
+    assert (planned.exit_code, planned.bytes_ready, planned.bytes_to_fetch) == (0, lacking, 0)
+    report = box.sync(second)
+    assert (report.exit_code, report.editions) == (0, {"43/a": 2})
+    assert report.bytes_fetched < 1.02 * lacking
+    assert box.sync(second).exit_code == 0
+
+
+def test_a_bad_file_costs_its_lesson_and_is_named(box: BoxUnderTest, second: Path) -> None:
+    path = raw_file(second, LONG)
+    path.write_bytes(LONG[:-1] + b"?")
+    report = box.sync(second)
+    assert (report.exit_code, report.is_new) == (9, True)
+    assert any("is damaged" in note and path.name[:16] in note for note in report.notes)
+    assert box.lessons() == {"43/a/l1", "43/a/l2", "43/a/l4"}
+    assert box.store.library.has(sha256(SECOND["l1.bin"]))
+    path.write_bytes(LONG)
+    assert box.sync(second).editions == {"43/a": 2}
+    assert "43/a/l3" in box.lessons()
+
+
+def test_what_a_stick_lacks_comes_over_the_line(
+    province: Province, box: BoxUnderTest, second: Path
+) -> None:
+    raw_file(second, LONG).unlink()
+    with FolderServer(province.repository) as server:
+        box.follow(province.root, server.url)
+        report = box.sync(second)
+    assert (report.exit_code, report.editions) == (0, {"43/a": 2})
+    assert sorted(box.resources().values()) == sorted(SECOND.values())
+
+
+def test_pulled_out_and_plugged_in_again(box: BoxUnderTest, second: Path) -> None:
+    box.wrap = lambda inner: Pulled(inner, 1_000_000)
+    report = box.sync(second)
+    assert report.exit_code == 9
+    box.wrap = lambda inner: inner
+    again = box.sync(second)
+    assert again.editions == {"43/a": 2}
+    assert again.bytes_fetched < len(LONG) + 410_000 - 700_000
+
+
+def test_an_older_stick_and_a_stranger_s_bring_nothing(
+    tmp_path: Path, province: Province, box: BoxUnderTest, second: Path
+) -> None:
+    older = tmp_path / "first"
+    box.sync(second)
+    served = box.served()
+    report = box.sync(older)
+    assert (report.exit_code, report.is_new) == (0, False)
+    forger = Forger(tmp_path / "forger")
+    forger.release({"43/a": {"l9.html": b"<p>false"}})
+    below = next(older.glob(f"{ROOT}/*"))
+    shutil.rmtree(below / "metadata")
+    shutil.copytree(forger.folder / "metadata", below / "metadata")
+    assert box.sync(older).exit_code in (4, 5)
+    assert box.served() == served
+
+
+class Pulled:
+    """A source that is gone after so many bytes of content."""
+
+    def __init__(self, inner: Transport, left: int) -> None:
+        self._inner, self._left = inner, left
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def read(self, name: str, *, limit: int) -> bytes:
+        if self._left <= 0:
+            raise NoSource("pulled out")
+        return self._inner.read(name, limit=limit)
+
+    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
+        for block in self._inner.stream(name, offset=offset, length=length):
+            if self._left <= 0:
+                raise NoSource("pulled out")
+            self._left -= len(block)
+            yield block
