@@ -14,6 +14,7 @@ from appliance.box.daemon import UpdateProcess, lower_priority
 from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
 from appliance.state import open_state
+from appliance.update import metered
 from appliance.update.follow import MAX_ROOT
 from appliance.update.ledger import Ledger
 from appliance.update.sources import Network
@@ -101,10 +102,11 @@ def real_machine(paths: BoxPaths) -> Machine:
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     bucket = _bucket(box.network.rate_kib)
     web = Web(dates=dates, proxy=box.network.proxy, block=bucket.block if bucket else BLOCK)
-    ledger = Ledger(paths.ledger)
+    ledgers = Ledger(paths.ledger), Ledger(paths.metered_ledger)
 
     def purse() -> Purse | None:
-        return ledger.purse(config.load(paths).network, lambda: clock().wall)
+        network = config.load(paths).network
+        return metered.purse(metered.find_phone(), network, ledgers, lambda: clock().wall)
 
     return Machine(clock, Network(rng, time.sleep, web, bucket, purse), time.monotonic)
 

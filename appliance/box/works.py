@@ -18,10 +18,11 @@ from appliance.language import Language, speech
 from appliance.sticks import Stick
 from appliance.update import rollback
 from appliance.update import sync as update
+from appliance.update.last import keep_error, keep_report
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
-from sync.errors import UsageError
+from sync.errors import KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
 from sync.transport.allowance import Purse
@@ -66,7 +67,14 @@ class Works:
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
         box = self._box(count(message, "budget"))
-        return measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        kept, now = self._paths.last_sync, self._machine.clock().wall
+        try:
+            report = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        except KexiaError as error:
+            keep_error(kept, now, error)
+            raise
+        keep_report(kept, now, report)
+        return report
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)

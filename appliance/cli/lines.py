@@ -74,6 +74,7 @@ def status_lines(value: Value) -> Iterable[str]:
     kept = ", ".join(texts(value, "other_generations"))
     yield f"kept to roll back to: {f'generation {kept}' if kept else 'nothing'}"
     yield f"free: {size(int(str(value['free'])))}"
+    yield from line_lines(value)
     state = value.get("update")
     if isinstance(state, dict):
         doing = "paused" if state["paused"] else state["doing"] or "waiting"
@@ -83,6 +84,18 @@ def status_lines(value: Value) -> Iterable[str]:
     for item in objects(value, "sticks"):
         yield from stick_lines(item)
     yield from (f"warning: {item}" for item in texts(value, "warnings"))
+
+
+def line_lines(value: Value) -> Iterable[str]:
+    """What makes the line a metered one, and how the last sync ended."""
+    line, last = value.get("line"), value.get("last_sync")
+    if isinstance(line, dict) and line["metered"]:
+        yield (
+            f"line: a phone on USB ({line['interface']}, {line['driver']}), "
+            f"at most {line['metered_mib']} MiB a night"
+        )
+    if isinstance(last, dict):
+        yield f"last sync: {last.get('at')}, exit code {last.get('exit_code')}"
 
 
 def stick_lines(item: Value) -> Iterable[str]:
