@@ -9,17 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from appliance import config
+from appliance import config, sticks
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
 from appliance.generation import current
+from appliance.language import Language, speech
+from appliance.sticks import Stick
 from appliance.update import rollback
 from appliance.update import sync as update
+from appliance.update.last import keep_error, keep_report
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
-from sync.errors import UsageError
+from sync.errors import KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
 from sync.transport.allowance import Purse
@@ -64,7 +67,14 @@ class Works:
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
         box = self._box(count(message, "budget"))
-        return measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        kept, now = self._paths.last_sync, self._machine.clock().wall
+        try:
+            report = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        except KexiaError as error:
+            keep_error(kept, now, error)
+            raise
+        keep_report(kept, now, report)
+        return report
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
@@ -106,9 +116,18 @@ def perform(
 def look(paths: BoxPaths) -> Event:
     """The box's status, with what the update process does if one runs; needs no lease."""
     try:
-        return ask(paths, {"command": "status"}, Silent())
+        value = ask(paths, {"command": "status"}, Silent())
     except NotRunning:
-        return read_status(paths, config.load(paths), current(paths)).value()
+        value = read_status(paths, config.load(paths), current(paths)).value()
+    return {**value, "sticks": [_spoken(stick) for stick in sticks.read(paths.volumes).sticks]}
+
+
+def _spoken(stick: Stick) -> Event:
+    """A stick with its sentences in every language of the box."""
+    saying = stick.saying
+    what = {language.value: speech(language).say(saying.what) for language in Language}
+    do = {language.value: speech(language).say(saying.do) for language in Language}
+    return {**stick.value(), "percent": stick.percent, "what": what, "do": do}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

@@ -11,6 +11,7 @@ from random import Random
 
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, MediumFailing, NoSource, NotThere
+from sync.stick.layout import publisher_folder
 from sync.transport.address import is_web
 from sync.transport.allowance import Allowance, Purse
 from sync.transport.base import Transport
@@ -101,12 +102,16 @@ class Sources:
         )
 
     def carried(self, publisher_id: str) -> list[Source]:
-        """Copies of that publisher's repository in what was carried here, whole or in mirrors/."""
+        """Copies of that publisher's repository in what was carried here: whole, in mirrors/ or on
+        a stick.
+        """
         found: list[Source] = []
         for location in self._carried:
             whole = self._at(location)
             mirror = Subtree(whole, mirror_prefix(publisher_id))
-            here = [item for item in (whole, mirror) if self._publisher(item) == publisher_id]
+            stick = Subtree(whole, publisher_folder(publisher_id))
+            every = (whole, mirror, stick)
+            here = [item for item in every if self._publisher(item) == publisher_id]
             found += [Source(Kind.CARRIED, transport) for transport in here]
             self._used.update([location] if here else [])
         return found
@@ -126,8 +131,10 @@ class Sources:
         for location in (item for item in self._carried if item not in self._used):
             try:
                 self._at(location).read(FIRST_ROOT, limit=MAX_ROOT)
-            except (NotThere, FormatError):
+            except NotThere:
                 problems.append(_of_nobody(location))
+            except FormatError as error:
+                problems.append(NoSource(error.fact, hint=error.hint))
             except (NoSource, MediumFailing) as error:
                 problems.append(error)
             else:

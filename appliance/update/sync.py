@@ -13,9 +13,10 @@ from pathlib import Path
 from appliance.config import BoxConfig, BoxPaths
 from appliance.generation import KEPT, survey
 from appliance.record import Record
-from appliance.update.bring import Arrival, Desk, Haste, bring, plan_only
+from appliance.update.bring import Arrival, bring, plan_only
 from appliance.update.build import Bench, build, tidy
 from appliance.update.candidates import Ear, Followed, Heard, hear
+from appliance.update.carrying import Desk, Haste
 from appliance.update.decide import Answer, Content, Policy, compose, is_worth_keeping
 from appliance.update.follow import Part, Visit, configured, follow
 from appliance.update.memory import publisher_states, readable_records, remember, trust_folder
@@ -83,7 +84,12 @@ def plan(box: Box, carried: Sequence[str], progress: Progress) -> PlanReport:
     """What ``sync`` would do; fetches feeds and tables, changes nothing that is served."""
     with _Round(box, carried, progress).begun() as work:
         reports = work.each(work.plan)
-        return together([*reports, PlanReport(notes=work.warnings, problems=work.own_problems())])
+        return together(
+            [
+                *reports,
+                PlanReport(notes=(*work.warnings, *work.line()), problems=work.own_problems()),
+            ]
+        )
 
 
 def hear_all(
@@ -194,9 +200,14 @@ class _Round:
             requests=total.requests,
             bytes_reused=sum(one.applied.bytes_reused for one in every),
             resources_new=sum(one.applied.resources_new for one in every),
-            notes=(*self.warnings, *notes),
+            notes=(*self.warnings, *self.line(), *notes),
             problems=(*self.own_problems(), *problems),
         )
+
+    def line(self) -> tuple[str, ...]:
+        """What makes the line a metered one."""
+        purse = self._sources.purse
+        return (purse.why,) if purse is not None and purse.why else ()
 
     def own_problems(self) -> tuple[Problem, ...]:
         """Those of no publisher that was visited: a useless root, a useless medium."""
