@@ -7,14 +7,14 @@ but what an earlier preparation wrote.
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from appliance.technician.items import Item, Run
 from appliance.technician.listing import Kind, walk
-from sync.errors import FormatError, InputRefused, MediumFailing
+from sync.errors import FormatError, InputRefused, MediumFailing, NotThere
 from sync.files import durable_file, forget, partial_of, sync_folder
 from sync.publish.order import rank
 from sync.stick.concatenation import CONCATENATION, MAX_TABLE, TABLE, decode_table
@@ -82,20 +82,36 @@ class StickFolder:
     def runs(self, publisher_id: str) -> Mapping[int, Run]:
         """What the concatenations here hold, by their number, as their tables say."""
         folder = publisher_folder(publisher_id)
-        transport = VolumeTransport(self.root)
         found: dict[int, Run] = {}
         for name in self._names(f"{folder}/{CONCATENATIONS}"):
-            if name.endswith(TABLE) and _OURS.fullmatch(name):
-                with suppress(FormatError):
-                    run = decode_table(transport.read(name, limit=MAX_TABLE))
-                    size = self.size(name.removesuffix(TABLE) + CONCATENATION)
-                    if size == sum(entry.size for entry in run):
-                        found[int(PurePosixPath(name).stem)] = run
+            if name.endswith(CONCATENATION) and _OURS.fullmatch(name):
+                run = self._run(name)
+                if run is not None:
+                    found[int(PurePosixPath(name).stem)] = run
         return found
 
-    def stale(self, wanted: frozenset[str]) -> tuple[str, ...]:
-        """Files of an earlier preparation that are not ``wanted``, lists first, content last."""
-        ours = [name for name in self._names(ROOT) if name not in wanted and _is_ours(name)]
+    def _run(self, name: str) -> Run | None:
+        """What a concatenation holds, as its table says; None if they do not fit each other."""
+        try:
+            table = VolumeTransport(self.root).read(_table_of(name), limit=MAX_TABLE)
+            run = decode_table(table)
+        except (NotThere, FormatError):
+            return None
+        return run if self.size(name) == sum(entry.size for entry in run) else None
+
+    def stale(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Files of an earlier preparation that are not among ``items``, lists first, content last.
+
+        Also concatenations that hold something else: half of the old one beside half of the new
+        would be of no use.
+        """
+        kept: set[str] = set()
+        for item in items:
+            if item.name.endswith(CONCATENATION) and self._run(item.name) == item.pieces:
+                kept |= {item.name, _table_of(item.name)}
+            elif not item.name.endswith((CONCATENATION, TABLE)):
+                kept.add(item.name)
+        ours = (name for name in self._names(ROOT) if name not in kept and _is_ours(name))
         return tuple(sorted(ours, key=lambda name: (not _is_list(name), name)))
 
     def remove(self, names: Iterable[str]) -> None:
@@ -142,6 +158,10 @@ def _proves(
         advance(len(block))
         size -= len(block)
     return proof.hexdigest() == digest
+
+
+def _table_of(name: str) -> str:
+    return name.removesuffix(CONCATENATION) + TABLE
 
 
 def _is_ours(name: str) -> bool:

@@ -6,7 +6,6 @@ stick already keeps its number, so that a second preparation writes only what is
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from appliance.technician.lacking import Load
 from appliance.technician.origin import Origin
@@ -106,11 +105,15 @@ def runs(entries: Iterable[Entry]) -> tuple[Run, ...]:
     return (*found, tuple(run)) if run else tuple(found)
 
 
-def numbers(wanted: Iterable[Run], there: Mapping[int, Run]) -> tuple[tuple[int, Run], ...]:
-    """A number for each run: that of the file which holds it already, else a free one."""
-    known = {run: number for number, run in sorted(there.items(), reverse=True)}
-    free = (number for number in count() if number not in there)
-    return tuple((known[run] if run in known else next(free), run) for run in wanted)
+def numbers(wanted: Sequence[Run], there: Mapping[int, Run]) -> tuple[tuple[int, Run], ...]:
+    """A number for each run, from 0 without a gap: that of the file which holds it already, if so.
+
+    Boxes cannot list a stick: they ask for 0, 1, 2 … until one is not there.
+    """
+    held = {run: number for number, run in there.items() if number < len(wanted)}
+    kept = {held[run] for run in wanted if run in held}
+    free = (number for number in range(len(wanted)) if number not in kept)
+    return tuple((held[run] if run in held else next(free), run) for run in wanted)
 
 
 def _each_once(loads: Iterable[Load]) -> Iterable[Resource]:

@@ -133,8 +133,9 @@ class _Made:
         make_folder(self._to)
         stick = StickFolder(self._to)
         items = self._items(stick)
-        stale = stick.stale(frozenset(item.name for item in items))
-        missing = [item for item in items if not stick.has(item)]
+        stale = stick.stale(items)
+        gone = frozenset(stale)
+        missing = [item for item in items if item.name in gone or not stick.has(item)]
         empty = [name for name in self._back_files() if stick.size(name) is None]
         self._check_room(stick, missing, empty, stale)
         self._say(stick, complete=False)

@@ -9,6 +9,7 @@ from appliance.technician.listing import Found, Kind
 from appliance.technician.medium import Medium
 from sync.digest import Digest
 from sync.errors import FormatError, MediumFailing, NoSource
+from sync.raw import MAX_CONCATENATIONS
 from sync.stick.concatenation import CONCATENATION, MAX_TABLE, TABLE, Entry, decode_table, places
 from sync.stick.layout import BACK, CONCATENATIONS, NOTE, RESOURCES, ROOT
 
@@ -19,7 +20,7 @@ _SHARDED = re.compile(
 )
 _TARGET = re.compile(r"targets/([a-z]+/)?(?P<digest>[0-9a-f]{64})\.[a-z0-9.-]+")
 _METADATA = re.compile(r"metadata/([0-9]+\.[a-z]+|timestamp)\.json")
-_CONCATENATED = re.compile(rf"{CONCATENATIONS}/[0-9]+\.(cat|tab)")
+_CONCATENATED = re.compile(rf"{CONCATENATIONS}/(0|[1-9][0-9]{{0,5}})\.(cat|tab)")
 
 
 @dataclass(slots=True)
@@ -106,6 +107,9 @@ class _Prover:
             if each.name.removesuffix(CONCATENATION) + TABLE not in self._listed:
                 self._bad(each.name, "its table is missing")
             return
+        if not self._is_asked_for(each.name):
+            self._bad(each.name, "a lower number is missing, and boxes do not look behind it")
+            return
         try:
             entries = decode_table(self._medium.transport.read(each.name, limit=MAX_TABLE))
         except FormatError as error:
@@ -119,6 +123,14 @@ class _Prover:
         if file.size != sum(entry.size for entry in entries):
             self._bad(file.name, f"it has {file.size} bytes, its table says otherwise")
         self._prove_pieces(file, entries)
+
+    def _is_asked_for(self, table: str) -> bool:
+        """Whether all tables before it are there."""
+        folder, _, last = table.rpartition("/")
+        number = int(last.removesuffix(TABLE))
+        return number < MAX_CONCATENATIONS and all(
+            f"{folder}/{each}{TABLE}" in self._listed for each in range(number)
+        )
 
     def _prove_pieces(self, file: Found, entries: tuple[Entry, ...]) -> None:
         self._count(0)
