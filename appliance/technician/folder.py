@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from appliance.technician.items import Item, Run
 from appliance.technician.listing import Kind, walk
+from sync.chunker import Buffer
 from sync.errors import FormatError, InputRefused, MediumFailing, NotThere
 from sync.files import durable_file, forget, partial_of, sync_folder
 from sync.publish.order import rank
@@ -47,7 +48,7 @@ class StickFolder:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
-    def write(self, name: str, blocks: Iterable[bytes | memoryview]) -> None:
+    def write(self, name: str, blocks: Iterable[Buffer]) -> None:
         """Write a file durably; raises NoRoom, MediumFailing, and what ``blocks`` raises."""
         path = self._place(name)
         with suppress(FileNotFoundError):
