@@ -93,6 +93,11 @@ class BoxPaths:
         return self.cache / "back" / "papers"
 
     @property
+    def syncs(self) -> Path:
+        """What the last syncs came to."""
+        return self.root / "syncs.json"
+
+    @property
     def identity(self) -> Path:
         """Who this box is: its key, its history; in no image, no backup, no generation."""
         return self.root / "identity"

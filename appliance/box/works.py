@@ -10,18 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance import config
+from appliance.box.papers import believable, prepare, save_backup, sending
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
 from appliance.generation import current
 from appliance.update import rollback
 from appliance.update import sync as update
+from appliance.update.history import note_sync, result_of
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
-from sync.errors import UsageError
+from sync.errors import KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
+from sync.stick.report import SyncResult
 from sync.transport.allowance import Purse
 
 
@@ -39,6 +42,8 @@ class Works:
             "release": self._release,
             "offered": self._offered,
             "set": self._set,
+            "back": self._back,
+            "backup": self._backup,
         }
 
     def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
@@ -60,11 +65,18 @@ class Works:
         return Box(self._paths, config.load(self._paths), machine)
 
     def _status(self, _message: Mapping[str, object], _progress: Progress) -> Event:
-        return read_status(self._paths, config.load(self._paths), current(self._paths)).value()
+        return _seen(self._paths)
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
         box = self._box(count(message, "budget"))
-        return measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        at = believable(self._machine.clock())
+        try:
+            done = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        except KexiaError as error:
+            note_sync(self._paths.syncs, SyncResult(at, error.exit_code, 0, 0))
+            raise
+        note_sync(self._paths.syncs, result_of(done, at))
+        return done
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
@@ -81,6 +93,17 @@ class Works:
 
     def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
         return offered(self._box(), texts(message, "from"), progress).value()
+
+    def _back(self, _message: Mapping[str, object], progress: Progress) -> Event:
+        progress.step("papers", unit="papers")
+        return prepare(self._box()).value()
+
+    def _backup(self, message: Mapping[str, object], progress: Progress) -> Event:
+        to = message.get("to")
+        if not isinstance(to, str):
+            raise UsageError("backup: `to` is a file to write")
+        progress.step("backup", unit="files")
+        return save_backup(self._box(), Path(to))
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
@@ -108,7 +131,13 @@ def look(paths: BoxPaths) -> Event:
     try:
         return ask(paths, {"command": "status"}, Silent())
     except NotRunning:
-        return read_status(paths, config.load(paths), current(paths)).value()
+        return _seen(paths)
+
+
+def _seen(paths: BoxPaths) -> Event:
+    served = current(paths)
+    found = read_status(paths, config.load(paths), served).value()
+    return {**found, **sending(paths, served)}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

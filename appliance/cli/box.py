@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.cli import lines
+from appliance.cli import box_back, lines
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load
@@ -208,6 +208,9 @@ def pause(box: Box, as_json: Json = False) -> None:
 def resume(box: Box, as_json: Json = False) -> None:
     """Let a paused update go on."""
     _gate(box, "resume", as_json=as_json)
+
+
+box_back.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

@@ -56,6 +56,9 @@ _WORDS = {
 }
 
 
+_EXIT_CODES = {Written.DONE: 0, Written.FULL: 6, Written.READ_ONLY: 8, Written.FAILING: 8}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of it, in one sentence; ``left_out``: papers for which there was no room."""
@@ -69,6 +72,11 @@ class Outcome:
     def is_done(self) -> bool:
         """True if the papers are on the medium."""
         return self.written is Written.DONE
+
+    @property
+    def exit_code(self) -> int:
+        """For a command: 0, 3 (the stick is not as it must be), 6 (no room), 8 (failing)."""
+        return _EXIT_CODES.get(self.written, 3)
 
 
 @dataclass(frozen=True, slots=True)
