@@ -88,16 +88,6 @@ class BoxPaths:
         return self.root / "cache"
 
     @property
-    def prepared(self) -> Path:
-        """Papers that wait for the next stick, signed and sealed: whoever mounts needs no key."""
-        return self.cache / "back" / "papers"
-
-    @property
-    def syncs(self) -> Path:
-        """What the last syncs came to."""
-        return self.root / "syncs.json"
-
-    @property
     def identity(self) -> Path:
         """Who this box is: its key, its history; in no image, no backup, no generation."""
         return self.root / "identity"

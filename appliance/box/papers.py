@@ -22,10 +22,10 @@ from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.generation import Generation, GenerationDamaged, current, prove_trust, survey
 from appliance.update.follow import configured
-from appliance.update.history import read_history
+from appliance.update.history import SYNCS, read_history
 from appliance.update.sync import Box
 from appliance.version import VERSION
-from appliance.volumes.write_back import Prepared, keep_prepared
+from appliance.volumes.write_back import Prepared, keep_prepared, prepared_file
 from sync.digest import Digest
 from sync.errors import FormatError, KexiaError, NoRoom, ProofFailed, UsageError
 from sync.feed import MAX_PLAIN, parse_plain
@@ -105,7 +105,7 @@ def prepare(box: Box) -> Sent:
         reports=len(reports),
         recipients=tuple(each.name for each in readers),
         notes=tuple(notes),
-        file=str(box.paths.prepared),
+        file=str(prepared_file(box.paths)),
     )
 
 
@@ -243,7 +243,7 @@ def _sealed_report(box: Box, identity: Identity, readers: tuple[Recipient, ...])
 def health(box: Box, identity: Identity) -> Report:
     """How the box is; nothing about persons."""
     status = read_status(box.paths, box.config, current(box.paths))
-    history = read_history(box.paths.syncs)
+    history = read_history(box.paths.root / SYNCS)
     return Report(
         box=identity.box,
         name=have.printable_name(box.config.name),

@@ -17,7 +17,7 @@ from appliance.control import Event, NotRunning, ask
 from appliance.generation import current
 from appliance.update import rollback
 from appliance.update import sync as update
-from appliance.update.history import note_sync, result_of
+from appliance.update.history import SYNCS, note_sync, result_of
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
@@ -73,9 +73,9 @@ class Works:
         try:
             done = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
         except KexiaError as error:
-            note_sync(self._paths.syncs, SyncResult(at, error.exit_code, 0, 0))
+            note_sync(self._paths.root / SYNCS, SyncResult(at, error.exit_code, 0, 0))
             raise
-        note_sync(self._paths.syncs, result_of(done, at))
+        note_sync(self._paths.root / SYNCS, result_of(done, at))
         return done
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:

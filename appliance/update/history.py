@@ -11,6 +11,8 @@ from sync.files import write_durably
 from sync.stick.have import format_time
 from sync.stick.report import MAX_SYNCS, SyncResult, parse_sync
 
+SYNCS = "syncs.json"
+"""Name in the box's folder."""
 FORMAT = "kexia-syncs-1"
 _LONGEST = 256 * 2**10
 _MOST = 64

@@ -100,17 +100,22 @@ class Medium(Protocol):
     def sync(self) -> None: ...  # noqa: D102
 
 
+def prepared_file(paths: BoxPaths) -> Path:
+    """Where the papers wait for the next stick: signed and sealed, so a reader needs no key."""
+    return paths.cache / "back" / "papers"
+
+
 def keep_prepared(paths: BoxPaths, prepared: Prepared) -> None:
     """Lay the papers where ``write_back`` finds them."""
     limit = back.MAX_SIZE
     data, _ = back.pack(prepared.papers, limit)
-    write_durably(paths.prepared, MAGIC + prepared.box.encode() + data, mode=0o640)
+    write_durably(prepared_file(paths), MAGIC + prepared.box.encode() + data, mode=0o640)
 
 
 def read_prepared(paths: BoxPaths) -> Prepared | None:
     """What was prepared last; None if nothing was, or what lies there is none of ours."""
     try:
-        with paths.prepared.open("rb") as file:
+        with prepared_file(paths).open("rb") as file:
             data = file.read(back.MAX_SIZE)
     except FileNotFoundError:
         return None
