@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from appliance.cli import stick_back
 from appliance.cli import stick_words as words
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
@@ -17,7 +18,7 @@ from sync.errors import UsageError
 
 app = typer.Typer(
     name="stick",
-    help="Sticks and .kexia files: prepare them for boxes, check them.",
+    help="Sticks and .kexia files: prepared for boxes, checked; and what boxes sent back.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
 )
@@ -128,3 +129,6 @@ def check(
     result(value, as_json=as_json, text=lambda: words.checked(found))
     if found.exit_code:
         raise typer.Exit(found.exit_code)
+
+
+stick_back.add_to(app)

@@ -1,7 +1,8 @@
 """In the guest: does what the test asks over the virtio port, one JSON line for each request.
 
 ``run`` (a command, its answer: code and output) · ``start`` (one that goes on; its output goes to a
-file) · ``read`` and ``write`` (files, base64).
+file) · ``end`` (SIGTERM to it) · ``look`` (a
+box's status) · ``read`` and ``write`` (files, base64).
 """
 
 import base64
@@ -11,6 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from appliance.box.works import look
+from appliance.paths import BoxPaths
+
+RUNNING: dict[int, "subprocess.Popen[bytes]"] = {}
 PORT = Path("/dev/virtio-ports/kexia")
 
 
@@ -28,7 +33,14 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     if what == "start":
         with Path(request["log"]).open("wb") as log:
             process = subprocess.Popen(request["command"], stdout=log, stderr=log)
+        RUNNING[process.pid] = process
         return {"pid": process.pid}
+    if what == "end":
+        process = RUNNING.pop(request["pid"])
+        process.terminate()
+        return {"code": process.wait(60)}
+    if what == "look":  # in this process: a new one takes ten seconds to begin
+        return dict(look(BoxPaths(Path(request["box"]))))
     if what == "read":
         return {"data": base64.b64encode(Path(request["path"]).read_bytes()).decode()}
     path = Path(request["path"])

@@ -20,6 +20,7 @@ class Guest:
     """A booted machine."""
 
     machine: Machine
+    _box: int = 0
 
     def boot(self) -> "Guest":
         """Wait until the agent speaks."""
@@ -35,9 +36,9 @@ class Guest:
         assert code is None or told["code"] == code, f"{command}: {told}"
         return str(told["output"])
 
-    def start(self, *command: str, log: str) -> None:
-        """A command that goes on."""
-        self._ask({"what": "start", "command": list(command), "log": log})
+    def start(self, *command: str, log: str) -> int:
+        """A command that goes on; its process number."""
+        return int(self._ask({"what": "start", "command": list(command), "log": log})["pid"])
 
     def read(self, path: str) -> bytes:
         return base64.b64decode(self._ask({"what": "read", "path": path})["data"])
@@ -46,10 +47,8 @@ class Guest:
         self._ask({"what": "write", "path": path, "data": base64.b64encode(data).decode()})
 
     def status(self) -> dict[str, Any]:
-        """``kexia box status --json``."""
-        value = json.loads(self.run("kexia", "box", "status", BOX, "--json"))
-        assert isinstance(value, dict)
-        return value
+        """What ``kexia box status --json`` prints."""
+        return self._ask({"what": "look", "box": BOX})
 
     def sticks(self) -> dict[str, str]:
         """What the volumes process says of each stick: word by label or name."""
@@ -59,7 +58,45 @@ class Guest:
             return {}
         return {stick["label"] or stick["name"]: stick["word"] for stick in value["sticks"]}
 
-    def until(self, holds: Callable[[], bool], what: str) -> None:
+    def words(self) -> list[str]:
+        """What is said of all sticks."""
+        return list(self.sticks().values())
+
+    def editions(self) -> dict[str, int]:
+        """Collection → edition that is on the box."""
+        return {item["id"]: item["edition"] for item in self.status()["collections"]}
+
+    def is_whole(self) -> bool:
+        """What is served is not damaged, and the box has nothing to warn of."""
+        return not self.status()["warnings"]
+
+    def box_id(self) -> str:
+        """The box's own id; it gets one with its first papers."""
+        found = str(self.status().get("box") or "")
+        if not found:
+            self.run("kexia", "box", "back", BOX, "--json", code=None)
+            found = str(self.status()["box"])
+        return found
+
+    def forget_lessons(self) -> None:
+        """The box as it was before its first lesson, running again."""
+        self._ask({"what": "end", "pid": self._box})
+        self.run("rm", "-rf", f"{BOX}/generations", f"{BOX}/current", f"{BOX}/library")
+        self.run("rm", "-rf", f"{BOX}/staging", f"{BOX}/feeds", f"{BOX}/tables")
+        self.run("mkdir", f"{BOX}/generations")
+        self.run_box()
+
+    def seconds(self, work: Callable[[], object]) -> float:
+        """How long ``work`` takes."""
+        began = time.monotonic()
+        work()
+        return time.monotonic() - began
+
+    def wait(self, seconds: float) -> None:
+        """A moment of the test's own choosing."""
+        time.sleep(seconds)
+
+    def until(self, holds: Callable[[], bool], what: object) -> None:
         """Wait for it; the box's own log is shown if it does not come."""
         deadline = time.monotonic() + PATIENCE
         while not holds():
@@ -77,7 +114,7 @@ class Guest:
 
     def run_box(self) -> None:
         """``kexia box run``, up when its socket and its board are there."""
-        self.start("kexia", "box", "run", BOX, "--port", "0", log="/srv/run.log")
+        self._box = self.start("kexia", "box", "run", BOX, "--port", "0", log="/srv/run.log")
         ready = f"{BOX}/run/volumes.json"
         self.until(lambda: self._is_there(ready, f"{BOX}/run/update.sock"), "the box")
 
