@@ -20,11 +20,12 @@ from sync.errors import KexiaError, MediumFailing, NoRoom
 from sync.files import make_folder
 from sync.progress import Progress
 from sync.stick import note as notes
+from sync.stick.back import DEFAULT_SIZE
 from sync.stick.have import HaveList
 from sync.stick.layout import BACK, BACK_FILE, NOTE, README
 from sync.stick.note import Carried, Note, Publisher
 
-BACK_SIZE = 4 * 2**20
+BACK_SIZE = DEFAULT_SIZE
 """Bytes preallocated for what a box sends back."""
 SUFFIX = ".kexia"
 _ZEROS = bytes(2**20)
