@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.technician import room
-from appliance.technician.folder import StickFolder
+from appliance.technician.folder import StickFolder, is_list
 from appliance.technician.items import Item, items_of, whole_item
 from appliance.technician.lacking import Load, Measure, loads_for, loads_of
 from appliance.technician.origin import Origin, Origins
@@ -141,12 +141,13 @@ class _Made:
         empty = [name for name in self._back_files() if stick.size(name) is None]
         self._check_room(stick, missing, empty, stale)
         self._say(stick, complete=False)
-        stick.remove(stale)
+        stick.remove(name for name in stale if not is_list(name))
         progress.step("write", total=sum(item.size for item in missing) + BACK_SIZE * len(empty))
         for item in missing:
             _write(stick, item, progress)
         for name in empty:
             stick.write(name, _zeros(progress))
+        stick.remove(filter(is_list, stale))  # what they lead to may be gone; they were no harm
         rewritten = self._read_back(stick, items, progress)
         lines = self._explain(stick)
         self._say(stick, complete=True)
