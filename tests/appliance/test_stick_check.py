@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from appliance.cli.main import app
-from appliance.technician import listing, programmes
+from appliance.technician import listing, programmes, proving
 from appliance.technician.findings import Checked
 from appliance.technician.programmes import Question
 from sync.digest import sha256
@@ -320,3 +320,29 @@ def test_the_command_line_says_it_all(province: Province, stick: Path, tmp_path:
 def test_a_stick_copied_with_a_file_manager_is_as_good(stick: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(stick, tmp_path / "copy"))
     assert checked(copy).exit_code == 0
+
+
+def test_a_table_that_promises_more_than_there_is(
+    province: Province, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(stick, province)
+    [cat] = folder.rglob("*.cat")
+    whole = cat.read_bytes()
+    cat.write_bytes(whole[:-1])
+    found = checked(stick)
+    assert (found.exit_code, len(found.bad)) == (3, 1)
+    assert "its table says otherwise" in found.bad[0]
+    cat.write_bytes(whole)
+    assert checked(stick).exit_code == 0
+    monkeypatch.setattr(proving, "MOST_RESOURCES", 3)
+    assert "more than 3 resources" in checked(stick).bad[0]
+
+
+def test_a_number_that_lacks_hides_those_behind_it(province: Province, stick: Path) -> None:
+    folder = folder_of(stick, province) / "concatenations"
+    for suffix in (".cat", ".tab"):
+        (folder / f"0{suffix}").rename(folder / f"1{suffix}")
+    found = checked(stick)
+    assert found.exit_code == 3
+    assert "a lower number is missing" in found.bad[0]
+    assert found.publishers[0].editions[0].files == 2
