@@ -69,11 +69,12 @@ def prepare(
     written, MediumFailing if what was written reads back differently.
     """
     parts, lines = _parts(order, origins)
-    back = bool(order.boxes) and to.suffix != SUFFIX
+    as_file = to.suffix == SUFFIX and not to.is_dir()
+    back = bool(order.boxes) and not as_file
     publishers = tuple(_publisher(*part) for part in parts)
     note = Note(now, _boxes(order), publishers, complete=True, back=back)
     made = _Made(to, note, parts)
-    done = made.archive(progress) if to.suffix == SUFFIX else made.folder(progress)
+    done = made.archive(progress) if as_file else made.folder(progress)
     return replace(done, vouched=origins.vouched, notes=(*lines, *done.notes, *_held_back(parts)))
 
 
@@ -149,7 +150,7 @@ class _Made:
             stick.write(name, _zeros(progress))
         stick.remove(filter(is_list, stale))  # what they lead to may be gone; they were no harm
         rewritten = self._read_back(stick, items, progress)
-        lines = self._explain(stick)
+        lines = (*self._explain(stick), *_own_disk(self._to))
         self._say(stick, complete=True)
         return replace(self._prepared(items, [*missing, *rewritten], len(stale)), notes=lines)
 
@@ -187,7 +188,7 @@ class _Made:
             *((name, BACK_SIZE) for name in empty),
             *texts,
         ]
-        freed = sum(there.taken(stick.size(name) or 0) for name in stale)
+        freed = sum(there.taken(stick.size(name) or 0) for name in stale if not is_list(name))
         room.check(files, there, freed=freed, where=str(self._to))
 
     def _say(self, stick: StickFolder, *, complete: bool) -> None:
@@ -233,6 +234,13 @@ class _Made:
             vouched=False,
             notes=(),
         )
+
+
+def _own_disk(folder: Path) -> tuple[str, ...]:
+    """A word for whoever mistyped where the stick is mounted."""
+    if folder.stat().st_dev != Path("/").stat().st_dev:
+        return ()
+    return (f"{folder} is on this computer's own disk; copy what is in it to the top of a stick",)
 
 
 def _write(stick: StickFolder, item: Item, progress: Progress) -> None:

@@ -33,7 +33,7 @@ from tests.appliance.test_stick_prepare import (
     publisher,
 )
 from tests.kit.boxes import BoxUnderTest
-from tests.kit.province import Province
+from tests.kit.province import Edition, Province
 
 __all__ = ["province"]
 
@@ -346,3 +346,13 @@ def test_a_number_that_lacks_hides_those_behind_it(province: Province, stick: Pa
     assert found.exit_code == 3
     assert "a lower number is missing" in found.bad[0]
     assert found.publishers[0].editions[0].files == 2
+
+
+def test_names_of_a_stranger_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    stranger = Province.create(tmp_path / "stranger", "51", "四川省\x1b[2J\n伪造")
+    stranger.publish({"51/a": Edition(FIRST, title="题\x1b]0;x\x07\u202e")})
+    prepared(stranger, tmp_path / "stick", collections=["51/a"])
+    told = CliRunner().invoke(app, ["stick", "check", str(tmp_path / "stick"), "--demo"])
+    assert told.exit_code == 0, told.output
+    assert "四川省?[2J?伪造" in told.output
+    assert not {"\x1b", "\x07", "\u202e"} & set(told.output)
