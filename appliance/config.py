@@ -5,12 +5,16 @@ Everything else gets these values as arguments; nothing else reads TOML or the e
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from enum import StrEnum
+from pathlib import PurePosixPath
 
 import tomli_w
 
+from appliance.fields import HINT as _HINT
+from appliance.fields import Fields as _Fields
+from appliance.paths import BoxPaths as BoxPaths
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
@@ -26,76 +30,10 @@ MAX_BUDGET_MIB = 2**24
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
+FILE_SYSTEMS = ("vfat", "exfat", "ext4", "ntfs3")
+"""What ``[volumes] types`` may name."""
 MAX_RATE_KIB = 1024 * 1024
 """A cap above a GiB a second caps nothing."""
-_HINT = "mend kexia.toml, or see docs/box.md for its fields"
-
-
-@dataclass(frozen=True, slots=True)
-class BoxPaths:
-    """Where things are below a box's folder."""
-
-    root: Path
-
-    @property
-    def config_file(self) -> Path:
-        """``kexia.toml``."""
-        return self.root / "kexia.toml"
-
-    @property
-    def roots(self) -> Path:
-        """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
-        return self.root / "roots"
-
-    @property
-    def generations(self) -> Path:
-        """``generations/<n>/``."""
-        return self.root / "generations"
-
-    @property
-    def current(self) -> Path:
-        """The link to the generation being served."""
-        return self.root / "current"
-
-    @property
-    def ledger(self) -> Path:
-        """Bytes fetched by day."""
-        return self.root / "ledger.json"
-
-    @property
-    def state_db(self) -> Path:
-        """What teachers make; belongs to ``serve`` and to no generation."""
-        return self.root / "state.db"
-
-    @property
-    def run(self) -> Path:
-        """What lives only as long as a process: socket and lease."""
-        return self.root / "run"
-
-    @property
-    def socket(self) -> Path:
-        """The update process's socket."""
-        return self.run / "update.sock"
-
-    @property
-    def lease(self) -> Path:
-        """The sole right to write lessons."""
-        return self.run / "update.lease"
-
-    @property
-    def cache(self) -> Path:
-        """What may be removed at any time: page images, compressed pages."""
-        return self.root / "cache"
-
-    @property
-    def staging(self) -> Path:
-        """Partial transfers."""
-        return self.root / "staging"
-
-    @property
-    def scratch(self) -> Path:
-        """Copies of trust state that a source may still spoil; emptied by every sync."""
-        return self.root / "scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +68,27 @@ class Uplink:
     """MiB that web servers may give from noon to noon (UTC); 0: no budget."""
     month_mib: int = 0
     """The same for a calendar month."""
+    metered_mib: int = 50
+    """MiB from noon to noon (UTC) while the line is a phone on USB; 0: nothing comes over it."""
+
+
+class Uploaders(StrEnum):
+    """Who may give the box a `.kexia` file over the classroom's Wi-Fi."""
+
+    PIN = "pin"
+    ANYONE = "anyone"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the box does with sticks and cards."""
+
+    on: bool = True
+    types: tuple[str, ...] = ("vfat", "exfat")
+    """File systems that are opened: ``vfat``, ``exfat``, ``ext4``, ``ntfs3``."""
+    leds: tuple[str, ...] = ()
+    """Lamps below /sys/class/leds that show how it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +107,8 @@ class BoxConfig:
     """Single lessons asked for: collection and lesson id, sorted."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
+    uploads: Uploaders = Uploaders.PIN
+    volumes: Volumes = Volumes()
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -233,6 +194,8 @@ def parse(text: str) -> BoxConfig:
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
+        uploads=_uploads(fields.table("upload")),
+        volumes=_volumes(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
@@ -264,6 +227,13 @@ def encode(config: BoxConfig) -> str:
             "proxy": config.network.proxy,
             "night_mib": config.network.night_mib,
             "month_mib": config.network.month_mib,
+            "metered_mib": config.network.metered_mib,
+        },
+        "upload": {"who": config.uploads.value},
+        "volumes": {
+            "on": config.volumes.on,
+            "types": list(config.volumes.types),
+            "leds": list(config.volumes.leds),
         },
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
@@ -273,7 +243,7 @@ def encode(config: BoxConfig) -> str:
     return HEADER + tomli_w.dumps(value, multiline_strings=False)
 
 
-def _publisher(fields: "_Fields") -> Publisher:
+def _publisher(fields: _Fields) -> Publisher:
     publisher = Publisher(fields.text("code"), fields.text("root"), tuple(fields.texts("urls")))
     fields.end()
     if not CODE.fullmatch(publisher.code):
@@ -315,7 +285,7 @@ def parse_want(key: str) -> tuple[str, str]:
     return collection, lesson
 
 
-def _listen(fields: "_Fields") -> Listen:
+def _listen(fields: _Fields) -> Listen:
     standard = Listen()
     listen = Listen(
         fields.text("host", standard.host),
@@ -326,12 +296,13 @@ def _listen(fields: "_Fields") -> Listen:
     return listen
 
 
-def _network(fields: "_Fields") -> Uplink:
+def _network(fields: _Fields) -> Uplink:
     uplink = Uplink(
         rate_kib=fields.count("rate_kib", 0, most=MAX_RATE_KIB),
         proxy=fields.text("proxy", "", least=0),
         night_mib=fields.count("night_mib", 0, most=MAX_BUDGET_MIB),
         month_mib=fields.count("month_mib", 0, most=MAX_BUDGET_MIB),
+        metered_mib=fields.count("metered_mib", Uplink().metered_mib, most=MAX_BUDGET_MIB),
     )
     fields.end()
     if uplink.proxy:
@@ -342,52 +313,25 @@ def _network(fields: "_Fields") -> Uplink:
     return uplink
 
 
-class _Fields:
-    """A TOML table read field by field; whatever nobody asked for is refused at the end."""
+def _uploads(fields: _Fields) -> Uploaders:
+    who = fields.text("who", Uploaders.PIN.value)
+    fields.end()
+    if who not in set(Uploaders):
+        raise UsageError(f"upload.who: {who[:40]!r} is none of {', '.join(Uploaders)}", hint=_HINT)
+    return Uploaders(who)
 
-    def __init__(self, where: str, value: Mapping[str, object]) -> None:
-        self._where = where
-        self._left = dict(value)
 
-    def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
-        value = self._left.pop(name, default)
-        if not isinstance(value, str) or len(value.strip()) < least:
-            raise self._wrong(name, "must be text")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._left.pop(name, False)
-        if not isinstance(value, bool):
-            raise self._wrong(name, "must be true or false")
-        return value
-
-    def count(self, name: str, default: int, *, most: int) -> int:
-        value = self._left.pop(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise self._wrong(name, f"must be a number from 0 to {most}")
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(name, "must be a list of texts")
-        return value
-
-    def table(self, name: str) -> "_Fields":
-        value = self._left.pop(name, {})
-        if not isinstance(value, dict):
-            raise self._wrong(name, "must be a table")
-        return _Fields(f"{name}.", value)
-
-    def tables(self, name: str) -> list["_Fields"]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self._wrong(name, "must be a list of tables")
-        return [_Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
-
-    def end(self) -> None:
-        if self._left:
-            raise self._wrong(min(self._left), "is no field of this file")
-
-    def _wrong(self, name: str, what: str) -> UsageError:
-        return UsageError(f"{self._where}{name} {what}", hint=_HINT)
+def _volumes(fields: _Fields) -> Volumes:
+    standard = Volumes()
+    volumes = Volumes(
+        on=fields.flag("on", standard.on),
+        types=tuple(dict.fromkeys(fields.texts("types", standard.types))),
+        leds=tuple(fields.texts("leds")),
+    )
+    fields.end()
+    if unknown := set(volumes.types) - set(FILE_SYSTEMS):
+        known = ", ".join(FILE_SYSTEMS)
+        raise UsageError(f"volumes.types: {min(unknown)[:40]!r} is none of {known}", hint=_HINT)
+    if any("/" in led or led in ("", ".", "..") for led in volumes.leds):
+        raise UsageError("volumes.leds: names of folders in /sys/class/leds", hint=_HINT)
+    return volumes

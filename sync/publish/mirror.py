@@ -20,6 +20,7 @@ from sync.publish.order import passes
 from sync.publish.roles import KeyRole
 from sync.publish.workspace import TIMESTAMP, ReadRoutes, Workspace, content, target_name
 from sync.shortened import parse_custom
+from sync.stick import recipients
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh
 from sync.updates import routes
@@ -59,7 +60,7 @@ def mirror(
         shutil.rmtree(scratch)
     trusted = refresh(source, scratch, root=root, clock=clock, demo=demo)
     _refuse_older(target, trusted, source)
-    copied = _copy(source, target, trusted, _proved(scratch, trusted), progress)
+    copied = _copy(source, target, trusted, proved_files(scratch, trusted), progress)
     shutil.rmtree(scratch)
     return _mirrored(root, copied)
 
@@ -79,7 +80,7 @@ def _refuse_older(target: Path, trusted: Trusted, source: Transport) -> None:
         )
 
 
-def _proved(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
+def proved_files(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
     """Metadata and targets by their repository name: what ``refresh`` proved, byte for byte."""
     files = {
         f"metadata/{path.name}": path.read_bytes()
@@ -89,7 +90,8 @@ def _proved(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
         data = (scratch / f"{role}.json").read_bytes()
         files[f"metadata/{trusted.versions[role]}.{role}.json"] = data
     children = (f"roots/{child.code}.root.json" for child in trusted.children)
-    for path in (*_TARGETS, *children):
+    named = (recipients.PATH,) if (scratch / recipients.PATH).is_file() else ()
+    for path in (*_TARGETS, *children, *named):
         data = (scratch / path).read_bytes()
         files[target_name(Stored(sha256(data), len(data)), path)] = data
     return files | {TIMESTAMP: (scratch / "timestamp.json").read_bytes()}
