@@ -20,7 +20,13 @@ from appliance.technician.collect import County, collect, read_registry
 from appliance.technician.expecting import expect
 from appliance.technician.forward import KEPT_SENT, forward, giver
 from appliance.technician.reading import open_report
-from appliance.volumes.write_back import Prepared, keep_prepared, read_prepared, write_back
+from appliance.volumes.write_back import (
+    Prepared,
+    keep_prepared,
+    prepared_file,
+    read_prepared,
+    write_back,
+)
 from sync.errors import KexiaError, LeaseHeld, NoSource, UsageError
 from sync.lease import hold
 from sync.progress import Silent
@@ -235,6 +241,19 @@ def test_a_new_key_under_a_known_name_is_flagged(
     visit(other, stick)
     assert {Flag.NEW_BOX, Flag.NEW_KEY} <= flags(county, stick)
     assert len(read_registry(county).boxes) == 2
+
+
+def test_a_phone_brings_the_same_papers(
+    box: BoxUnderTest, stick: Path, county: County, tmp_path: Path, kexia: Kexia
+) -> None:
+    Works(box.paths, box.machine)({"command": "back"}, Silent())
+    phone = Path(shutil.copy(prepared_file(box.paths), tmp_path / "papers"))
+    assert flags(county, phone) == {Flag.NEW_BOX}
+    assert write_back(box.paths, stick).is_done
+    assert flags(county, stick) == {Flag.SEEN}
+    phone.write_bytes(b"<html>")
+    assert kexia("stick", "collect", phone, "--to", county.root)[0] == 5
+    assert kexia("stick", "collect", stick, "--to", "http://x/y")[0] == 2
 
 
 # What hostile hands bring

@@ -4,6 +4,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+from appliance.volumes.write_back import parse_prepared
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
@@ -152,6 +153,7 @@ TARGETS = (
     ),
     Target("recipients", ((GOLDEN / "recipients-1.json").read_bytes(),), recipients.decode),
     Target("boxes", ((GOLDEN / "boxes-1.json").read_bytes(),), registry.decode),
+    Target("prepared", ((GOLDEN / "papers-1.bin").read_bytes(),), parse_prepared),
     Target("papers", (back.pack([b"a", b"b" * 90], 999)[0],), back.unpack),
     Target(
         "sealed",
