@@ -217,6 +217,18 @@ def test_a_copied_box_is_flagged(
     assert Flag.CLONED in flags(county, stick)
 
 
+def test_a_box_that_was_moved_before_it_was_known_is_no_clone(
+    box: BoxUnderTest, stick: Path, county: County, tmp_path: Path
+) -> None:
+    visit(box, stick)
+    moved = box.copy(tmp_path / "moved")
+    visit(moved, stick)
+    assert flags(county, stick) == {Flag.NEW_BOX, Flag.NEW_EPOCH}
+    for _ in range(2):
+        visit(moved, stick)
+        assert flags(county, stick) == set()
+
+
 def test_a_card_copied_block_by_block_is_flagged(
     box: BoxUnderTest, stick: Path, county: County, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
