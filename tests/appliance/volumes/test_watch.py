@@ -83,7 +83,7 @@ thread = threading.Thread(target=watch_volumes, args=arguments, daemon=True)
 thread.start()
 
 def until(*words):
-    for _ in range(300):
+    for _ in range(600):
         found = sorted(stick.word for stick in sticks.read(paths.volumes).sticks)
         if found == sorted(words):
             return
@@ -104,4 +104,4 @@ thread.join(30)
 assert not paths.volumes.exists()
 """
     word = "cannot-mount" if os.geteuid() == 0 else "no-right"
-    in_a_testbed(script, str(paths.root), str(tmp_path / "mounts"), word)
+    in_a_testbed(script, str(paths.root), str(tmp_path / "mounts"), word, seconds=115)
