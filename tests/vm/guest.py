@@ -85,12 +85,11 @@ class Guest:
         return found
 
     def forget_lessons(self) -> None:
-        """The box as it was before its first lesson, running again."""
-        self._ask({"what": "end", "pid": self._box})
-        self.run("rm", "-rf", f"{BOX}/generations", f"{BOX}/current", f"{BOX}/library")
-        self.run("rm", "-rf", f"{BOX}/staging", f"{BOX}/feeds", f"{BOX}/tables")
+        """The box as it was before its first lesson; it runs on."""
+        self.until(lambda: self.status()["update"]["doing"] == "", "an idle update process")
+        names = ("generations", "current", "library", "staging", "feeds", "tables")
+        self.run("rm", "-rf", *(f"{BOX}/{name}" for name in names))
         self.run("mkdir", f"{BOX}/generations")
-        self.run_box()
 
     def seconds(self, work: Callable[[], object]) -> float:
         """How long ``work`` takes."""
