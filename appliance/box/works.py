@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance import config, sticks
+from appliance.box.papers import believable, prepare, save_backup, sending
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
@@ -18,6 +19,7 @@ from appliance.language import Language, speech
 from appliance.sticks import Stick
 from appliance.update import rollback
 from appliance.update import sync as update
+from appliance.update.history import SYNCS, note_sync, result_of
 from appliance.update.last import keep_error, keep_report
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
@@ -25,6 +27,7 @@ from appliance.update.sync import Box, Machine
 from sync.errors import KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
+from sync.stick.report import SyncResult
 from sync.transport.allowance import Purse
 
 
@@ -42,6 +45,8 @@ class Works:
             "release": self._release,
             "offered": self._offered,
             "set": self._set,
+            "back": self._back,
+            "backup": self._backup,
         }
 
     def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
@@ -63,18 +68,21 @@ class Works:
         return Box(self._paths, config.load(self._paths), machine)
 
     def _status(self, _message: Mapping[str, object], _progress: Progress) -> Event:
-        return read_status(self._paths, config.load(self._paths), current(self._paths)).value()
+        return _seen(self._paths)
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
         box = self._box(count(message, "budget"))
-        kept, now = self._paths.last_sync, self._machine.clock().wall
+        clock, kept = self._machine.clock(), self._paths.last_sync
+        at = believable(clock)
         try:
-            report = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+            done = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
         except KexiaError as error:
-            keep_error(kept, now, error)
+            note_sync(self._paths.root / SYNCS, SyncResult(at, error.exit_code, 0, 0))
+            keep_error(kept, clock.wall, error)
             raise
-        keep_report(kept, now, report)
-        return report
+        note_sync(self._paths.root / SYNCS, result_of(done, at))
+        keep_report(kept, clock.wall, done)
+        return done
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
@@ -91,6 +99,17 @@ class Works:
 
     def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
         return offered(self._box(), texts(message, "from"), progress).value()
+
+    def _back(self, _message: Mapping[str, object], progress: Progress) -> Event:
+        progress.step("papers", unit="papers")
+        return prepare(self._box()).value()
+
+    def _backup(self, message: Mapping[str, object], progress: Progress) -> Event:
+        to = message.get("to")
+        if not isinstance(to, str):
+            raise UsageError("backup: `to` is a file to write")
+        progress.step("backup", unit="files")
+        return save_backup(self._box(), Path(to))
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
@@ -118,7 +137,7 @@ def look(paths: BoxPaths) -> Event:
     try:
         value = ask(paths, {"command": "status"}, Silent())
     except NotRunning:
-        value = read_status(paths, config.load(paths), current(paths)).value()
+        value = _seen(paths)
     return {**value, "sticks": [_spoken(stick) for stick in sticks.read(paths.volumes).sticks]}
 
 
@@ -128,6 +147,12 @@ def _spoken(stick: Stick) -> Event:
     what = {language.value: speech(language).say(saying.what) for language in Language}
     do = {language.value: speech(language).say(saying.do) for language in Language}
     return {**stick.value(), "percent": stick.percent, "what": what, "do": do}
+
+
+def _seen(paths: BoxPaths) -> Event:
+    served = current(paths)
+    found = read_status(paths, config.load(paths), served).value()
+    return {**found, **sending(paths, served)}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

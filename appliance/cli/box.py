@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.cli import lines
+from appliance.cli import box_back, lines
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load
@@ -254,6 +254,9 @@ def pin(
         as_json=as_json,
         text=lambda: "no PIN: /admin only shows" if remove else "the PIN is set: open /admin",
     )
+
+
+box_back.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

@@ -75,6 +75,13 @@ def status_lines(value: Value) -> Iterable[str]:
     yield f"kept to roll back to: {f'generation {kept}' if kept else 'nothing'}"
     yield f"free: {size(int(str(value['free'])))}"
     yield from line_lines(value)
+    yield f"box: {value.get('box') or 'no id yet, it gets one with its first papers'}"
+    sent = value.get("back")
+    if isinstance(sent, dict):
+        readers = ", ".join(map(str, sent.get("recipients") or ()))
+        yield f"reports go to: {readers or 'nobody, so none are made'}"
+        if sent.get("problem"):
+            yield f"warning: {sent['problem']}"
     state = value.get("update")
     if isinstance(state, dict):
         doing = "paused" if state["paused"] else state["doing"] or "waiting"

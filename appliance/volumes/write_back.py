@@ -56,6 +56,9 @@ _WORDS = {
 }
 
 
+_EXIT_CODES = {Written.DONE: 0, Written.FULL: 6, Written.READ_ONLY: 8, Written.FAILING: 8}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of it, in one sentence; ``left_out``: papers for which there was no room."""
@@ -69,6 +72,11 @@ class Outcome:
     def is_done(self) -> bool:
         """True if the papers are on the medium."""
         return self.written is Written.DONE
+
+    @property
+    def exit_code(self) -> int:
+        """For a command: 0, 3 (the stick is not as it must be), 6 (no room), 8 (failing)."""
+        return _EXIT_CODES.get(self.written, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +100,22 @@ class Medium(Protocol):
     def sync(self) -> None: ...  # noqa: D102
 
 
+def prepared_file(paths: BoxPaths) -> Path:
+    """Where the papers wait for the next stick: signed and sealed, so a reader needs no key."""
+    return paths.cache / "back" / "papers"
+
+
 def keep_prepared(paths: BoxPaths, prepared: Prepared) -> None:
     """Lay the papers where ``write_back`` finds them."""
     limit = back.MAX_SIZE
     data, _ = back.pack(prepared.papers, limit)
-    write_durably(paths.prepared, MAGIC + prepared.box.encode() + data, mode=0o640)
+    write_durably(prepared_file(paths), MAGIC + prepared.box.encode() + data, mode=0o640)
 
 
 def read_prepared(paths: BoxPaths) -> Prepared | None:
     """What was prepared last; None if nothing was, or what lies there is none of ours."""
     try:
-        with paths.prepared.open("rb") as file:
+        with prepared_file(paths).open("rb") as file:
             data = file.read(back.MAX_SIZE)
     except FileNotFoundError:
         return None

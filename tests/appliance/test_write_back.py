@@ -161,8 +161,8 @@ def test_a_box_that_prepared_nothing_writes_nothing(tmp_path: Path, stick: Path)
     paths = BoxPaths(tmp_path / "new")
     assert writer.write_back(paths, stick).written is Written.NOTHING
     for broken in (b"", b"KXSEND1\n", b"KXSEND1\n" + BOX.encode() + b"\x05", b"x" * 99):
-        paths.prepared.parent.mkdir(parents=True, exist_ok=True)
-        paths.prepared.write_bytes(broken)
+        writer.prepared_file(paths).parent.mkdir(parents=True, exist_ok=True)
+        writer.prepared_file(paths).write_bytes(broken)
         assert not writer.write_back(paths, stick).is_done
     assert not any(file_of(stick).read_bytes())
 
