@@ -4,6 +4,7 @@ Plain pages that work without JavaScript; every change is a POST that goes throu
 None of them needs lessons to be served, as a box without any needs them most.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from appliance.serve.receiving import Receiving
 from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, finish, takes_gzip
 from appliance.serve.state import NothingYet, State
-from appliance.serve.troubles import BAD, Declined
+from appliance.serve.troubles import BAD, NO_REPORT, Declined
 from appliance.serve.upload_api import phase_of
 from appliance.serve.upload_note import MAX_SIZE
 from appliance.serve.upload_words import NO_LESSONS, SAYINGS, Stage
@@ -34,6 +35,10 @@ ANSWER_SECONDS = 5.0
 """How long the update process has to say what it does."""
 BEGIN_SECONDS = 1.0
 """How long a sync is waited for that may be refused at once; it goes on when nobody waits."""
+REPORT_SECONDS = 60.0
+"""How long the update process has for the papers; a sync that is running comes first."""
+MAX_PAPERS = 17 * 2**20
+"""Bytes of a download: all that a box sends back at once, and a little."""
 SOON, LATER = 4, 15
 """Seconds until /stick looks again: while something moves, and else."""
 MAX_FIELD = 1024
@@ -101,6 +106,7 @@ class Desk:
             web.post("/admin/sign-out", self.sign_out),
             web.post("/admin/sync", self.sync),
             web.post("/admin/{wish:pause|resume}", self.gate),
+            web.post("/admin/report", self.report),
             web.post("/admin/uploads/{id}/remove", self.remove),
         ]
 
@@ -186,6 +192,29 @@ class Desk:
         await self._changing(request)
         wish = request.match_info["wish"]
         return await self._told(wish, ask(self._paths, {"command": wish}, seconds=ANSWER_SECONDS))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """The box's papers as one file for the phone: have-list, sealed reports, sealed backup.
+
+        The update process makes them anew, as it alone has the key; they are what a stick gets.
+        """
+        await self._changing(request)
+        try:
+            made = await ask(self._paths, {"command": "back"}, seconds=REPORT_SECONDS)
+            papers = await asyncio.to_thread(self._papers)
+        except (KexiaError, OSError) as error:
+            raise Declined(NO_REPORT) from error
+        name = f"{made.get('box', 'box')}-{self._now():%Y-%m-%d}.kexia-back"
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        }
+        return web.Response(headers=headers, body=papers)
+
+    def _papers(self) -> bytes:
+        with self._paths.prepared.open("rb") as file:
+            return file.read(MAX_PAPERS)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Give a phone's file up, or forget its result."""

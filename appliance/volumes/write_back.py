@@ -22,6 +22,8 @@ from sync.stick.layout import BACK, BACK_FILE
 
 MAGIC = b"KXSEND1\n"
 _ID_BYTES = 16
+MAX_PREPARED = len(MAGIC) + _ID_BYTES + back.MAX_SIZE
+"""Longest file of prepared papers."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -116,10 +118,16 @@ def read_prepared(paths: BoxPaths) -> Prepared | None:
     """What was prepared last; None if nothing was, or what lies there is none of ours."""
     try:
         with prepared_file(paths).open("rb") as file:
-            data = file.read(back.MAX_SIZE)
+            return parse_prepared(file.read(MAX_PREPARED + 1))
     except FileNotFoundError:
         return None
+
+
+def parse_prepared(data: bytes) -> Prepared | None:
+    """Papers as they wait for a stick, or as a phone carried them; None for anything else."""
     start = len(MAGIC) + _ID_BYTES
+    if len(data) > MAX_PREPARED:
+        return None
     if not data.startswith(MAGIC) or len(data) < start:
         return None
     with suppress(FormatError, UnicodeDecodeError):
