@@ -139,14 +139,7 @@ class Desk:
         if not file.filename:
             raise Declined(NO_LESSONS)
         most = min(MAX_SIZE, request.content_length)
-
-        async def read(count: int) -> bytes:
-            try:
-                return await file.read_chunk(count)
-            except (ConnectionError, ValueError) as error:  # it broke off, or is no form
-                raise Declined(BAD) from error
-
-        await self._api.take_whole(file.filename, most, read)
+        await self._api.take_whole(file.filename, most, _Field(file).read)
         return _see_other("/stick")
 
     async def admin(self, request: web.Request) -> web.Response:
@@ -323,6 +316,24 @@ def _file_row(item: Upload, say: Callable[..., str]) -> Row:
         detail=item.note.detail,
         id="" if item.note.stage is Stage.WHOLE else item.id,
     )
+
+
+class _Field:
+    """A file in a form, read in pieces of any size; the form's reader has a least one."""
+
+    def __init__(self, part: BodyPartReader) -> None:
+        self._part = part
+        self._left = b""
+
+    async def read(self, count: int) -> bytes:
+        """At most ``count`` bytes, none at the end; raises Declined if the form is cut off."""
+        try:
+            while not self._left and not self._part.at_eof():
+                self._left = await self._part.read_chunk(HEAD)
+        except (ConnectionError, ValueError) as error:
+            raise Declined(BAD) from error
+        block, self._left = self._left[:count], self._left[count:]
+        return bytes(block)
 
 
 async def _part(coming: Awaitable[object], name: str) -> BodyPartReader:

@@ -389,16 +389,19 @@ def test_errors_are_judged(error: KexiaError, word: Word, is_final: bool) -> Non
     assert (verdict.word, verdict.is_final) == (word, is_final)
 
 
+LINE = "----WebKitFormBoundaryAsLongAsThoseOfBrowsers"
+
+
 async def send_form(phone: Phone, data: bytes) -> Told:
     """As a browser without JavaScript sends it."""
     head = (
-        '--line\r\nContent-Disposition: form-data; name="token"\r\n\r\n'
-        f"{phone.token}\r\n--line\r\n"
+        f'--{LINE}\r\nContent-Disposition: form-data; name="token"\r\n\r\n'
+        f"{phone.token}\r\n--{LINE}\r\n"
         'Content-Disposition: form-data; name="file"; filename="form.kexia"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    kind = {"Content-Type": "multipart/form-data; boundary=line"}
-    body = head.encode() + data + b"\r\n--line--\r\n"
+    kind = {"Content-Type": f"multipart/form-data; boundary={LINE}"}
+    body = head.encode() + data + f"\r\n--{LINE}--\r\n".encode()
     return await phone.ask("POST", "/send", data=body, headers=kind)
 
 
