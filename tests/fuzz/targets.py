@@ -1,9 +1,11 @@
 """Every reader of what comes from outside, with good files to start from."""
 
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+from appliance.serve.upload_note import decode_note
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
@@ -64,6 +66,11 @@ def read_prefixed(stored: bytes) -> None:
 def read_opened(data: bytes) -> None:
     span = replace(SPAN, length=len(data))
     assert sum(map(len, given(span, [data]))) == len(OPENED) + len(data) - len(NEST)
+
+
+def read_note(data: bytes) -> None:
+    with suppress(ValueError):  # what its reader says of a note that is none
+        decode_note(data)
 
 
 def read_feed(stored: bytes) -> None:
@@ -151,6 +158,7 @@ TARGETS = (
         ((GOLDEN / "concatenation-1.tab").read_bytes(),),
         concatenation.decode_table,
     ),
+    Target("upload-note", ((GOLDEN / "upload-note-1.json").read_bytes(),), read_note),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
         "root", ((GOLDEN / "publish-1" / "metadata" / "1.root.json").read_bytes(),), root.parse_root
