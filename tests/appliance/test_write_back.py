@@ -214,3 +214,10 @@ def test_every_error_of_a_stick_is_one_sentence(number: int, kind: Written) -> N
     outcome = writer.outcome_of(OSError(number, os.strerror(number)))
     assert outcome.written is kind
     assert os.strerror(number) in outcome.sentence
+
+
+def test_what_a_phone_takes_home_stays_as_it_is() -> None:
+    data = (Path(__file__).parents[1] / "golden" / "papers-1.kexia-back").read_bytes()
+    assert writer.parse_prepared(data) == Prepared(BOX, (b"first paper", b"second"))
+    for cut in range(len(data)):
+        assert writer.parse_prepared(data[:cut]) != Prepared(BOX, (b"first paper", b"second"))

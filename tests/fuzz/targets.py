@@ -1,6 +1,5 @@
 """Every reader of what comes from outside, with good files to start from."""
 
-from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -66,11 +65,6 @@ def read_prefixed(stored: bytes) -> None:
 def read_opened(data: bytes) -> None:
     span = replace(SPAN, length=len(data))
     assert sum(map(len, given(span, [data]))) == len(OPENED) + len(data) - len(NEST)
-
-
-def read_note(data: bytes) -> None:
-    with suppress(ValueError):  # what its reader says of a note that is none
-        decode_note(data)
 
 
 def read_feed(stored: bytes) -> None:
@@ -158,7 +152,12 @@ TARGETS = (
         ((GOLDEN / "concatenation-1.tab").read_bytes(),),
         concatenation.decode_table,
     ),
-    Target("upload-note", ((GOLDEN / "upload-note-1.json").read_bytes(),), read_note),
+    Target(
+        "upload-note",
+        ((GOLDEN / "upload-note-1.json").read_bytes(),),
+        decode_note,
+        refusal=ValueError,
+    ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
         "root", ((GOLDEN / "publish-1" / "metadata" / "1.root.json").read_bytes(),), root.parse_root

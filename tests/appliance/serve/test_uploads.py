@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from openapi_schema_validator import OAS31Validator
 
@@ -299,6 +300,21 @@ async def test_a_plain_form_does_the_same_without_a_script(
             await asyncio.sleep(0.1)
     assert sorted(box.resources().values()) == sorted(FILES.values())
     assert "form.kexia" in page
+
+
+async def test_a_form_that_breaks_off_leaves_nothing(
+    box: BoxUnderTest, phone: Phone, lessons: bytes
+) -> None:
+    with Cutter(int(phone.url.rpartition(":")[2]), [500_000]) as line:
+        phone.url = line.url
+        with pytest.raises(aiohttp.ClientError):
+            await send_form(phone, lessons)
+        assert line.broken == 1
+    for _ in range(100):
+        if files_of(box) == []:
+            break
+        await asyncio.sleep(0.05)
+    assert files_of(box) == []
 
 
 async def test_a_small_file_comes_whole_with_its_announcement(
