@@ -18,6 +18,7 @@ from appliance.config import BoxPaths
 from sync.errors import FormatError
 from sync.files import sync_file, write_durably
 from sync.stick import back
+from sync.stick.have import ID
 from sync.stick.layout import BACK, BACK_FILE
 
 MAGIC = b"KXSEND1\n"
@@ -181,7 +182,8 @@ def overwrite(medium: Medium, prepared: Prepared) -> Outcome:
     if newest is None or (newest.sequence, newest.papers) != (place.sequence, papers):
         return Outcome(Written.FAILING, "the stick does not keep what is written to it; replace it")
     count = len(prepared.papers) - left_out
-    return Outcome(Written.DONE, f"{count} papers are on the stick", count, left_out)
+    more = f", {left_out} had no room" if left_out else ""
+    return Outcome(Written.DONE, f"{count} papers are on the stick{more}", count, left_out)
 
 
 def outcome_of(error: OSError) -> Outcome:
@@ -195,6 +197,8 @@ def outcome_of(error: OSError) -> Outcome:
 @contextmanager
 def opened(folder: Path, box: str) -> Iterator[int]:
     """Descriptor of the file that waits for this box; raises OSError."""
+    if not ID.fullmatch(box):
+        raise FileNotFoundError(errno.ENOENT, "no box has such an id")
     with ExitStack() as stack:
         at: int | None = None
         for name in (str(folder), *BACK.split("/"), box):
