@@ -40,12 +40,12 @@ _LOG = logging.getLogger("kexia.volumes")
 class Opener(Protocol):
     """Mounts and lets go: ``mount.Mounts``."""
 
-    def is_protected(self, device: Device) -> bool: ...  # noqa: D102
-    def is_clean(self, device: Device, how: Open) -> bool: ...  # noqa: D102
-    def mount(self, device: Device, how: Open) -> Path: ...  # noqa: D102
-    def mount_for_writing(self, device: Device, how: Open) -> Path: ...  # noqa: D102
-    def unmount(self, place: Path) -> None: ...  # noqa: D102
-    def let_go(self, place: Path) -> None: ...  # noqa: D102
+    def is_protected(self, device: Device, /) -> bool: ...  # noqa: D102
+    def is_clean(self, device: Device, how: Open, /) -> bool: ...  # noqa: D102
+    def mount(self, device: Device, how: Open, /) -> Path: ...  # noqa: D102
+    def mount_for_writing(self, device: Device, how: Open, /) -> Path: ...  # noqa: D102
+    def unmount(self, place: Path, /) -> None: ...  # noqa: D102
+    def let_go(self, place: Path, /) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,6 @@ class Attendance:
         self._lock = threading.Lock()
         self._place: Path | None = None
         self._began = tools.clock()
-        self._is_given_up = False
         self._stick = Stick(device.name, Phase.LOOKING, Word.LOOKING, device.label)
         self._thread = threading.Thread(target=self._live, name=device.name, daemon=True)
 
@@ -104,12 +103,13 @@ class Attendance:
         if self._place is not None:
             self._tools.opener.let_go(self._place)
 
-    def give_up_if_late(self) -> None:
-        """Say that a medium does not answer; its thread may hang in the kernel for ever."""
+    def say_if_late(self) -> None:
+        """Say that a medium does not answer. Its thread may hang in the kernel for ever; if not, it
+        goes on.
+        """
         with self._lock:
             late = self._tools.clock() - self._began > LOOKING
             if late and self._stick.word is Word.LOOKING and not self._gone.is_set():
-                self._is_given_up = True
                 self._put(Phase.PROBLEM, Word.SLOW)
 
     def join(self, seconds: float) -> bool:
@@ -129,7 +129,7 @@ class Attendance:
         except KexiaError as error:
             verdict = of_error(error)
         with self._lock:
-            if not self._gone.is_set() and not self._is_given_up:
+            if not self._gone.is_set():
                 self._put(verdict.phase, verdict.word, verdict.detail)
 
     def _visit(self) -> Verdict:

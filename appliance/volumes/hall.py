@@ -46,7 +46,7 @@ class Hall:
                 for change in self._events.changes(BUSY if self._visits else IDLE):
                     self._note(change)
                 for visit in self._visits.values():
-                    visit.give_up_if_late()
+                    visit.say_if_late()
                 self._admit()
         finally:
             for visit in self._visits.values():

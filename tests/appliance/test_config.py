@@ -14,6 +14,7 @@ from appliance.config import (
     Publisher,
     Uplink,
     Uploaders,
+    Volumes,
     check_url,
     encode,
     load,
@@ -38,6 +39,7 @@ FULL = BoxConfig(
     network=Uplink(
         200, "http://box:secret@10.0.0.2:3128", night_mib=20, month_mib=500, metered_mib=30
     ),
+    volumes=Volumes(on=False, types=("exfat", "ext4"), leds=("led0", "mmc0::")),
     uploads=Uploaders.ANYONE,
     sync_every_hours=6,
 )
@@ -60,6 +62,14 @@ def test_the_golden_file_is_read_and_written_byte_for_byte() -> None:
 
 def test_what_is_not_said_has_its_standard_value() -> None:
     assert parse("publishers = []\nsubscriptions = []") == BoxConfig()
+
+
+@pytest.mark.parametrize(
+    "line", ['types = ["hfs"]', 'types = "vfat"', 'leds = ["../x"]', "on = 1", "off = true"]
+)
+def test_what_volumes_cannot_be_is_refused(line: str) -> None:
+    with pytest.raises(UsageError, match="volumes"):
+        parse(f"publishers = []\nsubscriptions = []\n[volumes]\n{line}")
 
 
 @pytest.mark.parametrize("left", ["", "name = 'x'", "subscriptions = ['43/a']", "publishers = []"])
