@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from aiohttp import BodyPartReader, web
 
 from appliance.config import BoxPaths
-from appliance.control import Event
+from appliance.control import Event, NotRunning, Refused
 from appliance.language import N_
 from appliance.serve import admission, outlook
 from appliance.serve.admission import Caller, check_admin, check_change, check_sender
-from appliance.serve.asking import ask
+from appliance.serve.asking import Unanswered, ask
 from appliance.serve.outlook import Outlook
 from appliance.serve.pages import speech_of
 from appliance.serve.receiving import Receiving
@@ -28,7 +28,7 @@ from appliance.serve.upload_api import phase_of
 from appliance.serve.upload_note import MAX_SIZE
 from appliance.serve.upload_words import NO_LESSONS, SAYINGS, Stage
 from appliance.serve.uploads import HEAD, MAX_PART, Upload
-from sync.errors import Incomplete, KexiaError
+from sync.errors import KexiaError
 from sync.files import free_space
 
 ANSWER_SECONDS = 5.0
@@ -228,11 +228,10 @@ class Desk:
         said = done
         try:
             await answer
-        except Incomplete as error:
-            said = "sync" if done == "sync" and "answer" in error.fact else "silent"
+        except Unanswered:
+            said = "sync" if done == "sync" else "silent"
         except KexiaError as error:
-            refused = "paused" if "paused" in error.fact else "refused"
-            said = "silent" if error.exit_code == 4 else refused
+            said = _said_of(error)
         return _see_other(f"/admin?said={said}")
 
     async def _outlook(self) -> Outlook:
@@ -301,6 +300,14 @@ class Desk:
         if zipped:
             headers["Content-Encoding"] = "gzip"
         return web.Response(headers=headers, body=finished.zipped if zipped else page.encode())
+
+
+def _said_of(error: KexiaError) -> str:
+    """The code of what /admin says of an error of the update process."""
+    if isinstance(error, NotRunning):
+        return "silent"
+    is_paused = isinstance(error, Refused) and "paused" in error.fact
+    return "paused" if is_paused else "refused"
 
 
 def _file_row(item: Upload, say: Callable[..., str]) -> Row:
