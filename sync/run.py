@@ -11,6 +11,7 @@ from sync.errors import KexiaError, UsageError
 
 #: Debian package that brings each program we call, for the hint when it is missing.
 PACKAGES = {
+    "blkid": "util-linux",
     "mount": "mount",
     "umount": "mount",
     "ffprobe": "ffmpeg",

@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from appliance.cli import box
+from appliance.cli import box, stick
 from appliance.cli.console import EXIT_CODES, fail
 from appliance.cli.demo import demo_command
 from appliance.cli.publish import app as publish_app
-from appliance.cli.stick import app as stick_app
 from appliance.version import VERSION
 from sync.errors import KexiaError
 
@@ -40,7 +39,7 @@ app = typer.Typer(
 app.command(name="demo")(demo_command)
 app.add_typer(publish_app)
 app.add_typer(box.app)
-app.add_typer(stick_app)
+app.add_typer(stick.app)
 
 
 def _version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ from sync import canonical, compression, deflate, directory, feed, pack, shorten
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
+from sync.errors import NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
@@ -19,12 +20,14 @@ from sync.stick import (
     backup,
     concatenation,
     have,
+    note,
     recipients,
     registry,
     report,
     sealing,
 )
 from sync.stick.sealing import Kind
+from sync.transport import archive as archives
 from sync.trust import floor, notices, root
 from sync.updates import routes
 from sync.updates.head import decode_head, encode_head
@@ -125,9 +128,24 @@ def read_back(data: bytes) -> None:
 
 RECIPIENT = bytes(range(64, 96))
 HAVE = (GOLDEN / "have-1.zst").read_bytes()
+
+
+def read_archive(data: bytes) -> None:
+    """Cut files are told apart from broken ones, both refused; no member lies beyond the end."""
+    try:
+        members = archives.read_index(
+            lambda length, offset: data[offset : offset + length], size=len(data), label="archive"
+        )
+    except NoSource:
+        return
+    assert all(one.offset + one.size <= len(data) for one in members.values())
+    assert len({name.lower() for name in members}) == len(members)
+
+
 FORMS = canonical.dumps(
     {"zstd": [sha256(b"z"), 400], "deltas": [["1a4d20b380bb14ca", sha256(b"d"), 86]]}
 )
+ARCHIVE = tarred({"KEXIA/stick.json": GROUP[:700], "KEXIA/a/b": b"", "KEXIA/a/c.d": b"x" * 512})
 TARGETS = (
     Target("directory", (DIRECTORY, (GOLDEN / "directory-1.json").read_bytes()), directory.decode),
     Target("shortened", (FORMS,), read_shortened),
@@ -147,6 +165,13 @@ TARGETS = (
     Target(
         "routes", (plain_of(routes.encode(ways.sample())),), routes.decode, compression.compress
     ),
+    Target(
+        "concatenation",
+        ((GOLDEN / "concatenation-1.tab").read_bytes(),),
+        concatenation.decode_table,
+    ),
+    Target("note", ((GOLDEN / "stick-1.json").read_bytes(),), note.decode),
+    Target("archive", (ARCHIVE,), read_archive),
     Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
     Target("paper", (signed(HAVE),), read_paper),
@@ -169,11 +194,6 @@ TARGETS = (
         "sealed",
         ((GOLDEN / "sealed-1.bin").read_bytes(),),
         lambda data: sealing.unseal(data, RECIPIENT),
-    ),
-    Target(
-        "concatenation",
-        ((GOLDEN / "concatenation-1.tab").read_bytes(),),
-        concatenation.decode_table,
     ),
     Target(
         "upload-note",
