@@ -148,11 +148,21 @@ async def test_what_came_of_a_broken_part_is_kept(
         if (await phone.ask("GET", address)).text.find('"coming"') > 0:
             break
     await asyncio.sleep(0.2)
-    assert (await phone.ask("HEAD", address)).offset == offset + 70_000
+    kept = (await phone.ask("HEAD", address)).offset
+    assert offset < kept <= offset + 70_000
     assert await reader.read() == b""
     writer.close()
     box_file = next(box.paths.uploads.glob("*.kexia"))
-    assert box_file.read_bytes() == lessons[: offset + 70_000]
+    assert box_file.read_bytes() == lessons[:kept]
+
+
+async def test_pages_are_served_though_the_folder_of_uploads_is_none(
+    box: BoxUnderTest, lessons: bytes
+) -> None:
+    box.paths.uploads.write_bytes(b"a file in its place")
+    async with phone_at(box) as phone:
+        assert (await phone.ask("GET", "/stick")).status == 200
+        assert (await phone.begin(lessons)).status == 500
 
 
 async def test_the_next_day_the_same_file_goes_on_after_a_restart(
