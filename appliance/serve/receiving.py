@@ -1,6 +1,7 @@
 """The parts that take in what people bring: put together once, closed with the pages."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from appliance.serve.importing import Importer
 from appliance.serve.media import Media
 from appliance.serve.upload_api import UploadApi
 from appliance.serve.uploads import Uploads
+from sync.errors import KexiaError
 
+_LOG = logging.getLogger("kexia.serve")
 Clock = Callable[[], datetime]
 
 
@@ -33,7 +36,10 @@ async def receiving(
 ) -> AsyncIterator[Receiving]:
     """Take up what an earlier run left, and go on with it until the block ends."""
     uploads = Uploads(paths.uploads, now)
-    await asyncio.to_thread(uploads.recover)
+    try:
+        await asyncio.to_thread(uploads.recover)
+    except (KexiaError, OSError) as error:  # lessons are shown all the same
+        _LOG.error("what phones had sent cannot be taken up: %s", error)
     admission = Admission(paths, now=now, ticks=ticks)
     importer = Importer(paths, uploads)
     media = Media(paths, uploads, now=now, ticks=ticks)

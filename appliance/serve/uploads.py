@@ -143,7 +143,7 @@ class Uploads:
 
     def coming(self) -> list[Upload]:
         """Those that are not whole."""
-        return [item for item in self.known.values() if item.note.stage is Stage.COMING]
+        return [item for item in list(self.known.values()) if item.note.stage is Stage.COMING]
 
     def begin(self, name: str, size: int, head: bytes) -> tuple[Upload, bool]:
         """A file that is announced: the one that has already begun, or a new one and True.
@@ -297,7 +297,7 @@ def _read_note(path: Path) -> Note | None:
     try:
         with path.open("rb") as file:
             return decode_note(file.read(MAX_NOTE))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
 
 

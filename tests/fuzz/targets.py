@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 from appliance import sticks
+from appliance.serve.upload_note import decode_note
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
@@ -213,6 +214,12 @@ TARGETS = (
         "sealed",
         ((GOLDEN / "sealed-1.bin").read_bytes(),),
         lambda data: sealing.unseal(data, RECIPIENT),
+    ),
+    Target(
+        "upload-note",
+        ((GOLDEN / "upload-note-1.json").read_bytes(),),
+        decode_note,
+        refusal=ValueError,
     ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
