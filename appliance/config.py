@@ -5,12 +5,14 @@ Everything else gets these values as arguments; nothing else reads TOML or the e
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import tomli_w
 
+from appliance.fields import HINT, Fields
+from appliance.onlink import LAN, PeerPolicy
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
@@ -28,7 +30,6 @@ _ALWAYS = ("publishers", "subscriptions")
 for a box that follows nobody would cost the box its lessons."""
 MAX_RATE_KIB = 1024 * 1024
 """A cap above a GiB a second caps nothing."""
-_HINT = "mend kexia.toml, or see docs/box.md for its fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,21 @@ class BoxPaths:
     def lease(self) -> Path:
         """The sole right to write lessons."""
         return self.run / "update.lease"
+
+    @property
+    def published(self) -> Path:
+        """Feeds as their publishers compressed them, by that digest: what neighbours ask for."""
+        return self.root / "published"
+
+    @property
+    def peer_id(self) -> Path:
+        """Sixteen digits by which neighbours tell this box from others."""
+        return self.root / "peer-id"
+
+    @property
+    def refused_peers(self) -> Path:
+        """Neighbours nothing is taken from for a while."""
+        return self.root / "refused-peers.json"
 
     @property
     def cache(self) -> Path:
@@ -148,6 +164,7 @@ class BoxConfig:
     """Single lessons asked for: collection and lesson id, sorted."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
+    peers: PeerPolicy = field(default_factory=PeerPolicy)
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -203,9 +220,9 @@ def load(paths: BoxPaths) -> BoxConfig:
             hint="make one with: kexia box init BOX --root ROOT.json --url URL",
         ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{paths.config_file}: not UTF-8", hint=_HINT) from error
+        raise UsageError(f"{paths.config_file}: not UTF-8", hint=HINT) from error
     except OSError as error:
-        raise UsageError(f"{paths.config_file}: {error.strerror}", hint=_HINT) from error
+        raise UsageError(f"{paths.config_file}: {error.strerror}", hint=HINT) from error
     try:
         return parse(text)
     except UsageError as error:
@@ -222,8 +239,8 @@ def parse(text: str) -> BoxConfig:
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"no TOML ({error})", hint=_HINT) from error
-    fields = _Fields("", value)
+        raise UsageError(f"no TOML ({error})", hint=HINT) from error
+    fields = Fields("", value)
     config = BoxConfig(
         name=fields.text("name", "box"),
         demo=fields.flag("demo"),
@@ -233,15 +250,16 @@ def parse(text: str) -> BoxConfig:
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
+        peers=_peers(fields.table("peers")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
     codes = [publisher.code for publisher in config.publishers]
     if len(set(codes)) != len(codes):
-        raise UsageError("a publisher's code stands twice", hint=_HINT)
+        raise UsageError("a publisher's code stands twice", hint=HINT)
     missing = [name for name in _ALWAYS if name not in value]
     if missing:
-        raise UsageError(f"has no {' and no '.join(missing)}: it is empty or cut off", hint=_HINT)
+        raise UsageError(f"has no {' and no '.join(missing)}: it is empty or cut off", hint=HINT)
     return config
 
 
@@ -265,6 +283,14 @@ def encode(config: BoxConfig) -> str:
             "night_mib": config.network.night_mib,
             "month_mib": config.network.month_mib,
         },
+        "peers": {
+            "serve": config.peers.serve,
+            "use": config.peers.use,
+            "interfaces": list(config.peers.interfaces),
+            "port": config.peers.port,
+            "rate_kib": config.peers.rate_kib,
+            "fault_kib": config.peers.fault_kib,
+        },
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
             for item in config.publishers
@@ -273,14 +299,14 @@ def encode(config: BoxConfig) -> str:
     return HEADER + tomli_w.dumps(value, multiline_strings=False)
 
 
-def _publisher(fields: "_Fields") -> Publisher:
+def _publisher(fields: Fields) -> Publisher:
     publisher = Publisher(fields.text("code"), fields.text("root"), tuple(fields.texts("urls")))
     fields.end()
     if not CODE.fullmatch(publisher.code):
-        raise UsageError(f"{publisher.code!r} is no publisher's code", hint=_HINT)
+        raise UsageError(f"{publisher.code!r} is no publisher's code", hint=HINT)
     path = PurePosixPath(publisher.root)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise UsageError(f"root {publisher.root!r} lies outside the box's folder", hint=_HINT)
+        raise UsageError(f"root {publisher.root!r} lies outside the box's folder", hint=HINT)
     for url in publisher.urls:
         check_url(url)
     return publisher
@@ -315,7 +341,7 @@ def parse_want(key: str) -> tuple[str, str]:
     return collection, lesson
 
 
-def _listen(fields: "_Fields") -> Listen:
+def _listen(fields: Fields) -> Listen:
     standard = Listen()
     listen = Listen(
         fields.text("host", standard.host),
@@ -326,7 +352,7 @@ def _listen(fields: "_Fields") -> Listen:
     return listen
 
 
-def _network(fields: "_Fields") -> Uplink:
+def _network(fields: Fields) -> Uplink:
     uplink = Uplink(
         rate_kib=fields.count("rate_kib", 0, most=MAX_RATE_KIB),
         proxy=fields.text("proxy", "", least=0),
@@ -342,52 +368,15 @@ def _network(fields: "_Fields") -> Uplink:
     return uplink
 
 
-class _Fields:
-    """A TOML table read field by field; whatever nobody asked for is refused at the end."""
-
-    def __init__(self, where: str, value: Mapping[str, object]) -> None:
-        self._where = where
-        self._left = dict(value)
-
-    def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
-        value = self._left.pop(name, default)
-        if not isinstance(value, str) or len(value.strip()) < least:
-            raise self._wrong(name, "must be text")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._left.pop(name, False)
-        if not isinstance(value, bool):
-            raise self._wrong(name, "must be true or false")
-        return value
-
-    def count(self, name: str, default: int, *, most: int) -> int:
-        value = self._left.pop(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise self._wrong(name, f"must be a number from 0 to {most}")
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(name, "must be a list of texts")
-        return value
-
-    def table(self, name: str) -> "_Fields":
-        value = self._left.pop(name, {})
-        if not isinstance(value, dict):
-            raise self._wrong(name, "must be a table")
-        return _Fields(f"{name}.", value)
-
-    def tables(self, name: str) -> list["_Fields"]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self._wrong(name, "must be a list of tables")
-        return [_Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
-
-    def end(self) -> None:
-        if self._left:
-            raise self._wrong(min(self._left), "is no field of this file")
-
-    def _wrong(self, name: str, what: str) -> UsageError:
-        return UsageError(f"{self._where}{name} {what}", hint=_HINT)
+def _peers(fields: Fields) -> PeerPolicy:
+    standard = PeerPolicy()
+    policy = PeerPolicy(
+        serve=fields.flag("serve"),
+        use=fields.flag("use"),
+        interfaces=tuple(fields.texts("interfaces", [LAN])),
+        port=fields.count("port", standard.port, most=65535),
+        rate_kib=fields.count("rate_kib", standard.rate_kib, most=MAX_RATE_KIB),
+        fault_kib=fields.count("fault_kib", standard.fault_kib, most=MAX_RATE_KIB),
+    )
+    fields.end()
+    return policy

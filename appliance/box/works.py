@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance import config
+from appliance.box.neighbourhood import now
+from appliance.box.neighbours_found import peers_status
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
@@ -17,6 +19,7 @@ from appliance.generation import current
 from appliance.update import rollback
 from appliance.update import sync as update
 from appliance.update.report import PlanReport, SyncReport, Usage
+from appliance.update.sources import Neighbours
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
 from sync.errors import UsageError
@@ -51,36 +54,42 @@ class Works:
             )
         return command(message, progress)
 
-    def _box(self, budget: int | None = None) -> Box:
-        """``budget``: bytes for this work alone, in place of the configured budget."""
+    def _box(self, message: Mapping[str, object], budget: int | None = None) -> Box:
+        """``budget``: bytes for this work alone, in place of the configured budget.
+
+        A message with ``peers`` false takes nothing from boxes next door.
+        """
         machine = self._machine
+        if message.get("peers", True) is False:
+            network = replace(machine.network, neighbours=Neighbours())
+            machine = replace(machine, network=network)
         if budget is not None:
             network = replace(machine.network, purse=lambda: Purse(budget))
             machine = replace(machine, network=network)
         return Box(self._paths, config.load(self._paths), machine)
 
     def _status(self, _message: Mapping[str, object], _progress: Progress) -> Event:
-        return read_status(self._paths, config.load(self._paths), current(self._paths)).value()
+        return status_of(self._paths)
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
-        box = self._box(count(message, "budget"))
+        box = self._box(message, count(message, "budget"))
         return measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
-        report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
+        report: PlanReport = update.plan(self._box(message), texts(message, "from"), progress)
         return report.value()
 
     def _rollback(self, message: Mapping[str, object], progress: Progress) -> Event:
         to = message.get("to")
         if not (to is None or isinstance(to, int)):
             raise UsageError("rollback: `to` is the number of a generation")
-        return rollback.rollback(self._box(), to, progress).value()
+        return rollback.rollback(self._box(message), to, progress).value()
 
-    def _release(self, _message: Mapping[str, object], progress: Progress) -> Event:
-        return rollback.release(self._box(), progress).value()
+    def _release(self, message: Mapping[str, object], progress: Progress) -> Event:
+        return rollback.release(self._box(message), progress).value()
 
     def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
-        return offered(self._box(), texts(message, "from"), progress).value()
+        return offered(self._box(message), texts(message, "from"), progress).value()
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
@@ -108,7 +117,14 @@ def look(paths: BoxPaths) -> Event:
     try:
         return ask(paths, {"command": "status"}, Silent())
     except NotRunning:
-        return read_status(paths, config.load(paths), current(paths)).value()
+        return status_of(paths)
+
+
+def status_of(paths: BoxPaths) -> Event:
+    """The status as it stands on the disk."""
+    box = config.load(paths)
+    value = read_status(paths, box, current(paths)).value()
+    return {**value, "peers": peers_status(paths, box, now())}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
+from appliance.needs import needs_of
 from appliance.record import Ahead, Kept, PublisherState, Record
 from appliance.update.build import read_feed
 from appliance.update.candidates import Candidate, Followed, Heard
 from appliance.update.decide import Answer, Offer, Policy, Wish, format_time, wish
-from appliance.update.lessons import in_order, needs_of
+from appliance.update.lessons import in_order
+from appliance.update.proofs import Register, inform
 from appliance.update.report import PlannedCollection, PlanReport, Problem
 from appliance.update.sources import Kind
 from sync.apply import Applied, check_room
@@ -39,6 +41,7 @@ from sync.seed import survey_for
 from sync.transport.base import Transport
 from sync.transport.pool import Pool, Priced
 from sync.transport.shift import Shift, Shifted
+from sync.transport.wary import CAP
 from sync.trust import Trusted
 
 STRIDE = 2**20
@@ -64,6 +67,8 @@ class Desk:
     haste: "Haste"
     shift: Shift
     """How long content comes in before what is whole of it is shown."""
+    cap: int = CAP
+    """Bytes that a fault of a box next door may cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +191,10 @@ def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> tuple[Applied, tuple[str,
     if not wanted.take:
         return Applied(), ()
     sources = _pool(heard, desk.shift)
-    applied = _carrier(sources, desk).carry(wanted.take)
-    notes = (f"{label} was set aside: {reason}" for label, reason in sources.dropped)
+    applied = _carrier(sources, desk, heard).carry(wanted.take)
+    peers = {one.label for one in heard.sources if one.kind is Kind.PEER}  # told of once a sync
+    dropped = (each for each in sources.dropped if each[0] not in peers)
+    notes = (f"{label} was set aside: {reason}" for label, reason in dropped)
     return applied, tuple(notes)
 
 
@@ -202,17 +209,28 @@ def _pool(heard: Heard, shift: Shift) -> Pool:
     return Pool([Priced(Shifted(one.transport, shift), _COSTS[one.kind]) for one in heard.sources])
 
 
-_COSTS = {Kind.CARRIED: 0, Kind.OWN: 10, Kind.MIRROR: 10}
+_COSTS = {Kind.CARRIED: 0, Kind.PEER: 1, Kind.OWN: 10, Kind.MIRROR: 10}
 
 
-def _carrier(transport: Transport, desk: Desk) -> Carrier:
+def _carrier(transport: Transport, desk: Desk, heard: Heard) -> Carrier:
     held = desk.served.collections if desk.served else ()
     editions = {kept.entry.id: kept.entry for kept in held}
     order: Order = partial(_only, desk=desk)
     stride = LONGEST
     if desk.haste is Haste.FIRST_THINGS_FIRST:
         order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
+    register = Register(desk.store, transport, desk.cap)
+    if inform(heard.sources, register):
+        order = partial(_learning, order=order, register=register)
     return Carrier(transport, desk.store, desk.progress, editions, order=order, stride=stride)
+
+
+def _learning(
+    entry: CollectionEntry, feed: Feed, *, order: Order, register: Register
+) -> tuple[Resource, ...] | None:
+    """``order``; on the way the register hears of the edition, before anything of it is asked."""
+    register.learn(entry, feed)
+    return order(entry, feed)
 
 
 def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Resource, ...] | None:
@@ -283,7 +301,7 @@ def _part(
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
-    plan = _carrier(_pool(heard, desk.shift), desk).plan(wanted.take, short=0)
+    plan = _carrier(_pool(heard, desk.shift), desk, heard).plan(wanted.take, short=0)
     deflates = all(reproduces(one.deflates) for one in plan.wanted)
     have = survey_for(desk.store, plan.wanted, deflates=deflates)
     report = replace(

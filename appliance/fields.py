@@ -1,0 +1,65 @@
+"""A TOML table read field by field at the border: kexia.toml's, every slip of the pen named."""
+
+from collections.abc import Mapping
+
+from sync.errors import UsageError
+
+HINT = "mend kexia.toml, or see docs/box.md for its fields"
+
+
+class Fields:
+    """A TOML table read field by field; whatever nobody asked for is refused at the end."""
+
+    def __init__(self, where: str, value: Mapping[str, object]) -> None:
+        self._where = where
+        self._left = dict(value)
+
+    def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
+        """A text of at least ``least`` characters."""
+        value = self._left.pop(name, default)
+        if not isinstance(value, str) or len(value.strip()) < least:
+            raise self._wrong(name, "must be text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """true or false; false if it is not there."""
+        value = self._left.pop(name, False)
+        if not isinstance(value, bool):
+            raise self._wrong(name, "must be true or false")
+        return value
+
+    def count(self, name: str, default: int, *, most: int) -> int:
+        """A number from 0 to ``most``."""
+        value = self._left.pop(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self._wrong(name, f"must be a number from 0 to {most}")
+        return value
+
+    def texts(self, name: str, default: list[str] | None = None) -> list[str]:
+        """A list of texts."""
+        value = self._left.pop(name, default or [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(name, "must be a list of texts")
+        return value
+
+    def table(self, name: str) -> "Fields":
+        """A table; empty if it is not there."""
+        value = self._left.pop(name, {})
+        if not isinstance(value, dict):
+            raise self._wrong(name, "must be a table")
+        return Fields(f"{name}.", value)
+
+    def tables(self, name: str) -> list["Fields"]:
+        """A list of tables."""
+        value = self._left.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self._wrong(name, "must be a list of tables")
+        return [Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
+
+    def end(self) -> None:
+        """Refuse what nobody asked for."""
+        if self._left:
+            raise self._wrong(min(self._left), "is no field of this file")
+
+    def _wrong(self, name: str, what: str) -> UsageError:
+        return UsageError(f"{self._where}{name} {what}", hint=HINT)
