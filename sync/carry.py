@@ -1,4 +1,4 @@
-"""Carry: from what is wanted to what is held: fetch the lists, plan, apply, until all is in.
+"""Carry: from what is wanted to what is held: take what lies ready, fetch the lists, plan, apply.
 
 Each turn leaves out what the last one found unusable (a damaged file of the box's own, an update
 pack that is missing or wrong), so there is an end to it: chunk packs alone are the last way.
@@ -7,15 +7,18 @@ pack that is missing or wrong), so there is an end to it: chunk packs alone are 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sync.apply import Applied, apply, check_room
+from sync import apply as applying
+from sync.apply import Applied, apply
 from sync.deflate import reproduces
+from sync.digest import Digest
 from sync.directory import CollectionEntry
-from sync.errors import BudgetSpent
+from sync.errors import BudgetSpent, KexiaError
 from sync.feed import Feed, Resource
-from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted
+from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted, kept_feed, receive_feed
 from sync.library import Store
 from sync.plan import Have, Plan, Unplanned, Wanted, make_plan
 from sync.progress import Progress
+from sync.raw import Place, RawSource, check_room, raw_sources, take
 from sync.seed import survey_for
 from sync.transport.base import Transport
 
@@ -55,17 +58,28 @@ class Carrier:
         self._held = held
         self._order = order
         self._stride = stride
+        self._raw = raw_sources(transport)
+        self._ready: dict[Digest, Place] = {}
+        self.bad: tuple[KexiaError, ...] = ()
+        """What raw sources had damaged or could not give: a line for each."""
 
     def plan(self, entries: Sequence[CollectionEntry], *, short: int = SHORT) -> Plan:
-        """What ``carry`` would do first; what is fetched for it is kept.
+        """What ``carry`` would do first, but for what raw sources have; what is fetched is kept.
 
         ``short``: the longest update packs that are read whole, in bytes; 0 if only lists shall
         come.
         """
+        for source in self._raw:
+            self._ready.update((one.resource.digest, one) for one in self._places(source, entries))
         wanted, spent = self._look_at(entries, short)
         if spent is not None:
             raise spent
         return self._plan(wanted)
+
+    @property
+    def ready_bytes(self) -> int:
+        """Bytes of whole resources at raw sources that ``plan`` counted as had."""
+        return sum(place.resource.size for place in self._ready.values())
 
     def carry(self, entries: Sequence[CollectionEntry]) -> Applied:
         """Make all resources of the entries' editions, durably.
@@ -81,19 +95,44 @@ class Carrier:
             self._check_room(portions)
         total = Applied()
         for portion in portions:
+            total = total.plus(self._take(portion))
             wanted, spent = self._look_at(portion, SHORT)
             total = total.plus(self.execute(self._plan(wanted)))
             if spent is not None:
                 raise spent
         return total
 
+    def _take(self, entries: Sequence[CollectionEntry]) -> Applied:
+        """Take what lies ready at raw sources; what none of them has is left to the plan."""
+        total = Applied()
+        for source in self._raw:
+            taken = take(self._places(source, entries), source, self._store, self._progress)
+            total = total.plus(taken.applied)
+            self.bad += taken.bad
+        return total
+
+    def _places(self, source: RawSource, entries: Sequence[CollectionEntry]) -> tuple[Place, ...]:
+        """Where what the entries lack lies at ``source``; the feeds it has are kept."""
+        lacking: dict[Digest, Resource] = {}
+        for entry in entries:
+            feed = receive_feed(entry, source.transport, self._store)
+            if feed is not None:
+                resources = self._order(entry, feed) or feed.resources
+                held = self._store.library.sizes_of(one.digest for one in resources)
+                lacking.update({one.digest: one for one in resources if one.digest not in held})
+        return source.places(lacking.values())
+
     def _check_room(self, portions: Iterable[Sequence[CollectionEntry]]) -> None:
         """As far as the budget reaches: apply looks again before it writes."""
         taken = 0
         for portion in portions:
+            for source in self._raw:
+                places = self._places(source, portion)
+                check_room(places, self._store, besides=taken)
+                taken += sum(place.resource.size for place in places)
             wanted, spent = self._look_at(portion, SHORT)
             plan = self._plan(wanted)
-            check_room(plan, self._store, besides=taken)
+            applying.check_room(plan, self._store, besides=taken)
             taken += sum(resource.size for resource in plan.resources)
             if spent is not None:
                 return
@@ -131,15 +170,30 @@ class Carrier:
             plan = self._plan([_without(one, bad) for one in plan.wanted])
 
     def _wanted(self, entry: CollectionEntry, short: int) -> Wanted:
+        whole = self._whole(entry)
+        if whole is not None:
+            return whole
         start = Start(self._held.get(entry.id))
         found = fetch_wanted(entry, start, self._transport, self._store, short=short)
         self._progress.advance(1)
         found = replace(found, order=self._order(entry, found.feed))
         return self._with_tables(found) if _is_little(found) else found
 
+    def _whole(self, entry: CollectionEntry) -> Wanted | None:
+        """The edition without any list to plan it from, if nothing of it is lacking."""
+        feed = kept_feed(entry, self._store)
+        if feed is None:
+            return None
+        one = Wanted(entry, feed, order=self._order(entry, feed))
+        held = self._store.library.sizes_of(each.digest for each in one.resources)
+        if any(held.get(each.digest) != each.size for each in one.resources):
+            return None
+        self._progress.advance(1)
+        return one
+
     def _plan(self, wanted: Sequence[Wanted]) -> Plan:
         """Raises FormatError if even the tables do not make what the feed lists."""
-        have = self._have(wanted)
+        have = self.have(wanted)
         try:
             return make_plan(wanted, have)
         except Unplanned as lacking:
@@ -147,12 +201,14 @@ class Carrier:
                 self._with_tables(one) if one.entry.id in lacking.collections else one
                 for one in wanted
             ]
-        return make_plan(more, self._have(more))
+        return make_plan(more, self.have(more))
 
-    def _have(self, wanted: Sequence[Wanted]) -> Have:
+    def have(self, wanted: Sequence[Wanted]) -> Have:
+        """What a plan of ``wanted`` can count on."""
         deflates = all(reproduces(one.deflates) for one in wanted)
         have = survey_for(self._store, wanted, deflates=deflates)
-        return replace(have, stride=self._stride)
+        ready = {digest: place.resource.size for digest, place in self._ready.items()}
+        return replace(have, stride=self._stride, resources={**have.resources, **ready})
 
     def _with_tables(self, one: Wanted) -> Wanted:
         tables = fetch_tables(one.entry, self._transport, self._store)

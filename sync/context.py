@@ -12,9 +12,10 @@ from pathlib import Path
 from sync.compression import Prefix
 from sync.digest import Digest, prove
 from sync.errors import ProofFailed
-from sync.library import BLOCK, Batch, Store
+from sync.library import Batch, Store
 from sync.pack import decode_group
 from sync.plan import PlannedGroup
+from sync.staging import BLOCK
 from sync.updates.opened import given
 from sync.updates.parts import MAX_PAYLOAD, Span
 

@@ -23,10 +23,11 @@ from sync.directory import (
 )
 from sync.errors import FormatError, MediumFailing, NoSource, NotThere, ProofFailed
 from sync.feed import Feed
-from sync.library import BLOCK, ContentFolder, Store
+from sync.library import ContentFolder, Store
 from sync.pack import MAX_TABLE, Table, decode_table
 from sync.plan import Step, Wanted
 from sync.plan.route import NOTHING, Leg, cheapest, direct
+from sync.staging import BLOCK
 from sync.transport.base import Transport
 from sync.transport.pool import set_aside
 from sync.updates import routes as ways
@@ -76,13 +77,31 @@ def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Fe
 
     Raises NoSource, ProofFailed, or FormatError: not a feed, or not that collection and edition.
     """
+    kept = kept_feed(entry, store)
+    if kept is not None:
+        return kept
     ref = entry.feed
-    kept = _kept(store.feeds, ref.plain)
-    if kept is None:
-        _check_size(ref.stored, limit=feeds.MAX_STORED, what=f"feed of {entry.id}")
-        kept = _feed_in_any_form(ref, transport, store)
-        store.feeds.put(ref.plain.digest, kept)
-    return _checked(feeds.parse_plain(kept), entry)
+    _check_size(ref.stored, limit=feeds.MAX_STORED, what=f"feed of {entry.id}")
+    plain = _feed_in_any_form(ref, transport, store)
+    store.feeds.put(ref.plain.digest, plain)
+    return _checked(feeds.parse_plain(plain), entry)
+
+
+def kept_feed(entry: CollectionEntry, store: Store) -> Feed | None:
+    """The entry's feed if the box has it; a damaged copy is removed."""
+    kept = _kept(store.feeds, entry.feed.plain)
+    return None if kept is None else _checked(feeds.parse_plain(kept), entry)
+
+
+def receive_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Feed | None:
+    """The entry's feed if the box has it or ``transport`` gives it; None is no fault of anyone's.
+
+    Raises FormatError if what was signed contradicts itself.
+    """
+    try:
+        return fetch_feed(entry, transport, store)
+    except (NoSource, MediumFailing, ProofFailed):
+        return None
 
 
 def _feed_in_any_form(ref: FeedRef, transport: Transport, store: Store) -> bytes:

@@ -5,17 +5,15 @@ Nothing gets a name here before its bytes were proved and are on the disk; so a 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from sync import files
-from sync.digest import Digest, is_digest, parse_digest, prove, sharded
+from sync.digest import Digest, is_digest, prove, sharded
 from sync.errors import FormatError, KexiaError, ProofFailed
+from sync.staging import BLOCK, StagedGroups, StagedResources, sizes
 
-BLOCK = 256 * 1024
-"""Bytes read from disk at once."""
 MTIME = 946_684_800
 """Modification time of every library file (2000-01-01), so that equal libraries are equal."""
 READ_ONLY = 0o444
@@ -54,7 +52,7 @@ class ContentFolder:
         found: dict[Digest, int] = {}
         for shard in self.shards():
             with os.scandir(shard) as entries:
-                found.update(_sizes(entries))
+                found.update(sizes(entries))
         return found
 
     def shards(self) -> Iterator[Path]:
@@ -112,6 +110,17 @@ class ContentFolder:
             os.fchmod(file.fileno(), READ_ONLY)
             os.utime(file.fileno(), (MTIME, MTIME))
 
+    def adopt(self, digest: Digest, proved: Path) -> None:
+        """Give a file of this file system, whose bytes were proved, its name, durably."""
+        path = self.path(digest)
+        files.make_folder(path.parent)
+        with files.disk_errors(proved):
+            proved.chmod(READ_ONLY)
+            os.utime(proved, (MTIME, MTIME))
+            with proved.open("rb") as file:
+                files.sync_file(file)
+        files.rename_durably(proved, path)
+
     @contextmanager
     def batch(self, named: Callable[[Sequence[Digest]], object]) -> Iterator["Batch"]:
         """Receive many files at the cost of few waits for the disk.
@@ -142,12 +151,6 @@ class ContentFolder:
     def remove(self, digest: Digest) -> None:
         """Remove the file, if it is there."""
         self.path(digest).unlink(missing_ok=True)
-
-
-def _sizes(entries: "Iterator[os.DirEntry[str]]") -> Iterator[tuple[Digest, int]]:
-    for entry in entries:
-        with suppress(FormatError):  # a partial file of a killed run
-            yield parse_digest(entry.name), entry.stat().st_size
 
 
 class Batch:
@@ -257,58 +260,6 @@ class _Writing:
             rest = rest[os.write(self._descriptor, rest) :]
 
 
-class StagedGroups:
-    """Groups on their way: what was received of each, in one file named by the group's digest.
-
-    Not durable until ``keep``: a power cut may leave anything here, so it is proved when used.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def path(self, digest: Digest) -> Path:
-        """Where the bytes received of that group are."""
-        return self.root / digest
-
-    def sizes(self) -> Mapping[Digest, int]:
-        """Bytes received of each group."""
-        if not self.root.is_dir():
-            return {}
-        with os.scandir(self.root) as entries:
-            return dict(_sizes(entries))
-
-    @contextmanager
-    def append(self, digest: Digest, *, at: int) -> Iterator[BinaryIO]:
-        """The group's file, to go on at byte ``at``; each write reaches the kernel at once."""
-        files.make_folder(self.root)
-        path = self.path(digest)
-        with files.disk_errors(path):
-            path.touch()
-            with path.open("r+b", buffering=0) as file:
-                file.truncate(at)
-                file.seek(at)
-                yield file
-
-    def read(self, digest: Digest, *, size: int) -> bytes:
-        """The ``size`` bytes of a whole group, unproved; raises ProofFailed if they fall short."""
-        try:
-            data = self.path(digest).read_bytes()
-        except OSError as error:
-            raise ProofFailed(f"{self.path(digest)}: {error.strerror}") from error
-        if len(data) != size:
-            raise ProofFailed(f"{self.path(digest)}: {len(data)} bytes, not {size}")
-        return data
-
-    def keep(self, digest: Digest) -> None:
-        """Bring the group's bytes to the disk, so that a power cut does not cost them."""
-        with files.disk_errors(self.path(digest)), self.path(digest).open("rb") as file:
-            files.sync_file(file)
-
-    def drop(self, digest: Digest) -> None:
-        """Forget what was received of the group."""
-        self.path(digest).unlink(missing_ok=True)
-
-
 class Store:
     """What a box keeps by digest, below the box's folder."""
 
@@ -322,6 +273,7 @@ class Store:
         """Heads of update packs on their way."""
         self.staging = root / "staging"
         self.groups = StagedGroups(self.staging / "groups")
+        self.raw = StagedResources(self.staging / "raw", self.library.adopt)
         self.quarantine = root / "quarantine"
 
     def set_aside(self, resource: Digest) -> None:

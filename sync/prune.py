@@ -51,6 +51,8 @@ def prune(store: Store, keep: Keep) -> Pruned:
     if keep.staging is Staging.CLEAR:
         for group in store.groups.sizes():
             store.groups.drop(group)
+        for resource in store.raw.sizes():
+            store.raw.drop(resource)
     _sweep(store.heads, keep.heads)
     for path in store.quarantine.glob("*"):
         path.unlink()

@@ -6,21 +6,15 @@ for the next sync. Bytes come from any source that answered, so a stick spares t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
-from functools import partial
 
 from appliance.needs import needs_of
-from appliance.record import Ahead, Kept, PublisherState, Record
+from appliance.record import Ahead, Kept, PublisherState
 from appliance.update.build import read_feed
 from appliance.update.candidates import Candidate, Followed, Heard
-from appliance.update.decide import Answer, Offer, Policy, Wish, format_time, wish
-from appliance.update.lessons import in_order
-from appliance.update.proofs import Register, inform
+from appliance.update.carrying import Carrying, Desk
+from appliance.update.decide import Answer, Offer, Wish, format_time, wish
 from appliance.update.report import PlannedCollection, PlanReport, Problem
-from appliance.update.sources import Kind
 from sync.apply import Applied, check_room
-from sync.carry import LONGEST, Carrier, Order
-from sync.deflate import reproduces
 from sync.digest import Digest
 from sync.directory import CollectionEntry
 from sync.errors import (
@@ -33,42 +27,8 @@ from sync.errors import (
     ShiftOver,
     TrustRefused,
 )
-from sync.feed import Feed, Resource
-from sync.library import Store
 from sync.plan import Have, Wanted, make_plan
-from sync.progress import Progress
-from sync.seed import survey_for
-from sync.transport.base import Transport
-from sync.transport.pool import Pool, Priced
-from sync.transport.shift import Shift, Shifted
-from sync.transport.wary import CAP
 from sync.trust import Trusted
-
-STRIDE = 2**20
-"""Longest request in bytes while the bytes may not suffice."""
-
-
-class Haste(Enum):
-    """How much is asked for at once."""
-
-    ALL_AT_ONCE = "all at once"
-    FIRST_THINGS_FIRST = "first things first"
-    """The bytes may not suffice: lesson by lesson, in short requests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What is the same for every publisher of one sync."""
-
-    store: Store
-    policy: Policy
-    served: Record | None
-    progress: Progress
-    haste: "Haste"
-    shift: Shift
-    """How long content comes in before what is whole of it is shown."""
-    cap: int = CAP
-    """Bytes that a fault of a box next door may cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +87,30 @@ class Arrival:
 def bring(heard: Heard, desk: Desk) -> Arrival:
     """The newest candidate of ``heard`` whose content is whole in the library when this returns."""
     arrival = Arrival(heard, None, None, Applied(), heard.problems, heard.notes)
+    begun: tuple[Candidate, Wish] | None = None
     for candidate in heard.candidates:
         wanted = _wish(candidate, desk)
+        carrying = Carrying(wanted, heard, desk)
         try:
-            applied, dropped = _fulfil(wanted, heard, desk)
+            applied = carrying.carry()
         except NoRoom as error:
             return _with(arrival, error)
         except (BudgetSpent, ShiftOver) as error:
-            return _partly(_with(arrival, error), candidate, wanted, desk)
+            return _partly(_with(arrival, error, *carrying.notes), candidate, wanted, desk)
         except (NoSource, MediumFailing, TrustRefused) as error:
-            arrival = _with(arrival, _given_up(candidate, error))
+            arrival = _with(arrival, _given_up(candidate, error), *carrying.notes)
             arrival = replace(arrival, unfinished=(*arrival.unfinished, *wanted.take))
+            if not isinstance(error, TrustRefused):
+                begun = begun or (candidate, wanted)
         else:
-            notes = (*arrival.notes, *wanted.notes, *dropped)
+            if begun and not wanted.take:  # nothing older is new here: what is whole of the newer
+                return _partly(arrival, *begun, desk)
+            notes = (*arrival.notes, *wanted.notes, *carrying.notes)
             taken = tuple(_taken(entry, heard.followed.id, desk) for entry in wanted.take)
             return replace(
                 arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes, taken=taken
             )
-    return arrival
+    return _partly(arrival, *begun, desk) if begun else arrival
 
 
 def plan_only(heard: Heard, desk: Desk) -> PlanReport:
@@ -181,75 +147,15 @@ def withdrawn_of(trusted: Trusted) -> frozenset[tuple[str, str]]:
     )
 
 
-def _with(arrival: Arrival, error: KexiaError) -> Arrival:
+def _with(arrival: Arrival, error: KexiaError, *notes: str) -> Arrival:
     problem = Problem(arrival.followed.code, error)
-    return replace(arrival, problems=(*arrival.problems, problem))
-
-
-def _fulfil(wanted: Wish, heard: Heard, desk: Desk) -> tuple[Applied, tuple[str, ...]]:
-    """Carry what is wished for; the notes say which sources were set aside, and why."""
-    if not wanted.take:
-        return Applied(), ()
-    sources = _pool(heard, desk.shift)
-    applied = _carrier(sources, desk, heard).carry(wanted.take)
-    peers = {one.label for one in heard.sources if one.kind is Kind.PEER}  # told of once a sync
-    dropped = (each for each in sources.dropped if each[0] not in peers)
-    notes = (f"{label} was set aside: {reason}" for label, reason in dropped)
-    return applied, tuple(notes)
+    return replace(arrival, problems=(*arrival.problems, problem), notes=(*arrival.notes, *notes))
 
 
 def _wish(candidate: Candidate, desk: Desk) -> Wish:
     trusted = candidate.trusted
     offer = Offer(trusted.publisher_id, trusted.directory, trusted.held)
     return wish(offer, desk.policy, desk.served)
-
-
-def _pool(heard: Heard, shift: Shift) -> Pool:
-    """All sources that answered: what was carried here costs nothing, a mirror as much as any."""
-    return Pool([Priced(Shifted(one.transport, shift), _COSTS[one.kind]) for one in heard.sources])
-
-
-_COSTS = {Kind.CARRIED: 0, Kind.PEER: 1, Kind.OWN: 10, Kind.MIRROR: 10}
-
-
-def _carrier(transport: Transport, desk: Desk, heard: Heard) -> Carrier:
-    held = desk.served.collections if desk.served else ()
-    editions = {kept.entry.id: kept.entry for kept in held}
-    order: Order = partial(_only, desk=desk)
-    stride = LONGEST
-    if desk.haste is Haste.FIRST_THINGS_FIRST:
-        order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
-    register = Register(desk.store, transport, desk.cap)
-    if inform(heard.sources, register):
-        order = partial(_learning, order=order, register=register)
-    return Carrier(transport, desk.store, desk.progress, editions, order=order, stride=stride)
-
-
-def _learning(
-    entry: CollectionEntry, feed: Feed, *, order: Order, register: Register
-) -> tuple[Resource, ...] | None:
-    """``order``; on the way the register hears of the edition, before anything of it is asked."""
-    register.learn(entry, feed)
-    return order(entry, feed)
-
-
-def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Resource, ...] | None:
-    """All of an edition, or the files of the only lessons asked for."""
-    if desk.policy.wanted_of(entry.id) is None:
-        return None
-    return _order(entry, feed, desk=desk, sizes={})
-
-
-def _order(
-    entry: CollectionEntry, feed: Feed, *, desk: Desk, sizes: Mapping[Digest, int]
-) -> tuple[Resource, ...]:
-    """Lesson by lesson: those asked for by name, then those of which least is lacking."""
-    only = desk.policy.wanted_of(entry.id)
-    asked = frozenset(lesson for each, lesson in desk.policy.wants if each == entry.id)
-    needs = needs_of(feed)
-    if only is None:
-        return tuple(dict.fromkeys((*in_order(needs, sizes, asked), *feed.resources)))
-    return in_order((one for one in needs if one.lesson in only), sizes, asked)
 
 
 def _taken(entry: CollectionEntry, publisher: str, desk: Desk) -> Kept:
@@ -301,20 +207,21 @@ def _part(
 def _planned(report: PlanReport, wanted: Wish, heard: Heard, desk: Desk) -> PlanReport:
     if not wanted.take:
         return report
-    plan = _carrier(_pool(heard, desk.shift), desk, heard).plan(wanted.take, short=0)
-    deflates = all(reproduces(one.deflates) for one in plan.wanted)
-    have = survey_for(desk.store, plan.wanted, deflates=deflates)
+    carrying = Carrying(wanted, heard, desk)
+    plan = carrying.plan()
+    have = carrying.have(plan)
     report = replace(
         report,
         collections=tuple(_planned_collection(one, have) for one in plan.wanted),
         files=plan.files,
         bytes_to_fetch=plan.bytes_to_fetch,
         bytes_reused=plan.bytes_reused,
+        bytes_ready=carrying.ready,
         room_needed=plan.room_needed,
         requests=plan.requests,
     )
     try:
-        check_room(plan, desk.store)
+        check_room(plan, desk.store, besides=carrying.ready)
     except NoRoom as error:
         problem = Problem(heard.followed.code, error)
         return replace(report, problems=(*report.problems, problem))

@@ -55,12 +55,17 @@ class PlannedCollection:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What a sync would do; sizes in bytes. ``room_needed``: the worst moment of any publisher."""
+    """What a sync would do; sizes in bytes.
+
+    ``bytes_ready``: of files that a stick has whole; ``room_needed``: the worst moment of any
+    publisher.
+    """
 
     collections: tuple[PlannedCollection, ...] = ()
     files: int = 0
     bytes_to_fetch: int = 0
     bytes_reused: int = 0
+    bytes_ready: int = 0
     room_needed: int = 0
     requests: int = 0
     removed: tuple[str, ...] = ()
@@ -89,6 +94,7 @@ class PlanReport:
             "files": self.files,
             "bytes_to_fetch": self.bytes_to_fetch,
             "bytes_reused": self.bytes_reused,
+            "bytes_ready": self.bytes_ready,
             "room_needed": self.room_needed,
             "requests": self.requests,
             "removed": list(self.removed),
@@ -105,6 +111,7 @@ def together(reports: Sequence[PlanReport]) -> PlanReport:
         files=sum(report.files for report in reports),
         bytes_to_fetch=sum(report.bytes_to_fetch for report in reports),
         bytes_reused=sum(report.bytes_reused for report in reports),
+        bytes_ready=sum(report.bytes_ready for report in reports),
         room_needed=max((report.room_needed for report in reports), default=0),
         requests=sum(report.requests for report in reports),
         removed=tuple(one for report in reports for one in report.removed),

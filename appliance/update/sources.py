@@ -20,6 +20,7 @@ from sync.errors import (
     NotThere,
     TrustRefused,
 )
+from sync.stick.layout import publisher_folder
 from sync.transport.address import is_web
 from sync.transport.allowance import Allowance, Purse
 from sync.transport.base import Transport
@@ -150,12 +151,16 @@ class Sources:
         )
 
     def carried(self, publisher_id: str) -> list[Source]:
-        """Copies of that publisher's repository in what was carried here, whole or in mirrors/."""
+        """Copies of that publisher's repository in what was carried here: whole, in mirrors/ or on
+        a stick.
+        """
         found: list[Source] = []
         for location in self._carried:
             whole = self._at(location)
             mirror = Subtree(whole, mirror_prefix(publisher_id))
-            here = [item for item in (whole, mirror) if self._publisher(item) == publisher_id]
+            stick = Subtree(whole, publisher_folder(publisher_id))
+            every = (whole, mirror, stick)
+            here = [item for item in every if self._publisher(item) == publisher_id]
             found += [Source(Kind.CARRIED, transport) for transport in here]
             self._used.update([location] if here else [])
         return found

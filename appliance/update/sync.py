@@ -13,9 +13,10 @@ from pathlib import Path
 from appliance.config import BoxConfig, BoxPaths
 from appliance.generation import KEPT, survey
 from appliance.record import Record
-from appliance.update.bring import Arrival, Desk, Haste, bring, plan_only
+from appliance.update.bring import Arrival, bring, plan_only
 from appliance.update.build import Bench, build, tidy
 from appliance.update.candidates import Ear, Followed, Heard, hear
+from appliance.update.carrying import Desk, Haste
 from appliance.update.decide import Answer, Content, Policy, compose, is_worth_keeping
 from appliance.update.follow import Part, Visit, configured, follow
 from appliance.update.memory import publisher_states, readable_records, remember, trust_folder

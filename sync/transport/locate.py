@@ -1,9 +1,10 @@
-"""From what a person writes (a URL or a folder) to the transport that reads it."""
+"""From what a person writes (a URL, a folder, a ``.kexia`` file) to the transport that reads it."""
 
 from pathlib import Path
 
 from sync.errors import UsageError
 from sync.transport.address import is_web
+from sync.transport.archive import ArchiveTransport
 from sync.transport.base import Transport
 from sync.transport.http import HttpTransport
 from sync.transport.volume import VolumeTransport
@@ -11,7 +12,7 @@ from sync.transport.web import Web
 
 
 def open_transport(location: str | Path, *, web: Web | None = None) -> Transport:
-    """``http(s)://…`` or a folder; raises UsageError for any other scheme.
+    """``http(s)://…``, a folder, or a ``.kexia`` file; raises UsageError for any other scheme.
 
     ``web`` is how web servers are reached; one for several locations shares its connections.
     """
@@ -21,6 +22,7 @@ def open_transport(location: str | Path, *, web: Web | None = None) -> Transport
     if "://" in text:
         raise UsageError(
             f"{text[:120]!r}: this kind of address is not known",
-            hint="give an http:// or https:// URL, or a folder",
+            hint="give an http:// or https:// URL, a folder or a .kexia file",
         )
-    return VolumeTransport(Path(location))
+    path = Path(location)
+    return ArchiveTransport(path) if path.is_file() else VolumeTransport(path)

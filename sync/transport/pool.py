@@ -22,6 +22,8 @@ class Priced:
     transport: Transport
     cost: int
     """Relative to the others: a stick 0, a box in the building 1, a server far away 10."""
+    has_raw: bool = False
+    """It may have whole resources, at so little cost that they are taken without planning."""
 
     @property
     def label(self) -> str:

@@ -9,18 +9,21 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, KexiaError, NoSource, NotThere, ProofFailed
 from sync.recipe import Chunks
-from sync.transport.base import BLOCK, Transport
+from sync.transport.base import BLOCK, Transport, too_long
 from sync.transport.deadline import TooSlow
 
 CAP = 4 * 2**20
 """Bytes that a fault may cost."""
 _SHARDED = re.compile(r"(?:.*/)?(?:feeds|tables|resources)/[0-9a-f]{2}/([0-9a-f]{64})")
 _TARGET = re.compile(r"(?:.*/)?targets/(?:roots/)?([0-9a-f]{64})\.[a-z0-9.-]+")
+PATIENCE = 2
+"""Answers that break off one after the other, after which it is left alone."""
 _REMEMBERED = 2
 """Short files kept after their proof, for whoever asks for their next range."""
 
@@ -61,6 +64,7 @@ class Wary:
         self._on_fault = on_fault
         self._lock = threading.Lock()
         self._fault: KexiaError | None = None
+        self._silences = 0
         self._short: OrderedDict[Digest, bytes] = OrderedDict()
         self.proofs: Proofs = _unknown
         """Set by who plans: sizes and chunks of the files that will be asked for."""
@@ -87,17 +91,26 @@ class Wary:
         """The whole file, proved if its name is a digest's."""
         self._check()
         digest = digest_in(name)
-        try:
-            data = self._inner.read(name, limit=min(limit, self._cap))
-        except FormatError as error:
-            if limit > self._cap:
-                raise self._not_here(name) from error
-            raise self._failed(error) from error
-        except TooSlow as error:
-            raise self._failed(error) from error
+        if digest is not None and not limit:
+            return self._looked_for(name)
+        with self._counting():
+            try:
+                data = self._inner.read(name, limit=min(limit, self._cap))
+            except FormatError as error:
+                if limit > self._cap:
+                    raise self._not_here(name) from error
+                raise self._failed(error) from error
         if digest is not None and sha256(data) != digest:
             raise self._failed(self._wrong(name))
         return data
+
+    def _looked_for(self, name: str) -> bytes:
+        """Nothing, or FormatError: who reads nothing wants to know whether it is there. One byte
+        is asked for, as a server would begin to send all of it.
+        """
+        if next(self._blocks(name, 0, 1), b""):
+            raise too_long(self.label, name, limit=0)
+        return b""
 
     def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
         """``length`` proved bytes from ``offset``."""
@@ -156,10 +169,23 @@ class Wary:
         next(blocks, None)
 
     def _blocks(self, name: str, offset: int, length: int) -> Iterator[bytes]:
-        try:
+        with self._counting():
             yield from self._inner.stream(name, offset=offset, length=length)
-        except TooSlow as error:
-            raise self._failed(error) from error
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Silence is not a lie, but PATIENCE times in a row it ends it as well."""
+        try:
+            yield
+        except NotThere:
+            raise
+        except NoSource as error:
+            self._silences += 1
+            if isinstance(error, TooSlow) or self._silences >= PATIENCE:
+                raise self._failed(error) from error
+            raise
+        else:
+            self._silences = 0
 
     def _ended(self, name: str) -> bytes:
         raise self._failed(NoSource(f"{self.label}: {name} ended too early"))

@@ -111,7 +111,7 @@ def test_trust_is_refreshed_from_a_neighbour_alone(west: Street, tmp_path: Path)
 def test_metadata_is_what_the_publisher_signed_byte_for_byte(west: Street) -> None:
     transport = HttpTransport(west.repository)
     names = ["timestamp.json", "1.root.json"]
-    newest = {}
+    newest: dict[str, int] = {}
     for path in (west.province.repository / "metadata").glob("*.*.json"):
         version, role, _ = path.name.split(".")
         newest[role] = max(int(version), newest.get(role, 0))

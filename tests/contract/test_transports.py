@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from sync.errors import FormatError, NoSource, NotThere
+from sync.transport.archive import ArchiveTransport
 from sync.transport.base import BLOCK, Transport
 from sync.transport.http import HttpTransport
 from sync.transport.limit import Bucket, Limit
@@ -20,6 +21,7 @@ from sync.transport.subtree import Subtree
 from sync.transport.volume import VolumeTransport
 from sync.transport.web import Web
 from tests.kit.server import FolderServer
+from tests.kit.sticks import write_archive
 
 BIG = Random(7).randbytes(3 * BLOCK + 12_345)
 FILES = {
@@ -30,6 +32,10 @@ FILES = {
 }
 
 
+PLAIN = {name: data for name, data in FILES.items() if "%" not in name}
+"""Names that an archive may hold."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tmp_path = tmp_path_factory.mktemp("sources")
@@ -38,6 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (above / name).parent.mkdir(parents=True, exist_ok=True)
             (above / name).write_bytes(data)
     (tmp_path / "empty").mkdir()
+    write_archive(tmp_path / "repo.kexia", PLAIN)
+    write_archive(tmp_path / "stick.kexia", {f"KEXIA/0123/{name}": PLAIN[name] for name in PLAIN})
     return tmp_path
 
 
@@ -67,6 +75,11 @@ KINDS: dict[str, Make] = {
         VolumeTransport(folder / "repo"), "mirrors/0123/"
     ),
     "subtree of http": lambda _, server: Subtree(HttpTransport(server.url), "mirrors/0123"),
+    "archive": lambda folder, _: ArchiveTransport(folder / "repo.kexia"),
+    "opened archive": lambda folder, _: open_transport(folder / "repo.kexia"),
+    "subtree of an archive": lambda folder, _: Subtree(
+        ArchiveTransport(folder / "stick.kexia"), "KEXIA/0123"
+    ),
     "retry": lambda _, server: _impatient(HttpTransport(server.url)),
     "meter": lambda _, server: Meter(HttpTransport(server.url)),
     "limit": lambda _, server: Limit(HttpTransport(server.url), _wide()),
@@ -93,7 +106,7 @@ def transport(request: pytest.FixtureRequest, folder: Path, server: FolderServer
     return KINDS[request.param](folder, server)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if "%" not in name])
+@pytest.mark.parametrize("name", PLAIN)
 def test_reads_whole_files(transport: Transport, name: str) -> None:
     assert transport.read(name, limit=len(FILES[name])) == FILES[name]
 

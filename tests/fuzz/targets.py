@@ -12,6 +12,7 @@ from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
 from sync.publish.packs.streams import find_streams
+from sync.stick import concatenation
 from sync.trust import floor, notices, root
 from sync.updates import routes
 from sync.updates.head import decode_head, encode_head
@@ -113,6 +114,11 @@ TARGETS = (
     Target("routes-stored", (ROUTES,), routes.decode, memory=2**26 + 2**20),
     Target(
         "routes", (plain_of(routes.encode(ways.sample())),), routes.decode, compression.compress
+    ),
+    Target(
+        "concatenation",
+        ((GOLDEN / "concatenation-1.tab").read_bytes(),),
+        concatenation.decode_table,
     ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(

@@ -18,7 +18,6 @@ from sync.digest import Digest, sha256
 from sync.directory import Stored, update_name
 from sync.feed import Feed, Resource, plain_bytes
 from sync.files import durable_file, make_folder, rename_durably
-from sync.library import BLOCK
 from sync.pack import Table
 from sync.progress import Progress
 from sync.publish.packs.alike import Alike, Settled
@@ -40,6 +39,7 @@ from sync.publish.packs.kept import Kept
 from sync.publish.packs.pairs import Labels, Side, find_pairs, nearest, pattern, suffix
 from sync.publish.packs.similar import most_similar
 from sync.publish.packs.sketchbook import SketchBook
+from sync.staging import BLOCK
 from sync.updates.head import Base, encode_head
 from sync.updates.parts import MAX_PREFIX, Span
 

@@ -1,0 +1,153 @@
+"""Between what is wished for and the bytes: from which sources, in which order, what they lack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from appliance.needs import needs_of
+from appliance.record import Record
+from appliance.update.candidates import Heard
+from appliance.update.decide import Policy, Wish
+from appliance.update.lessons import in_order
+from appliance.update.proofs import Register, inform
+from appliance.update.sources import Kind
+from sync.apply import Applied
+from sync.carry import LONGEST, Carrier, Order
+from sync.digest import Digest
+from sync.directory import CollectionEntry
+from sync.feed import Feed, Resource
+from sync.library import Store
+from sync.plan import Have, Plan, make_plan
+from sync.progress import Progress
+from sync.transport.pool import Pool, Priced
+from sync.transport.shift import Shift, Shifted
+from sync.transport.wary import CAP
+
+NAMED = 10
+"""Damaged files of a stick that are named one by one."""
+STRIDE = 2**20
+"""Longest request in bytes while the bytes may not suffice."""
+NOTHING = make_plan((), Have())
+
+
+class Haste(Enum):
+    """How much is asked for at once."""
+
+    ALL_AT_ONCE = "all at once"
+    FIRST_THINGS_FIRST = "first things first"
+    """The bytes may not suffice: lesson by lesson, in short requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is the same for every publisher of one sync."""
+
+    store: Store
+    policy: Policy
+    served: Record | None
+    progress: Progress
+    haste: Haste
+    shift: Shift
+    """How long content comes in before what is whole of it is shown."""
+    cap: int = CAP
+    """Bytes that a fault of a box next door may cost."""
+
+
+class Carrying:
+    """What is wished for on its way here."""
+
+    def __init__(self, wanted: Wish, heard: Heard, desk: Desk) -> None:
+        self._wanted = wanted
+        self._sources = _pool(heard, desk.shift) if wanted.take else None
+        self._carrier = _carrier(self._sources, desk, heard) if self._sources else None
+        self._peers = tuple(one.wary.label for one in heard.sources if one.wary is not None)
+
+    def carry(self) -> Applied:
+        """Bring all of it; raises as Carrier does."""
+        return self._carrier.carry(self._wanted.take) if self._carrier else Applied()
+
+    def plan(self) -> Plan:
+        """What ``carry`` would do; only lists are fetched."""
+        return self._carrier.plan(self._wanted.take, short=0) if self._carrier else NOTHING
+
+    def have(self, plan: Plan) -> Have:
+        """What ``plan`` counted on, so that each collection can be planned alone."""
+        return self._carrier.have(plan.wanted) if self._carrier else Have()
+
+    @property
+    def ready(self) -> int:
+        """Bytes of whole resources that a stick has, after ``plan``."""
+        return self._carrier.ready_bytes if self._carrier else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which sources were set aside, and why; which files on a stick are damaged."""
+        if self._sources is None or self._carrier is None:
+            return ()
+        bad = [error.fact for error in self._carrier.bad if not self._is_of_peer(error.fact)]
+        more = [f"and {len(bad) - NAMED} more like these"] if len(bad) > NAMED else []
+        dropped = [
+            f"{label} was set aside: {reason}"
+            for label, reason in self._sources.dropped
+            if not self._is_of_peer(label)
+        ]
+        return (*bad[:NAMED], *more, *dropped)
+
+    def _is_of_peer(self, text: str) -> bool:
+        """Of a box next door the sync tells once, in one line (``Sources.peer_notes``)."""
+        return bool(self._peers) and text.startswith(self._peers)
+
+
+def _pool(heard: Heard, shift: Shift) -> Pool:
+    """All sources that answered: what was carried here costs nothing, a mirror as much as any."""
+    return Pool(
+        [
+            Priced(Shifted(one.transport, shift), _COSTS[one.kind], has_raw=one.kind in _HAVE_RAW)
+            for one in heard.sources
+        ]
+    )
+
+
+_COSTS = {Kind.CARRIED: 0, Kind.PEER: 1, Kind.OWN: 10, Kind.MIRROR: 10}
+_HAVE_RAW = frozenset({Kind.CARRIED, Kind.PEER})
+
+
+def _carrier(sources: Pool, desk: Desk, heard: Heard) -> Carrier:
+    held = desk.served.collections if desk.served else ()
+    editions = {kept.entry.id: kept.entry for kept in held}
+    order: Order = partial(_only, desk=desk)
+    stride = LONGEST
+    if desk.haste is Haste.FIRST_THINGS_FIRST:
+        order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
+    register = Register(desk.store, sources, desk.cap)
+    if inform(heard.sources, register):
+        order = partial(_learning, order=order, register=register)
+    return Carrier(sources, desk.store, desk.progress, editions, order=order, stride=stride)
+
+
+def _learning(
+    entry: CollectionEntry, feed: Feed, *, order: Order, register: Register
+) -> tuple[Resource, ...] | None:
+    """``order``; on the way the register hears of the edition, before anything of it is asked."""
+    register.learn(entry, feed)
+    return order(entry, feed)
+
+
+def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Resource, ...] | None:
+    """All of an edition, or the files of the only lessons asked for."""
+    if desk.policy.wanted_of(entry.id) is None:
+        return None
+    return _order(entry, feed, desk=desk, sizes={})
+
+
+def _order(
+    entry: CollectionEntry, feed: Feed, *, desk: Desk, sizes: Mapping[Digest, int]
+) -> tuple[Resource, ...]:
+    """Lesson by lesson: those asked for by name, then those of which least is lacking."""
+    only = desk.policy.wanted_of(entry.id)
+    asked = frozenset(lesson for each, lesson in desk.policy.wants if each == entry.id)
+    needs = needs_of(feed)
+    if only is None:
+        return tuple(dict.fromkeys((*in_order(needs, sizes, asked), *feed.resources)))
+    return in_order((one for one in needs if one.lesson in only), sizes, asked)

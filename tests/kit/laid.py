@@ -1,0 +1,28 @@
+"""Sticks as a test needs them: raw resources laid out by hand, whole or with something wrong."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sync.digest import Digest, sha256, sharded
+from sync.stick.concatenation import Entry, encode_table
+from sync.stick.layout import CONCATENATIONS, RESOURCES
+
+
+def lay_files(folder: Path, contents: Iterable[bytes]) -> list[Path]:
+    """Each as a file of its own, below a publisher's folder of a stick."""
+    paths = [folder / RESOURCES / sharded(sha256(data)) for data in contents]
+    for path, data in zip(paths, contents, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return paths
+
+
+def lay_concatenation(folder: Path, contents: Iterable[bytes], number: int = 0) -> Path:
+    """All in one concatenation, with its table."""
+    listed = list(contents)
+    path = folder / CONCATENATIONS / f"{number}.cat"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(listed))
+    table = encode_table(Entry(Digest(sha256(data)), len(data)) for data in listed)
+    path.with_suffix(".tab").write_bytes(table)
+    return path
