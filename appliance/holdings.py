@@ -76,6 +76,12 @@ class Holdings:
             if found := self._feed(digest):
                 yield f"feeds/{sharded(digest)}", found
 
+    def tables(self) -> Iterator[tuple[str, Held]]:
+        """All tables that are here of the packs of what is held."""
+        for digest in sorted(self._own_tables):
+            if found := _held(self._tables, digest):
+                yield f"tables/{sharded(digest)}", found
+
     def resources(self) -> Iterator[Digest]:
         """Digests of the resources that are passed on, sorted; not each needs to be here."""
         packed = self._resources

@@ -106,6 +106,7 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
             if begun and not wanted.take:  # nothing older is new here: what is whole of the newer
                 return _partly(arrival, *begun, desk)
             notes = (*arrival.notes, *wanted.notes, *carrying.notes)
+            carrying.keep_tables()
             taken = tuple(_taken(entry, heard.followed.id, desk) for entry in wanted.take)
             return replace(
                 arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes, taken=taken

@@ -1,11 +1,13 @@
 """Between what is wished for and the bytes: from which sources, in which order, what they lack."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
 from appliance.needs import needs_of
+from appliance.onlink import PeerPolicy
 from appliance.record import Record
 from appliance.update.candidates import Heard
 from appliance.update.decide import Policy, Wish
@@ -16,13 +18,14 @@ from sync.apply import Applied
 from sync.carry import LONGEST, Carrier, Order
 from sync.digest import Digest
 from sync.directory import CollectionEntry
+from sync.errors import KexiaError
 from sync.feed import Feed, Resource
+from sync.fetch import fetch_tables
 from sync.library import Store
 from sync.plan import Have, Plan, make_plan
 from sync.progress import Progress
 from sync.transport.pool import Pool, Priced
 from sync.transport.shift import Shift, Shifted
-from sync.transport.wary import CAP
 
 NAMED = 10
 """Damaged files of a stick that are named one by one."""
@@ -50,15 +53,15 @@ class Desk:
     haste: Haste
     shift: Shift
     """How long content comes in before what is whole of it is shown."""
-    cap: int = CAP
-    """Bytes that a fault of a box next door may cost."""
+    peers: PeerPolicy = field(default_factory=PeerPolicy)
+    """What is given to boxes next door, and what a fault of theirs may cost."""
 
 
 class Carrying:
     """What is wished for on its way here."""
 
     def __init__(self, wanted: Wish, heard: Heard, desk: Desk) -> None:
-        self._wanted = wanted
+        self._wanted, self._heard, self._desk = wanted, heard, desk
         self._sources = _pool(heard, desk.shift) if wanted.take else None
         self._carrier = _carrier(self._sources, desk, heard) if self._sources else None
         self._peers = tuple(one.wary.label for one in heard.sources if one.wary is not None)
@@ -66,6 +69,19 @@ class Carrying:
     def carry(self) -> Applied:
         """Bring all of it; raises as Carrier does."""
         return self._carrier.carry(self._wanted.take) if self._carrier else Applied()
+
+    def keep_tables(self) -> None:
+        """For boxes next door: with the tables they can prove long files piece by piece.
+
+        A box that takes update packs needs none itself. Whatever fails is tried with the next sync.
+        """
+        if not self._desk.peers.serve or not self._heard.sources:
+            return
+        sources = self._sources or _pool(self._heard, self._desk.shift)
+        entries = (*self._wanted.take, *(kept.entry for kept in self._wanted.keep))
+        for entry in entries:
+            with suppress(KexiaError):
+                fetch_tables(entry, sources, self._desk.store)
 
     def plan(self) -> Plan:
         """What ``carry`` would do; only lists are fetched."""
@@ -120,7 +136,7 @@ def _carrier(sources: Pool, desk: Desk, heard: Heard) -> Carrier:
     stride = LONGEST
     if desk.haste is Haste.FIRST_THINGS_FIRST:
         order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
-    register = Register(desk.store, sources, desk.cap)
+    register = Register(desk.store, sources, desk.peers.fault_kib * 1024)
     if inform(heard.sources, register):
         order = partial(_learning, order=order, register=register)
     return Carrier(sources, desk.store, desk.progress, editions, order=order, stride=stride)

@@ -252,7 +252,7 @@ class _Round:
             self._progress,
             self._haste,
             self._shift,
-            self._box.machine.network.neighbours.cap,
+            self._box.config.peers,
         )
 
     def _trust(self, content: Content, arrivals: Sequence[Arrival]) -> dict[str, Path]:

@@ -12,7 +12,6 @@ from random import Random
 import pytest
 import urllib3
 
-from appliance import config
 from appliance.onlink import Link, PeerPolicy
 from appliance.serve.fairness import PER_CLIENT
 from sync.digest import Digest, sha256, sharded
@@ -53,7 +52,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     province = Province.create(folder)
     province.publish(CONTENT)
     box = BoxUnderTest.create(folder / "box", province.root)
-    set_peers(box, PeerPolicy(serve=True))
+    box.set_peers(PeerPolicy(serve=True))
     box.subscribe("43/a")
     box.sync(province.repository)
     province.withdraw("43/a/bad")
@@ -70,12 +69,6 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
             yield Street(lab, province, box, peer)
         finally:
             peer.__exit__(None, None, None)
-
-
-def set_peers(box: BoxUnderTest, policy: PeerPolicy) -> None:
-    from dataclasses import replace
-
-    config.save(box.paths, replace(config.load(box.paths), peers=policy))
 
 
 @pytest.fixture
