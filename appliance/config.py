@@ -379,4 +379,6 @@ def _peers(fields: Fields) -> PeerPolicy:
         fault_kib=fields.count("fault_kib", standard.fault_kib, most=MAX_RATE_KIB),
     )
     fields.end()
+    if policy.port < 1024:
+        raise UsageError("peers.port must be a number from 1024 to 65535", hint=HINT)
     return policy

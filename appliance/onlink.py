@@ -115,6 +115,8 @@ def link_to(address: str, among: Sequence[Link]) -> Link | None:
 
     Not this machine's own addresses, and not a network's address for all.
     """
+    if "%" in address:  # a zone: not of any address that is asked
+        return None
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -24,6 +24,7 @@ _SHARDED = re.compile(r"(?:.*/)?(?:feeds|tables|resources)/[0-9a-f]{2}/([0-9a-f]
 _TARGET = re.compile(r"(?:.*/)?targets/(?:roots/)?([0-9a-f]{64})\.[a-z0-9.-]+")
 PATIENCE = 2
 """Answers that break off one after the other, after which it is left alone."""
+_EMPTY = sha256(b"")
 _REMEMBERED = 2
 """Short files kept after their proof, for whoever asks for their next range."""
 
@@ -91,7 +92,7 @@ class Wary:
         """The whole file, proved if its name is a digest's."""
         self._check()
         digest = digest_in(name)
-        if digest is not None and not limit:
+        if digest not in (None, _EMPTY) and not limit:
             return self._looked_for(name)
         with self._counting():
             try:
@@ -99,7 +100,7 @@ class Wary:
             except FormatError as error:
                 if limit > self._cap:
                     raise self._not_here(name) from error
-                raise self._failed(error) from error
+                raise
         if digest is not None and sha256(data) != digest:
             raise self._failed(self._wrong(name))
         return data
@@ -122,10 +123,23 @@ class Wary:
             yield from self._blocks(name, offset, length)
             return
         proof = self.proofs(digest) or Proof(offset + length)
+        there = min(length, max(proof.size - offset, 0))
+        yield from self._proved(name, digest, proof, offset, there)
+        if there < length:
+            raise NoSource(
+                f"{self.label}: {name} ends {length - there} bytes early",
+                hint="nobody has more of it; sync again",
+            )
+
+    def _proved(
+        self, name: str, digest: Digest, proof: Proof, offset: int, length: int
+    ) -> Iterator[bytes]:
+        if not length:
+            return
         if proof.size <= self._cap:
             data = self._whole(name, digest, proof.size)
-            for start in range(offset, offset + length, BLOCK):
-                yield data[start : min(start + BLOCK, offset + length)]
+            end = offset + length
+            yield from (data[at : min(at + BLOCK, end)] for at in range(offset, end, BLOCK))
         elif proof.chunks.records:
             yield from self._chunk_by_chunk(name, proof, offset, length)
         else:
