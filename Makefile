@@ -39,6 +39,7 @@ test-full: setup ## The long runs too: crashes, conformance.
 
 bench: setup ## Measure beside the peers.
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.stick_import
 
 bench-delta: setup ## Measure updates beside the peers, byte for byte (SERIES=folder with v1/ v2/ …).
 	@.ci/setup $(VENV) bench

@@ -185,8 +185,9 @@ class Carrier:
         if feed is None:
             return None
         one = Wanted(entry, feed, order=self._order(entry, feed))
-        held = self._store.library.sizes_of(each.digest for each in one.resources)
-        if any(held.get(each.digest) != each.size for each in one.resources):
+        unready = [each for each in one.resources if each.digest not in self._ready]
+        held = self._store.library.sizes_of(each.digest for each in unready)
+        if any(held.get(each.digest) != each.size for each in unready):
             return None
         self._progress.advance(1)
         return one
