@@ -182,11 +182,14 @@ async def welcome(paths: BoxPaths, state: State, around: Neighbourhood) -> None:
 async def _attend(doors: Doors, shelf: Shelf, around: Neighbourhood, files: OpenFiles) -> None:
     told: object = None
     while True:
-        await doors.follow(await asyncio.to_thread(around.look))
-        versions = await shelf.versions()
-        said = Announcement(around.box, doors.port, marks(versions)) if versions else None
-        if (doors.links, said) != told:
-            told = (doors.links, said)
-            files.close()  # of the generation before: removed files give their room back
-            await asyncio.to_thread(around.announce, doors.links, said)
+        try:
+            await doors.follow(await asyncio.to_thread(around.look))
+            versions = await shelf.versions()
+            said = Announcement(around.box, doors.port, marks(versions)) if versions else None
+            if (doors.links, said) != told:
+                told = (doors.links, said)
+                files.close()  # of the generation before: removed files give their room back
+                await asyncio.to_thread(around.announce, doors.links, said)
+        except (KexiaError, OSError) as error:
+            _LOG.error("neighbours are not looked after for a moment: %s", error)
         await asyncio.sleep(around.period)

@@ -58,10 +58,14 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     province.withdraw("43/a/bad")
     province.publish_all()
     box.sync(province.repository)
-    with Lab("east", "west", "class") as lab:
+    with Lab("east", "west", "class", "far") as lab:
         lab.join("east", f"{HOST}/24", "west", "10.77.0.2/24", name="lan0")
         lab.join("east", "10.88.0.1/24", "class", "10.88.0.2/24", name="wlan0")
+        lab.join("west", "10.66.0.1/24", "far", "10.66.0.2/24", name="lan1")
         lab.route("class", "10.77.0.0/24", "10.88.0.1")
+        lab.route("far", "10.77.0.0/24", "10.66.0.1")
+        lab.route("east", "10.66.0.0/24", "10.77.0.2")
+        lab.forward("west")
         with lab.inside("east"):
             peer = PeerServer(box.paths, lambda: (LAN,))
             peer.__enter__()
@@ -197,6 +201,19 @@ def test_the_classroom_finds_no_open_door(street: Street) -> None:
     with street.lab.inside("class"):
         assert not connects("10.88.0.1"), "the box's address on the Wi-Fi"
         assert not connects(HOST), "its other address, by the box as router"
+
+
+@pytest.mark.parametrize("host", ["10.88.0.1", HOST])
+def test_the_classrooms_interface_does_not_even_listen(street: Street, host: str) -> None:
+    with street.lab.inside("class"), pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, 18082), timeout=5).close()
+
+
+def test_nobody_is_served_from_behind_a_router(street: Street) -> None:
+    pages = int(street.peer.page_url.rpartition(":")[2])
+    with street.lab.inside("far"):
+        assert connects(HOST, pages), "the way leads there, or this test shows nothing"
+        assert not connects(HOST)
 
 
 def test_one_neighbour_gets_a_few_connections_only(west: Street) -> None:
