@@ -173,15 +173,19 @@ def _entries(collections: Iterable[Kept]) -> Iterator[CollectionEntry]:
 
 
 def _resources(record: Record, store: Store) -> Iterator[Digest]:
-    """Files of the generation's lessons; those that only withdrawn lessons need are left out."""
-    hidden: dict[str, set[str]] = {}
-    for collection, lesson in record.withdrawn:
-        hidden.setdefault(collection, set()).add(lesson)
     for kept in record.collections:
-        gone = hidden.get(kept.entry.id, set())
-        yield from _of_edition(store, kept.entry, kept.lessons, gone)
-        if kept.ahead is not None:
-            yield from _of_edition(store, kept.ahead.entry, kept.ahead.lessons, gone)
+        yield from files_of(kept, record, store)
+
+
+def files_of(kept: Kept, record: Record, store: Store) -> Iterator[Digest]:
+    """Files of a collection's lessons as they are served; none that only withdrawn ones need.
+
+    Raises ProofFailed or FormatError if a feed is damaged.
+    """
+    gone = {lesson for collection, lesson in record.withdrawn if collection == kept.entry.id}
+    yield from _of_edition(store, kept.entry, kept.lessons, gone)
+    if kept.ahead is not None:
+        yield from _of_edition(store, kept.ahead.entry, kept.ahead.lessons, gone)
 
 
 def _of_edition(

@@ -39,6 +39,28 @@ def durable_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         rename_durably(partial, path)
 
 
+@contextmanager
+def growing_file(path: Path) -> Iterator[BinaryIO]:
+    """As ``durable_file``, but what was written stays when the block fails, for the next try.
+
+    The file may hold the bytes of an earlier try, from the start; it never follows a link.
+    """
+    make_folder(path.parent)
+    partial = partial_of(path)
+    with disk_errors(path):
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(partial, flags, 0o644), "r+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        rename_durably(partial, path)
+
+
+def forget(descriptor: int) -> None:
+    """Let the kernel drop what it keeps in memory of a synced file, so that the medium is read."""
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def rename_durably(source: Path, path: Path) -> None:
     """Give a finished and synced file (or folder) its name, and sync the folder that holds it."""
     with disk_errors(path):

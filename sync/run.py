@@ -10,11 +10,14 @@ from sync.errors import KexiaError, UsageError
 
 #: Debian package that brings each program we call, for the hint when it is missing.
 PACKAGES = {
+    "blkid": "util-linux",
     "ffprobe": "ffmpeg",
+    "mount": "mount",
     "pdftoppm": "poppler-utils",
     "pdfinfo": "poppler-utils",
     "rsync": "rsync",
     "ssh": "openssh-client",
+    "umount": "mount",
 }
 
 

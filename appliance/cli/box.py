@@ -157,6 +157,27 @@ def peers(box: Box, as_json: Json = False) -> None:
 
 
 @command(app)
+def stick(
+    box: Box,
+    to: Annotated[
+        Path,
+        typer.Option(metavar="DIR|FILE.kexia", help="The mounted stick's folder, or a file."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Fill a stick for a neighbour with what this box serves; run again to go on or renew."""
+    from datetime import UTC, datetime
+
+    from appliance.cli.plain import plain_object
+    from appliance.cli.stick_words import prepared
+    from appliance.technician.from_box import fill_stick
+
+    with showing(as_json=as_json) as shown:
+        done = fill_stick(BoxPaths(box), to, datetime.now(UTC), shown)
+    result(plain_object(done), as_json=as_json, text=lambda: prepared(done))
+
+
+@command(app)
 def rollback(
     box: Box,
     to: Annotated[int | None, typer.Option(help="Number of the generation to go back to.")] = None,

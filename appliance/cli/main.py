@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from appliance.cli import box
+from appliance.cli import box, stick
 from appliance.cli.console import EXIT_CODES, fail
 from appliance.cli.demo import demo_command
 from appliance.cli.publish import app as publish_app
@@ -39,6 +39,7 @@ app = typer.Typer(
 app.command(name="demo")(demo_command)
 app.add_typer(publish_app)
 app.add_typer(box.app)
+app.add_typer(stick.app)
 
 
 def _version(wanted: bool) -> None:

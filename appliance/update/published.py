@@ -36,11 +36,20 @@ def forget_published(paths: BoxPaths) -> None:
         folder.remove(digest)
 
 
+def as_published(entry: CollectionEntry, store: Store) -> bytes | None:
+    """A feed as its publisher gave it out; None if this box's zstd makes another frame of it.
+
+    Raises ProofFailed if the feed is damaged here.
+    """
+    plain = entry.feed.plain
+    stored = compression.compress(store.feeds.read(plain.digest, limit=plain.size))
+    return stored if sha256(stored) == entry.feed.stored.digest else None
+
+
 def _keep(folder: ContentFolder, store: Store, entry: CollectionEntry, digest: Digest) -> None:
     with suppress(TrustRefused):  # a damaged feed is the next sync's business
-        plain = entry.feed.plain
-        stored = compression.compress(store.feeds.read(plain.digest, limit=plain.size))
-        if sha256(stored) == digest:
+        stored = as_published(entry, store)
+        if stored is not None:
             folder.put(digest, stored)
 
 

@@ -60,7 +60,7 @@ def mirror(
         shutil.rmtree(scratch)
     trusted = refresh(source, scratch, root=root, clock=clock, demo=demo)
     _refuse_older(target, trusted, source)
-    copied = _copy(source, target, trusted, _proved(scratch, trusted), progress)
+    copied = _copy(source, target, trusted, proved_files(scratch, trusted), progress)
     shutil.rmtree(scratch)
     return _mirrored(root, copied)
 
@@ -80,7 +80,7 @@ def _refuse_older(target: Path, trusted: Trusted, source: Transport) -> None:
         )
 
 
-def _proved(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
+def proved_files(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
     """Metadata and targets by their repository name: what ``refresh`` proved, byte for byte."""
     files = {
         f"metadata/{path.name}": path.read_bytes()

@@ -18,9 +18,8 @@ MAX_NOTE = 2**20
 """Longest note in bytes."""
 MAX_NAMED = 10_000
 """Most boxes, publishers or collections in one list."""
-BOX_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-"""A box's name for itself, safe as a folder's name on FAT32 and in Windows."""
-_PUBLISHER_ID = re.compile(r"[0-9a-f]{16}")
+ID = re.compile(r"[0-9a-f]{16}")
+"""Of a box or a publisher."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _Item = TypeVar("_Item")
 
@@ -109,13 +108,6 @@ def decode(data: bytes) -> Note:
         ) from error
 
 
-def check_box_id(box: str) -> str:
-    """``box`` if it is an id that can name a folder; raises FormatError."""
-    if not BOX_ID.fullmatch(box):
-        raise FormatError(f"{box[:80]!r} is no box id")
-    return box
-
-
 def _publisher_value(publisher: Publisher) -> dict[str, object]:
     return {
         "id": publisher.id,
@@ -137,7 +129,7 @@ def _publisher_value(publisher: Publisher) -> dict[str, object]:
 def _publisher(item: object) -> Publisher:
     fields = canonical.as_object(item)
     return Publisher(
-        id=_matching(_PUBLISHER_ID, fields["id"]),
+        id=_matching(ID, fields["id"]),
         code=_matching(CODE, fields["code"]),
         name=canonical.as_text(fields["name"]),
         collections=_items(fields["collections"], _carried),
@@ -163,7 +155,7 @@ def _items(value: object, parse: Callable[[object], _Item]) -> tuple[_Item, ...]
 
 
 def _box_id(item: object) -> str:
-    return check_box_id(canonical.as_text(item))
+    return _matching(ID, item)
 
 
 def _matching(pattern: re.Pattern[str], item: object) -> str:

@@ -162,6 +162,27 @@ def test_who_announces_our_own_state_is_asked_for_no_metadata(case: Case) -> Non
     assert not [name for name in case.peer.requests if "/metadata/" in name]
 
 
+def test_next_door_alone_is_enough_though_a_lesson_was_withdrawn(tmp_path: Path) -> None:
+    """Its files are not passed on, nor are they needed; let through again, it comes."""
+    province = Province.create(tmp_path)
+    province.publish({"43/a": OLD})
+    province.withdraw("43/a/l1")
+    province.publish({"43/a": NEW})
+    giver = BoxUnderTest.create(tmp_path / "giver", province.root).subscribe("43/a")
+    giver.set_peers(PeerPolicy(serve=True))
+    giver.sync(province.repository)
+    taker = BoxUnderTest.create(tmp_path / "taker", province.root).subscribe("43/a")
+    with FolderServer(lay_out(giver, tmp_path / "peer")) as peer:
+        taker.neighbours = Neighbours(lambda: [Neighbour("b" * 16, f"{peer.url}{BASE}")])
+        first, second = taker.sync(), taker.sync()
+    assert (first.problems, second.problems) == ((), ())
+    assert (first.is_new, second.is_new) == (True, False)
+    assert taker.lessons() == giver.lessons() == {"43/a/l2", "43/a/l3"}
+    assert not taker.store.library.has(sha256(OLD["l1.mp4"]))
+    taker.sync(province.repository)
+    assert taker.store.library.has(sha256(OLD["l1.mp4"])), "the rest comes when it can be had"
+
+
 @dataclass
 class Endless(Fault):
     """Says that a gibibyte comes, and sends of it what is taken."""

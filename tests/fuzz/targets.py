@@ -8,11 +8,14 @@ from sync import canonical, compression, deflate, directory, feed, pack, shorten
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
+from sync.errors import NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
 from sync.publish.packs.streams import find_streams
-from sync.stick import concatenation
+from sync.stick import concatenation, have, note, sealing
+from sync.stick.sealing import Kind
+from sync.transport import archive as archives
 from sync.trust import floor, notices, root
 from sync.updates import routes
 from sync.updates.head import decode_head, encode_head
@@ -93,9 +96,36 @@ def read_shortened(data: bytes) -> None:
     assert len(shortened.parse_custom(value, size=10**6).deltas) <= shortened.MAX_DELTAS
 
 
+def read_paper(data: bytes) -> None:
+    paper = sealing.open_paper(data, kind=Kind.HAVE, limit=2**20)
+    have.decode(paper.body)
+
+
+def signed(body: bytes) -> bytes:
+    """What a box with a key of its own may say."""
+    return sealing.sign(Kind.HAVE, body, seed=bytes(32), epoch=1, sequence=1)
+
+
+RECIPIENT = bytes(range(64, 96))
+HAVE = (GOLDEN / "have-1.zst").read_bytes()
+
+
+def read_archive(data: bytes) -> None:
+    """Cut files are told apart from broken ones, both refused; no member lies beyond the end."""
+    try:
+        members = archives.read_index(
+            lambda length, offset: data[offset : offset + length], size=len(data), label="archive"
+        )
+    except NoSource:
+        return
+    assert all(one.offset + one.size <= len(data) for one in members.values())
+    assert len({name.lower() for name in members}) == len(members)
+
+
 FORMS = canonical.dumps(
     {"zstd": [sha256(b"z"), 400], "deltas": [["1a4d20b380bb14ca", sha256(b"d"), 86]]}
 )
+ARCHIVE = tarred({"KEXIA/stick.json": GROUP[:700], "KEXIA/a/b": b"", "KEXIA/a/c.d": b"x" * 512})
 TARGETS = (
     Target("directory", (DIRECTORY, (GOLDEN / "directory-1.json").read_bytes()), directory.decode),
     Target("shortened", (FORMS,), read_shortened),
@@ -119,6 +149,16 @@ TARGETS = (
         "concatenation",
         ((GOLDEN / "concatenation-1.tab").read_bytes(),),
         concatenation.decode_table,
+    ),
+    Target("note", ((GOLDEN / "stick-1.json").read_bytes(),), note.decode),
+    Target("archive", (ARCHIVE,), read_archive),
+    Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
+    Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
+    Target("paper", (signed(HAVE),), read_paper),
+    Target(
+        "sealed",
+        ((GOLDEN / "sealed-1.bin").read_bytes(),),
+        lambda data: sealing.unseal(data, RECIPIENT),
     ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
