@@ -34,7 +34,8 @@ test: setup ## Everything a change must pass.
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 -m "not slow" --cov --cov-report=term
 
-test-full: setup ## The long runs too: crashes, conformance.
+test-full: setup ## The long runs too: crashes, conformance, sticks in a virtual machine.
+	@.ci/setup $(VENV) full
 	$(BIN)/pytest -m "slow or not slow" -n 2
 
 bench: setup ## Measure beside the peers.

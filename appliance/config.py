@@ -7,12 +7,15 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from enum import StrEnum
+from pathlib import PurePosixPath
 
 import tomli_w
 
-from appliance.fields import HINT, Fields
+from appliance.fields import HINT as _HINT
+from appliance.fields import Fields as _Fields
 from appliance.onlink import LAN, PeerPolicy
+from appliance.paths import BoxPaths as BoxPaths
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
 from sync.files import write_durably
@@ -28,90 +31,10 @@ MAX_BUDGET_MIB = 2**24
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
+FILE_SYSTEMS = ("vfat", "exfat", "ext4", "ntfs3")
+"""What ``[volumes] types`` may name."""
 MAX_RATE_KIB = 1024 * 1024
 """A cap above a GiB a second caps nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoxPaths:
-    """Where things are below a box's folder."""
-
-    root: Path
-
-    @property
-    def config_file(self) -> Path:
-        """``kexia.toml``."""
-        return self.root / "kexia.toml"
-
-    @property
-    def roots(self) -> Path:
-        """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
-        return self.root / "roots"
-
-    @property
-    def generations(self) -> Path:
-        """``generations/<n>/``."""
-        return self.root / "generations"
-
-    @property
-    def current(self) -> Path:
-        """The link to the generation being served."""
-        return self.root / "current"
-
-    @property
-    def ledger(self) -> Path:
-        """Bytes fetched by day."""
-        return self.root / "ledger.json"
-
-    @property
-    def state_db(self) -> Path:
-        """What teachers make; belongs to ``serve`` and to no generation."""
-        return self.root / "state.db"
-
-    @property
-    def run(self) -> Path:
-        """What lives only as long as a process: socket and lease."""
-        return self.root / "run"
-
-    @property
-    def socket(self) -> Path:
-        """The update process's socket."""
-        return self.run / "update.sock"
-
-    @property
-    def lease(self) -> Path:
-        """The sole right to write lessons."""
-        return self.run / "update.lease"
-
-    @property
-    def published(self) -> Path:
-        """Feeds as their publishers compressed them, by that digest: what neighbours ask for."""
-        return self.root / "published"
-
-    @property
-    def peer_id(self) -> Path:
-        """Sixteen digits by which neighbours tell this box from others."""
-        return self.root / "peer-id"
-
-    @property
-    def refused_peers(self) -> Path:
-        """Neighbours nothing is taken from for a while."""
-        return self.root / "refused-peers.json"
-
-    @property
-    def cache(self) -> Path:
-        """What may be removed at any time: page images, compressed pages."""
-        return self.root / "cache"
-
-    @property
-    def staging(self) -> Path:
-        """Partial transfers."""
-        return self.root / "staging"
-
-    @property
-    def scratch(self) -> Path:
-        """Copies of trust state that a source may still spoil; emptied by every sync."""
-        return self.root / "scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +69,27 @@ class Uplink:
     """MiB that web servers may give from noon to noon (UTC); 0: no budget."""
     month_mib: int = 0
     """The same for a calendar month."""
+    metered_mib: int = 50
+    """MiB from noon to noon (UTC) while the line is a phone on USB; 0: nothing comes over it."""
+
+
+class Uploaders(StrEnum):
+    """Who may give the box a `.kexia` file over the classroom's Wi-Fi."""
+
+    PIN = "pin"
+    ANYONE = "anyone"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the box does with sticks and cards."""
+
+    on: bool = True
+    types: tuple[str, ...] = ("vfat", "exfat")
+    """File systems that are opened: ``vfat``, ``exfat``, ``ext4``, ``ntfs3``."""
+    leds: tuple[str, ...] = ()
+    """Lamps below /sys/class/leds that show how it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +108,8 @@ class BoxConfig:
     """Single lessons asked for: collection and lesson id, sorted."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
+    uploads: Uploaders = Uploaders.PIN
+    volumes: Volumes = Volumes()
     peers: PeerPolicy = field(default_factory=PeerPolicy)
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
@@ -220,9 +166,9 @@ def load(paths: BoxPaths) -> BoxConfig:
             hint="make one with: kexia box init BOX --root ROOT.json --url URL",
         ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{paths.config_file}: not UTF-8", hint=HINT) from error
+        raise UsageError(f"{paths.config_file}: not UTF-8", hint=_HINT) from error
     except OSError as error:
-        raise UsageError(f"{paths.config_file}: {error.strerror}", hint=HINT) from error
+        raise UsageError(f"{paths.config_file}: {error.strerror}", hint=_HINT) from error
     try:
         return parse(text)
     except UsageError as error:
@@ -239,8 +185,8 @@ def parse(text: str) -> BoxConfig:
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"no TOML ({error})", hint=HINT) from error
-    fields = Fields("", value)
+        raise UsageError(f"no TOML ({error})", hint=_HINT) from error
+    fields = _Fields("", value)
     config = BoxConfig(
         name=fields.text("name", "box"),
         demo=fields.flag("demo"),
@@ -251,15 +197,17 @@ def parse(text: str) -> BoxConfig:
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
         peers=_peers(fields.table("peers")),
+        uploads=_uploads(fields.table("upload")),
+        volumes=_volumes(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
     )
     fields.end()
     codes = [publisher.code for publisher in config.publishers]
     if len(set(codes)) != len(codes):
-        raise UsageError("a publisher's code stands twice", hint=HINT)
+        raise UsageError("a publisher's code stands twice", hint=_HINT)
     missing = [name for name in _ALWAYS if name not in value]
     if missing:
-        raise UsageError(f"has no {' and no '.join(missing)}: it is empty or cut off", hint=HINT)
+        raise UsageError(f"has no {' and no '.join(missing)}: it is empty or cut off", hint=_HINT)
     return config
 
 
@@ -282,6 +230,13 @@ def encode(config: BoxConfig) -> str:
             "proxy": config.network.proxy,
             "night_mib": config.network.night_mib,
             "month_mib": config.network.month_mib,
+            "metered_mib": config.network.metered_mib,
+        },
+        "upload": {"who": config.uploads.value},
+        "volumes": {
+            "on": config.volumes.on,
+            "types": list(config.volumes.types),
+            "leds": list(config.volumes.leds),
         },
         "peers": {
             "serve": config.peers.serve,
@@ -299,14 +254,14 @@ def encode(config: BoxConfig) -> str:
     return HEADER + tomli_w.dumps(value, multiline_strings=False)
 
 
-def _publisher(fields: Fields) -> Publisher:
+def _publisher(fields: _Fields) -> Publisher:
     publisher = Publisher(fields.text("code"), fields.text("root"), tuple(fields.texts("urls")))
     fields.end()
     if not CODE.fullmatch(publisher.code):
-        raise UsageError(f"{publisher.code!r} is no publisher's code", hint=HINT)
+        raise UsageError(f"{publisher.code!r} is no publisher's code", hint=_HINT)
     path = PurePosixPath(publisher.root)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise UsageError(f"root {publisher.root!r} lies outside the box's folder", hint=HINT)
+        raise UsageError(f"root {publisher.root!r} lies outside the box's folder", hint=_HINT)
     for url in publisher.urls:
         check_url(url)
     return publisher
@@ -341,7 +296,7 @@ def parse_want(key: str) -> tuple[str, str]:
     return collection, lesson
 
 
-def _listen(fields: Fields) -> Listen:
+def _listen(fields: _Fields) -> Listen:
     standard = Listen()
     listen = Listen(
         fields.text("host", standard.host),
@@ -352,12 +307,13 @@ def _listen(fields: Fields) -> Listen:
     return listen
 
 
-def _network(fields: Fields) -> Uplink:
+def _network(fields: _Fields) -> Uplink:
     uplink = Uplink(
         rate_kib=fields.count("rate_kib", 0, most=MAX_RATE_KIB),
         proxy=fields.text("proxy", "", least=0),
         night_mib=fields.count("night_mib", 0, most=MAX_BUDGET_MIB),
         month_mib=fields.count("month_mib", 0, most=MAX_BUDGET_MIB),
+        metered_mib=fields.count("metered_mib", Uplink().metered_mib, most=MAX_BUDGET_MIB),
     )
     fields.end()
     if uplink.proxy:
@@ -368,7 +324,7 @@ def _network(fields: Fields) -> Uplink:
     return uplink
 
 
-def _peers(fields: Fields) -> PeerPolicy:
+def _peers(fields: _Fields) -> PeerPolicy:
     standard = PeerPolicy()
     policy = PeerPolicy(
         serve=fields.flag("serve"),
@@ -380,5 +336,29 @@ def _peers(fields: Fields) -> PeerPolicy:
     )
     fields.end()
     if policy.port < 1024:
-        raise UsageError("peers.port must be a number from 1024 to 65535", hint=HINT)
+        raise UsageError("peers.port must be a number from 1024 to 65535", hint=_HINT)
     return policy
+
+
+def _uploads(fields: _Fields) -> Uploaders:
+    who = fields.text("who", Uploaders.PIN.value)
+    fields.end()
+    if who not in set(Uploaders):
+        raise UsageError(f"upload.who: {who[:40]!r} is none of {', '.join(Uploaders)}", hint=_HINT)
+    return Uploaders(who)
+
+
+def _volumes(fields: _Fields) -> Volumes:
+    standard = Volumes()
+    volumes = Volumes(
+        on=fields.flag("on", standard.on),
+        types=tuple(dict.fromkeys(fields.texts("types", standard.types))),
+        leds=tuple(fields.texts("leds")),
+    )
+    fields.end()
+    if unknown := set(volumes.types) - set(FILE_SYSTEMS):
+        known = ", ".join(FILE_SYSTEMS)
+        raise UsageError(f"volumes.types: {min(unknown)[:40]!r} is none of {known}", hint=_HINT)
+    if any("/" in led or led in ("", ".", "..") for led in volumes.leds):
+        raise UsageError("volumes.leds: names of folders in /sys/class/leds", hint=_HINT)
+    return volumes

@@ -56,24 +56,25 @@ def request(paths: BoxPaths, message: Mapping[str, object]) -> Iterator[Event]:
         try:
             yield from _converse(connection, message)
         except OSError as error:
-            raise _cut_off() from error
+            raise cut_off() from error
 
 
 def _converse(connection: socket.socket, message: Mapping[str, object]) -> Iterator[Event]:
     with connection.makefile("rwb") as stream:
-        stream.write(_line(message))
+        stream.write(line_of(message))
         stream.flush()
         while line := stream.readline(MAX_ANSWER):
-            event = _parse(line, limit=MAX_ANSWER)
+            event = event_of(line, limit=MAX_ANSWER)
             if event.get("event") == "failed":
-                raise _refused(event)
+                raise refused(event)
             yield event
             if event.get("event") == "done":
                 return
-    raise _cut_off()
+    raise cut_off()
 
 
-def _cut_off() -> Incomplete:
+def cut_off() -> Incomplete:
+    """The other side ended in the middle."""
     return Incomplete(
         "the update process ended before it had answered",
         hint="what was done is kept; run the same command again",
@@ -106,7 +107,7 @@ class Server:
         make_folder(self._paths.run)
         self._paths.socket.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            with _short(self._paths.run) as folder:
+            with short_name(self._paths.run) as folder:
                 listener.bind(f"{folder}/{self._paths.socket.name}")
             self._paths.socket.chmod(0o660)
             listener.listen(MAX_CLIENTS)
@@ -157,7 +158,7 @@ class _Conversation:
         with self._connection.makefile("rb") as stream:
             line = stream.readline(MAX_REQUEST)
         try:
-            message = _parse(line, limit=MAX_REQUEST)
+            message = event_of(line, limit=MAX_REQUEST)
             result = self._handler(message, self)
         except KexiaError as error:
             self._say(
@@ -192,7 +193,7 @@ class _Conversation:
         if self._gone:
             return  # the work goes on for the box, whoever asked for it
         try:
-            self._connection.sendall(_line(event))
+            self._connection.sendall(line_of(event))
         except OSError:
             self._gone = True
 
@@ -207,7 +208,8 @@ def _show(event: Event, progress: Progress) -> None:
         progress.advance(advance)
 
 
-def _refused(event: Event) -> Refused:
+def refused(event: Event) -> Refused:
+    """The error of a ``failed`` event."""
     code = event.get("exit_code")
     return Refused(
         str(event.get("error", "refused")),
@@ -216,11 +218,13 @@ def _refused(event: Event) -> Refused:
     )
 
 
-def _line(message: Mapping[str, object]) -> bytes:
+def line_of(message: Mapping[str, object]) -> bytes:
+    """A message as it goes over the socket."""
     return json.dumps(message, ensure_ascii=False).encode() + b"\n"
 
 
-def _parse(line: bytes, *, limit: int) -> Event:
+def event_of(line: bytes, *, limit: int) -> Event:
+    """A line from the socket; raises UsageError for what is none."""
     if len(line) >= limit or not line.endswith(b"\n"):
         raise UsageError(f"a line on the update socket is cut or longer than {limit} bytes")
     try:
@@ -236,17 +240,22 @@ def _parse(line: bytes, *, limit: int) -> Event:
 def _connect(paths: BoxPaths) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            with _short(paths.run) as folder:
+            with short_name(paths.run) as folder:
                 connection.connect(f"{folder}/{paths.socket.name}")
         except OSError as error:
-            raise NotRunning(
-                f"no update process runs for {paths.root}", hint="start it with: kexia box run BOX"
-            ) from error
+            raise not_running(paths) from error
         yield connection
 
 
+def not_running(paths: BoxPaths) -> NotRunning:
+    """Nobody listens."""
+    return NotRunning(
+        f"no update process runs for {paths.root}", hint="start it with: kexia box run BOX"
+    )
+
+
 @contextmanager
-def _short(folder: Path) -> Iterator[str]:
+def short_name(folder: Path) -> Iterator[str]:
     """A short name of ``folder``: a socket's address holds 107 bytes, a path may be longer."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,6 +1,6 @@
-"""A TOML table read field by field at the border: kexia.toml's, every slip of the pen named."""
+"""A TOML table read field by field, at the border: what nobody asked for is refused. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sync.errors import UsageError
 
@@ -8,22 +8,22 @@ HINT = "mend kexia.toml, or see docs/box.md for its fields"
 
 
 class Fields:
-    """A TOML table read field by field; whatever nobody asked for is refused at the end."""
+    """One table; each method raises UsageError for a field that is not as it must be."""
 
     def __init__(self, where: str, value: Mapping[str, object]) -> None:
         self._where = where
         self._left = dict(value)
 
     def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
-        """A text of at least ``least`` characters."""
+        """A text of at least ``least`` letters."""
         value = self._left.pop(name, default)
         if not isinstance(value, str) or len(value.strip()) < least:
             raise self._wrong(name, "must be text")
         return value
 
-    def flag(self, name: str) -> bool:
-        """true or false; false if it is not there."""
-        value = self._left.pop(name, False)
+    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002 - its value
+        """True or false."""
+        value = self._left.pop(name, default)
         if not isinstance(value, bool):
             raise self._wrong(name, "must be true or false")
         return value
@@ -35,9 +35,9 @@ class Fields:
             raise self._wrong(name, f"must be a number from 0 to {most}")
         return value
 
-    def texts(self, name: str, default: list[str] | None = None) -> list[str]:
+    def texts(self, name: str, default: Iterable[str] = ()) -> list[str]:
         """A list of texts."""
-        value = self._left.pop(name, default or [])
+        value = self._left.pop(name, list(default))
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, "must be a list of texts")
         return value
@@ -50,14 +50,14 @@ class Fields:
         return Fields(f"{name}.", value)
 
     def tables(self, name: str) -> list["Fields"]:
-        """A list of tables."""
+        """A list of tables; empty if it is not there."""
         value = self._left.pop(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self._wrong(name, "must be a list of tables")
         return [Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
 
     def end(self) -> None:
-        """Refuse what nobody asked for."""
+        """All fields have been asked for; raises UsageError for one that is left."""
         if self._left:
             raise self._wrong(min(self._left), "is no field of this file")
 

@@ -14,6 +14,11 @@ DOMAIN = "kexia"
 LOCALE = Path(__file__).with_name("locale")
 
 
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translated later"
+    """Mark ``message`` for the catalogues; it is translated where it is shown."""
+    return message
+
+
 class Language(StrEnum):
     """A language of the interface, by the name HTML knows it by."""
 

@@ -30,7 +30,17 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        "the administrator's PIN, and who gave it",
+        (
+            "CREATE TABLE admin_pin (id INTEGER PRIMARY KEY CHECK (id = 1), hash TEXT NOT NULL)"
+            " STRICT",
+            "CREATE TABLE admin_session (token TEXT PRIMARY KEY, began INTEGER NOT NULL)"
+            " STRICT, WITHOUT ROWID",
+        ),
+    ),
+)
 
 
 def open_state(path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:

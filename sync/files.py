@@ -12,6 +12,7 @@ from sync.errors import KexiaError, MediumFailing, NoRoom
 
 PARTIAL = ".partial"
 """Suffix of a file being written; whoever finds one at start may remove it."""
+_REWRITTEN = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_durably(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
@@ -27,7 +28,7 @@ def durable_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     make_folder(path.parent)
     partial = path.with_name(path.name + PARTIAL)
     with disk_errors(path):
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        descriptor = os.open(partial, _REWRITTEN, mode)
         try:
             with os.fdopen(descriptor, "w+b") as file:
                 yield file
@@ -59,6 +60,21 @@ def growing_file(path: Path) -> Iterator[BinaryIO]:
 def forget(descriptor: int) -> None:
     """Let the kernel drop what it keeps in memory of a synced file, so that the medium is read."""
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write ``data`` so that whoever reads ``path`` finds all of it or what it held before.
+
+    For what need not outlive a power cut: nothing is synced. A file or link that somebody else put
+    where the partial file goes is removed, not written through.
+    """
+    partial = partial_of(path)
+    with disk_errors(path):
+        partial.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(partial, flags, mode), "wb") as file:
+            file.write(data)
+        partial.replace(path)
 
 
 def rename_durably(source: Path, path: Path) -> None:

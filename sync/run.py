@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,13 @@ from sync.errors import KexiaError, UsageError
 #: Debian package that brings each program we call, for the hint when it is missing.
 PACKAGES = {
     "blkid": "util-linux",
-    "ffprobe": "ffmpeg",
     "mount": "mount",
+    "umount": "mount",
+    "ffprobe": "ffmpeg",
     "pdftoppm": "poppler-utils",
     "pdfinfo": "poppler-utils",
     "rsync": "rsync",
     "ssh": "openssh-client",
-    "umount": "mount",
 }
 
 
@@ -25,8 +26,14 @@ class ProgramFailed(KexiaError):
     """A program ended with an error or took too long; the fact holds its last words."""
 
 
+class TookTooLong(ProgramFailed):
+    """A program did not end in time."""
+
+
 Process = subprocess.Popen[bytes]
 """A program that runs beside us."""
+_LEFT_BEHIND: list[Process] = []
+"""Killed, and perhaps still held up by the kernel; each is taken leave of when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,44 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ProgramFailed(f"{program} took more than {timeout:.0f} s and was ended") from error
+        raise TookTooLong(f"{program} took more than {timeout:.0f} s and was ended") from error
     if done.returncode not in accept:
         words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
         raise ProgramFailed(f"{program} failed with exit code {done.returncode}: {words[0][:300]}")
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def attempt(
+    arguments: Sequence[str | Path], *, timeout: float, environment: Mapping[str, str]
+) -> Finished:
+    """Run a program that the kernel itself may hold up (mount); whatever it ends with is told.
+
+    After ``timeout`` seconds it is killed and left behind, because one that waits for a dead device
+    cannot even be killed: then raises TookTooLong. Raises UsageError if it is missing.
+    """
+    program = str(arguments[0])
+    path = shutil.which(program)
+    if path is None:
+        raise UsageError(
+            f"{program} is not installed", hint=f"apt install {PACKAGES.get(program, program)}"
+        )
+    _LEFT_BEHIND[:] = [one for one in _LEFT_BEHIND if one.poll() is None]
+    with tempfile.TemporaryFile() as words:
+        process = subprocess.Popen(  # noqa: S603 - as above
+            [path, *map(str, arguments[1:])],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=words,
+            env=dict(environment),
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            _LEFT_BEHIND.append(process)
+            raise TookTooLong(f"{program} took more than {timeout:.0f} s") from error
+        words.seek(0)
+        return Finished(code, b"", words.read(4096))
 
 
 def start(arguments: Sequence[str | Path]) -> Process:

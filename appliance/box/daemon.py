@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from appliance import config
 from appliance.box.gate import Gate
+from appliance.box.identity import open_identity
 from appliance.box.schedule import Rhythm, first_wait, next_wait, rhythm
 from appliance.box.works import Works
 from appliance.config import BoxPaths
@@ -27,8 +28,8 @@ from sync.library import Store
 from sync.progress import Progress, Silent
 
 _LOG = logging.getLogger("kexia.update")
-_WRITING = frozenset({"sync", "plan", "rollback", "release", "offered"})
-"""Commands that use the library or the scratch folder, so only one at a time."""
+_WRITING = frozenset({"sync", "plan", "rollback", "release", "offered", "back", "backup"})
+"""Commands that use the library, the scratch folder or the key, so only one at a time."""
 _FETCHING = frozenset({"sync", "plan", "offered"})
 """Commands that ask sources, so they would wait while paused."""
 LOOK = 30.0
@@ -63,12 +64,20 @@ class UpdateProcess:
         with hold(self._paths.lease, holder="kexia box update"):
             for warning in mend(self._paths, Store(self._paths.root), Silent()):
                 _LOG.warning("%s", warning)
+            self._know_itself()
             with Server(self._paths, self.handle).listening():
                 self._keep_rhythm()
             # The lease is not given back before the work that needs it has ended.
             self._gate.shut()
             with self._turn:
                 _LOG.info("ended")
+
+    def _know_itself(self) -> None:
+        """At the first start the box makes its key; without one it serves all the same."""
+        try:
+            _LOG.info("this is box %s", open_identity(self._paths).box)
+        except KexiaError as error:
+            _LOG.error("%s", error.fact)
 
     def handle(self, message: Mapping[str, object], progress: Progress) -> Event:
         """One request from the socket; raises what the work raises, Incomplete while paused."""

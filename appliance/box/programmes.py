@@ -15,6 +15,7 @@ from appliance.box.neighbourhood import neighbours
 from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
 from appliance.state import open_state
+from appliance.update import metered
 from appliance.update.follow import MAX_ROOT
 from appliance.update.ledger import Ledger
 from appliance.update.sources import Network
@@ -102,10 +103,11 @@ def real_machine(paths: BoxPaths) -> Machine:
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     bucket = _bucket(box.network.rate_kib)
     web = Web(dates=dates, proxy=box.network.proxy, block=bucket.block if bucket else BLOCK)
-    ledger = Ledger(paths.ledger)
+    ledgers = Ledger(paths.ledger), Ledger(paths.metered_ledger)
 
     def purse() -> Purse | None:
-        return ledger.purse(config.load(paths).network, lambda: clock().wall)
+        network = config.load(paths).network
+        return metered.purse(metered.find_phone(), network, ledgers, lambda: clock().wall)
 
     network = Network(rng, time.sleep, web, bucket, purse, neighbours(paths))
     return Machine(clock, network, time.monotonic)
@@ -129,20 +131,29 @@ def run_update(paths: BoxPaths) -> None:
     UpdateProcess(paths, real_machine(paths), stop=_stop_on_signals()).run()
 
 
-def run_both(paths: BoxPaths, listen: Listen) -> None:
-    """Update and serve beside each other until SIGTERM or SIGINT."""
-    config.load(paths)
+def run_volumes(paths: BoxPaths, mounts: Path | None) -> None:
+    """The volumes process; ends on SIGTERM or SIGINT, or at once if the box wants no sticks."""
+    from appliance.volumes.watch import watch_volumes  # libudev is of no use to the others
+
+    volumes = config.load(paths).volumes
+    if volumes.on:
+        watch_volumes(paths, volumes, mounts or paths.mounts, _stop_on_signals())
+
+
+def run_all(paths: BoxPaths, listen: Listen) -> None:
+    """Update, serve and volumes beside each other until SIGTERM or SIGINT."""
+    box = config.load(paths)
     stop = _stop_on_signals()
+    folder = str(paths.root)
     address = ["--host", listen.host, "--port", str(listen.port)]
     address += ["--site-port", str(listen.site_port)]
-    supervise(
-        [
-            Watched("update", _kexia("box", "update", str(paths.root)), time.monotonic),
-            Watched("serve", _kexia("box", "serve", str(paths.root), *address), time.monotonic),
-        ],
-        stop,
-        time.monotonic,
-    )
+    watched = [
+        Watched("update", _kexia("box", "update", folder), time.monotonic),
+        Watched("serve", _kexia("box", "serve", folder, *address), time.monotonic),
+    ]
+    if box.volumes.on:
+        watched.append(Watched("volumes", _kexia("box", "volumes", folder), time.monotonic))
+    supervise(watched, stop, time.monotonic)
 
 
 def _kexia(*words: str) -> list[str]:

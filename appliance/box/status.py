@@ -1,7 +1,8 @@
 """What a technician sees at one glance: what is served, how old, what is wrong. Reads only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from appliance.config import BoxConfig, BoxPaths
 from appliance.generation import (
@@ -11,6 +12,8 @@ from appliance.generation import (
     prove_trust,
     survey,
 )
+from appliance.update.last import read_last
+from appliance.update.metered import Phone, find_phone
 from sync.files import free_space
 
 
@@ -43,6 +46,16 @@ class PublisherStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """The way to the network."""
+
+    phone: Phone | None = None
+    """The phone it goes over; None: it is no metered line."""
+    metered_mib: int = 0
+    """MiB a night that may come over a phone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The box at one moment."""
 
@@ -59,6 +72,9 @@ class Status:
     free: int
     """Bytes."""
     warnings: tuple[str, ...]
+    line: Line = Line()
+    last_sync: Mapping[str, object] | None = None
+    """What the last sync told: when (``at``), and its report or error; None: none is known."""
 
     @property
     def lessons(self) -> int:
@@ -93,11 +109,26 @@ class Status:
             "other_generations": list(self.other_generations),
             "free": self.free,
             "warnings": list(self.warnings),
+            "line": {
+                "metered": self.line.phone is not None,
+                "interface": self.line.phone.interface if self.line.phone else "",
+                "driver": self.line.phone.driver if self.line.phone else "",
+                "metered_mib": self.line.metered_mib,
+            },
+            "last_sync": self.last_sync,
         }
 
 
-def read_status(paths: BoxPaths, config: BoxConfig, generation: Generation | None) -> Status:
-    """The status of a box that serves ``generation``."""
+def read_status(
+    paths: BoxPaths, config: BoxConfig, generation: Generation | None, root: Path = Path("/")
+) -> Status:
+    """The status of a box that serves ``generation``; ``root``: of the machine it stands on."""
+    known = _known(paths, config, generation)
+    line = Line(find_phone(root), config.network.metered_mib)
+    return replace(known, line=line, last_sync=read_last(paths.last_sync))
+
+
+def _known(paths: BoxPaths, config: BoxConfig, generation: Generation | None) -> Status:
     found = survey(paths)
     warnings = [error.fact for error in found.damaged]
     others = tuple(item.number for item in found.whole if item != generation)

@@ -9,22 +9,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from appliance import config
+from appliance import config, sticks
 from appliance.box.neighbourhood import now
 from appliance.box.neighbours_found import peers_status
+from appliance.box.papers import believable, prepare, save_backup, sending
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
 from appliance.generation import current
+from appliance.language import Language, speech
+from appliance.sticks import Stick
 from appliance.update import rollback
 from appliance.update import sync as update
+from appliance.update.history import SYNCS, note_sync, result_of
+from appliance.update.last import keep_error, keep_report
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.sources import Neighbours
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
-from sync.errors import UsageError
+from sync.errors import KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
+from sync.stick.report import SyncResult
 from sync.transport.allowance import Purse
 
 
@@ -42,6 +48,8 @@ class Works:
             "release": self._release,
             "offered": self._offered,
             "set": self._set,
+            "back": self._back,
+            "backup": self._backup,
         }
 
     def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
@@ -69,11 +77,21 @@ class Works:
         return Box(self._paths, config.load(self._paths), machine)
 
     def _status(self, _message: Mapping[str, object], _progress: Progress) -> Event:
-        return status_of(self._paths)
+        return _seen(self._paths)
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
         box = self._box(message, count(message, "budget"))
-        return measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        kept, clock = self._paths.last_sync, self._machine.clock()
+        at = believable(clock)
+        try:
+            report = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+        except KexiaError as error:
+            keep_error(kept, clock.wall, error)
+            note_sync(self._paths.root / SYNCS, SyncResult(at, error.exit_code, 0, 0))
+            raise
+        keep_report(kept, clock.wall, report)
+        note_sync(self._paths.root / SYNCS, result_of(report, at))
+        return report
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(message), texts(message, "from"), progress)
@@ -90,6 +108,17 @@ class Works:
 
     def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
         return offered(self._box(message), texts(message, "from"), progress).value()
+
+    def _back(self, _message: Mapping[str, object], progress: Progress) -> Event:
+        progress.step("papers", unit="papers")
+        return prepare(self._box({})).value()
+
+    def _backup(self, message: Mapping[str, object], progress: Progress) -> Event:
+        to = message.get("to")
+        if not isinstance(to, str):
+            raise UsageError("backup: `to` is a file to write")
+        progress.step("backup", unit="files")
+        return save_backup(self._box({}), Path(to))
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
@@ -115,16 +144,24 @@ def perform(
 def look(paths: BoxPaths) -> Event:
     """The box's status, with what the update process does if one runs; needs no lease."""
     try:
-        return ask(paths, {"command": "status"}, Silent())
+        value = ask(paths, {"command": "status"}, Silent())
     except NotRunning:
-        return status_of(paths)
+        value = _seen(paths)
+    return {**value, "sticks": [_spoken(stick) for stick in sticks.read(paths.volumes).sticks]}
 
 
-def status_of(paths: BoxPaths) -> Event:
-    """The status as it stands on the disk."""
-    box = config.load(paths)
-    value = read_status(paths, box, current(paths)).value()
-    return {**value, "peers": peers_status(paths, box, now())}
+def _seen(paths: BoxPaths) -> Event:
+    box, served = config.load(paths), current(paths)
+    found = read_status(paths, box, served).value()
+    return {**found, **sending(paths, served), "peers": peers_status(paths, box, now())}
+
+
+def _spoken(stick: Stick) -> Event:
+    """A stick with its sentences in every language of the box."""
+    saying = stick.saying
+    what = {language.value: speech(language).say(saying.what) for language in Language}
+    do = {language.value: speech(language).say(saying.do) for language in Language}
+    return {**stick.value(), "percent": stick.percent, "what": what, "do": do}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

@@ -3,13 +3,14 @@
 Every command imports what it needs when it runs: ``serve`` must not carry the update's machinery.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.cli import lines
+from appliance.cli import box_back, lines
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load
@@ -218,11 +219,11 @@ def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = 
 
 @command(app)
 def run(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
-    """Run update and serve side by side until ended; each is restarted alone if it dies."""
-    from appliance.box.programmes import run_both
+    """Run update, serve and volumes until ended; each is restarted alone if it dies."""
+    from appliance.box.programmes import run_all
 
     paths = BoxPaths(box)
-    run_both(paths, _listen(paths, host, port, site_port))
+    run_all(paths, _listen(paths, host, port, site_port))
 
 
 @command(app)
@@ -231,6 +232,19 @@ def update(box: Box) -> None:
     from appliance.box.programmes import run_update
 
     run_update(BoxPaths(box))
+
+
+@command(app)
+def volumes(
+    box: Box,
+    mounts: Annotated[
+        Path | None, typer.Option(help="Folder to mount in; BOX/run/volumes if not given.")
+    ] = None,
+) -> None:
+    """Run the volumes process alone: it sees sticks and has them imported; needs root to mount."""
+    from appliance.box.programmes import run_volumes
+
+    run_volumes(BoxPaths(box), mounts)
 
 
 @command(app)
@@ -243,6 +257,41 @@ def pause(box: Box, as_json: Json = False) -> None:
 def resume(box: Box, as_json: Json = False) -> None:
     """Let a paused update go on."""
     _gate(box, "resume", as_json=as_json)
+
+
+@command(app)
+def pin(
+    box: Box,
+    pin_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the PIN; else it is asked for.")
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="No PIN: the page /admin only shows.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Set the PIN of the page /admin; whoever is signed in there has to give the new one."""
+    from contextlib import closing
+
+    from appliance import pin as pins
+    from appliance.cli.passphrase import new_pin
+    from appliance.state import open_state
+
+    paths = BoxPaths(box)
+    load(paths)
+    with closing(open_state(paths.state_db)) as state:
+        if remove:
+            pins.remove_pin(state)
+        else:
+            pins.set_pin(state, pins.hashed(pins.check(new_pin(pin_file)), os.urandom(pins.SALT)))
+    result(
+        {"pin": not remove},
+        as_json=as_json,
+        text=lambda: "no PIN: /admin only shows" if remove else "the PIN is set: open /admin",
+    )
+
+
+box_back.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

@@ -76,12 +76,22 @@ def status_lines(value: Value) -> Iterable[str]:
     yield f"kept to roll back to: {f'generation {kept}' if kept else 'nothing'}"
     yield f"free: {size(int(str(value['free'])))}"
     yield from _peers_in_status(value.get("peers"))
+    yield from line_lines(value)
+    yield f"box: {value.get('box') or 'no id yet, it gets one with its first papers'}"
+    sent = value.get("back")
+    if isinstance(sent, dict):
+        readers = ", ".join(map(str, sent.get("recipients") or ()))
+        yield f"reports go to: {readers or 'nobody, so none are made'}"
+        if sent.get("problem"):
+            yield f"warning: {sent['problem']}"
     state = value.get("update")
     if isinstance(state, dict):
         doing = "paused" if state["paused"] else state["doing"] or "waiting"
         yield f"update process: {doing}"
     else:
         yield "update process: not running"
+    for item in objects(value, "sticks"):
+        yield from stick_lines(item)
     yield from (f"warning: {item}" for item in texts(value, "warnings"))
 
 
@@ -110,6 +120,34 @@ def peer_lines(value: Value) -> Iterable[str]:
 
 def _yes(value: object) -> str:
     return "yes" if value else "no"
+
+
+def line_lines(value: Value) -> Iterable[str]:
+    """What makes the line a metered one, and how the last sync ended."""
+    line, last = value.get("line"), value.get("last_sync")
+    if isinstance(line, dict) and line["metered"]:
+        yield (
+            f"line: a phone on USB ({line['interface']}, {line['driver']}), "
+            f"at most {line['metered_mib']} MiB a night"
+        )
+    if isinstance(last, dict):
+        yield f"last sync: {last.get('at')}, exit code {last.get('exit_code')}"
+
+
+def stick_lines(item: Value) -> Iterable[str]:
+    """One stick: how far it is, what that means and what to do, in both languages."""
+    label = f" {item['label']}" if item["label"] else ""
+    total, left = count(item, "total"), item.get("seconds_left")
+    part = ""
+    if item["phase"] == "importing" and total:
+        part = f"  {size(count(item, 'done'))} of {size(total)}"
+        part += f", {left} s left" if isinstance(left, int) else ""
+    yield f"stick {item['name']}{label}: {item['phase']}{part}"
+    what, do = item["what"], item["do"]
+    if isinstance(what, dict) and isinstance(do, dict):
+        yield from (f"  {text} → {do[language]}" for language, text in what.items())
+    if item["detail"]:
+        yield f"  ({item['detail']})"
 
 
 def search_lines(value: Value) -> Iterable[str]:

@@ -55,6 +55,20 @@ def new_passphrase(passphrase_file: Path | None) -> Callable[[], bytes]:
     return choose
 
 
+def new_pin(pin_file: Path | None) -> str:
+    """A PIN from the first line of a file, or from a person who types it twice."""
+    if pin_file is not None:
+        return (_given(pin_file) or b"").decode("utf-8", "replace").strip()
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "a PIN is needed and nobody is here to type it", hint="use --pin-file FILE"
+        )
+    first = getpass.getpass("New PIN: ")
+    if first != getpass.getpass("The same again: "):
+        raise UsageError("the two PINs differ", hint="nothing was changed; try again")
+    return first
+
+
 def _given(passphrase_file: Path | None) -> bytes | None:
     if passphrase_file is not None:
         try:

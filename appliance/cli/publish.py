@@ -17,6 +17,7 @@ from appliance.cli.console import EXIT_CODES, Json, result, say, showing, size
 from appliance.cli.passphrase import KeyFiles, PassphraseFile, keys, new_passphrase
 from appliance.cli.plain import plain, plain_object
 from appliance.cli.publish_keys import app as keys_app
+from appliance.cli.publish_recipients import app as recipients_app
 from sync.errors import Incomplete, InputRefused, TrustRefused, UsageError
 from sync.publish.roles import KeyRole
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(keys_app)
+app.add_typer(recipients_app)
 
 Workspace = Annotated[Path, typer.Argument(help="The publisher's workspace.")]
 Demo = Annotated[

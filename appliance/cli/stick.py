@@ -9,14 +9,16 @@ from typing import Annotated
 
 import typer
 
+from appliance.cli import stick_back
 from appliance.cli import stick_words as words
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.cli.plain import plain_object
+from sync.errors import UsageError
 
 app = typer.Typer(
     name="stick",
-    help="Sticks and .kexia files: prepare them for boxes, check them.",
+    help="Sticks and .kexia files: prepared for boxes, checked; and what boxes sent back.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
 )
@@ -86,3 +88,47 @@ def prepare(
     with showing(as_json=as_json) as shown:
         done = prepare_stick(request, datetime.now(UTC), shown)
     result(plain_object(done), as_json=as_json, text=lambda: words.prepared(done))
+
+
+@command(app)
+def check(
+    stick: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STICK", help="The mounted stick's folder, its partition, or a .kexia file."
+        ),
+    ],
+    have: Annotated[
+        Path | None,
+        typer.Option("--for", metavar="HAVE", help="A box's have-list: how much is for it?"),
+    ] = None,
+    box: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BOX",
+            help="A box's folder: newer than there? how much is for it? Its roots count.",
+        ),
+    ] = None,
+    root: Roots = None,
+    demo: Demo = False,
+    as_json: Json = False,
+) -> None:
+    """Read and prove every file: complete? signed by whom? which editions? good for a box?
+
+    Exits with 9 if something lacks, 3 for a bad file, 5 if trust is refused, 8 if the medium fails.
+    """
+    from appliance.technician.programmes import Question, check_stick
+    from sync.trust import DemoKeys
+
+    if have is not None and box is not None:
+        raise UsageError("--for and --box exclude each other", hint="check it twice")
+    question = Question(stick, have, box, root or (), DemoKeys.ACCEPT if demo else DemoKeys.REFUSE)
+    with showing(as_json=as_json) as shown:
+        found = check_stick(question, datetime.now(UTC), shown)
+    value = {**plain_object(found), "exit_code": found.exit_code}
+    result(value, as_json=as_json, text=lambda: words.checked(found))
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
+
+
+stick_back.add_to(app)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from appliance.language import Speech
 from appliance.serve import links
 from appliance.serve.pages import MAX_QUERY, choose_language
 from appliance.serve.pieces import Way, ways
@@ -114,17 +115,19 @@ class Api:
         return _json(request, {"suggestions": list(found)})
 
 
-def trouble(request: web.Request, told: Trouble, message: str) -> web.Response:
+def trouble(request: web.Request, told: Trouble, speech: Speech) -> web.Response:
     """An error as JSON."""
-    body = finish(_dumps({"error": told.code, "message": message}), JSON)
+    said: Value = {"error": told.code, "message": speech.say(told.what), "do": speech.say(told.do)}
+    body = finish(dumps(said), JSON)
     return answer(request, body, status=told.status)
 
 
 def _json(request: web.Request, value: Value) -> web.Response:
-    return answer(request, finish(_dumps(value), JSON))
+    return answer(request, finish(dumps(value), JSON))
 
 
-def _dumps(value: Value) -> str:
+def dumps(value: Value) -> str:
+    """JSON as every answer has it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,8 +1,9 @@
-"""``serve``: the read-only process that shows a generation; pages on one port, sites on another.
+"""``serve``: shows a generation and changes no lesson; pages on one port, sites on another.
 
-A third port, where that is wanted, is for neighbouring boxes (``neighbours``). It never imports
-update machinery and writes nothing but drawn pages into its cache, so an import can never take the
-pages down, and a page can never harm a lesson.
+It never imports update machinery and writes nothing but drawn pages into its cache, files that
+phones send, and state.db; so an import can never take the pages down, and a page can never harm a
+lesson. What is to be brought in it asks of the update process. A third port, where that is
+wanted, is for neighbouring boxes (``neighbours``).
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
 
 from aiohttp import web
 
@@ -18,10 +21,13 @@ from appliance.config import BoxConfig, BoxPaths, Listen, load
 from appliance.serve import api, hosts
 from appliance.serve.api import Api
 from appliance.serve.assets import Assets
+from appliance.serve.desk import Desk
 from appliance.serve.documents import Documents, PageCache
 from appliance.serve.guard import guard, policy
+from appliance.serve.media import Notice
 from appliance.serve.neighbours import Neighbourhood, welcome
-from appliance.serve.pages import Pages, speech_of
+from appliance.serve.pages import Pages, Place, speech_of
+from appliance.serve.receiving import receiving
 from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, answer, finish
 from appliance.serve.resources import PATTERN, Resources
@@ -32,6 +38,8 @@ from appliance.serve.troubles import EMPTY, Trouble
 from sync.errors import KexiaError, UsageError
 from sync.library import Store
 
+MAX_FORM = 64 * 1024
+"""Bytes of a form that is read into memory; files are streamed."""
 SECONDS_TO_END = 3.0
 """How long a stop waits for answers that are being sent."""
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - an address somebody chose, named
@@ -96,14 +104,23 @@ async def serving(
         sites = Sites(state, library, files)
         site_port = await _start(stack, _site_app(sites, config), listen.host, listen.site_port)
         renderer = Renderer(Assets())
-        pages = Pages(state, renderer, documents, box=config.name, site_port=site_port)
+        received = await stack.enter_async_context(receiving(paths, now=_now, ticks=monotonic))
+        notice = received.media.notice
+        pages = Pages(
+            state, renderer, documents, Place(config.name, site_port=site_port, notice=notice)
+        )
         app = web.Application(
-            middlewares=[guard(_names(config), lambda *told: _page_of_trouble(renderer, *told))]
+            middlewares=[
+                guard(_names(config), lambda *told: _page_of_trouble(renderer, notice(), *told))
+            ],
+            client_max_size=MAX_FORM,
         )
         app.on_response_prepare.append(_page_headers(_names(config), site_port))
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
         app.add_routes(Api(state, box=config.name).routes())
+        app.add_routes(received.api.routes())
+        app.add_routes(Desk(paths, renderer, state, received, box=config.name).routes())
         port = await _start(stack, app, listen.host, listen.port)
         _beside(stack, state.watch(files.close))
         if around is not None:
@@ -145,12 +162,18 @@ def _names(config: BoxConfig) -> frozenset[str]:
     return frozenset({config.name.lower()})
 
 
-def _page_of_trouble(renderer: Renderer, request: web.Request, trouble: Trouble) -> web.Response:
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a programme owns the clock
+
+
+def _page_of_trouble(
+    renderer: Renderer, notice: Notice, request: web.Request, trouble: Trouble
+) -> web.Response:
     """The trouble as JSON under ``/api/``, else as a page; an empty box's page renews itself."""
     speech = speech_of(request)
     if request.path.startswith("/api/"):
-        return api.trouble(request, trouble, speech.say(trouble.what))
-    page = renderer.page("trouble.html", speech, trouble=trouble)
+        return api.trouble(request, trouble, speech)
+    page = renderer.page("trouble.html", speech, trouble=trouble, notice=notice)
     response = answer(request, finish(page, HTML), status=trouble.status)
     if trouble is EMPTY:
         response.headers["Refresh"] = "10"

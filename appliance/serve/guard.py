@@ -1,13 +1,13 @@
 """Around every request: who may ask, what every page forbids, and errors a teacher can read."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 
 from aiohttp import web
 
 from appliance.serve import hosts
-from appliance.serve.troubles import FOREIGN, WRONG, Trouble, of_error, of_status
+from appliance.serve.troubles import FOREIGN, WRONG, Declined, Trouble, of_error, of_status
 from sync.errors import KexiaError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,11 +41,11 @@ def guard(names: frozenset[str], explain: Explain) -> Callable[..., Awaitable[we
                 raise
             return _told(explain(request, of_status(error.status)), error)
         except KexiaError as error:
-            return _logged(request, explain, of_error(error))
+            return _logged(request, explain, of_error(error), _headers(error))
         except ConnectionError:
             raise  # the client is gone; aiohttp ends it quietly
         except Exception:  # noqa: BLE001 - the last line of defence: logged, then told of
-            return _logged(request, explain, WRONG)
+            return _logged(request, explain, WRONG, {})
 
     return middleware
 
@@ -57,7 +57,15 @@ def _told(response: web.Response, error: web.HTTPException) -> web.Response:
     return response
 
 
-def _logged(request: web.Request, explain: Explain, trouble: Trouble) -> web.Response:
+def _logged(
+    request: web.Request, explain: Explain, trouble: Trouble, headers: Mapping[str, str]
+) -> web.Response:
     if trouble is WRONG:
         _LOG.exception("%s %s", request.method, request.path)
-    return explain(request, trouble)
+    response = explain(request, trouble)
+    response.headers.update(headers)
+    return response
+
+
+def _headers(error: KexiaError) -> Mapping[str, str]:
+    return error.headers if isinstance(error, Declined) else {}

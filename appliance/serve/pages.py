@@ -11,6 +11,7 @@ from appliance.language import Language, Speech, choose, speech
 from appliance.serve import hosts, links
 from appliance.serve.choosing import facets, settle
 from appliance.serve.documents import Documents
+from appliance.serve.media import Notice
 from appliance.serve.pieces import PLAYED, ways
 from appliance.serve.poppler import WIDTHS, CannotDraw, Sheet
 from appliance.serve.render import Renderer
@@ -51,17 +52,29 @@ class Footer:
     """Date of the newest signature, ``2026-11-23``, or empty."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the pages are shown, and what is going on there."""
+
+    box: str
+    """The box's name."""
+    site_port: int
+    notice: Callable[[], Notice]
+    """What every page says atop, now."""
+
+
 class Pages:
     """The pages' handlers."""
 
     def __init__(
-        self, state: State, renderer: Renderer, documents: Documents, *, box: str, site_port: int
+        self, state: State, renderer: Renderer, documents: Documents, place: Place
     ) -> None:
         self._state = state
         self._renderer = renderer
         self._documents = documents
-        self._box = box
-        self._site_port = site_port
+        self._box = place.box
+        self._site_port = place.site_port
+        self._notice = place.notice
 
     async def home(self, request: web.Request) -> web.Response:
         """Choose, and the textbooks that fit; the last choice is remembered."""
@@ -103,7 +116,7 @@ class Pages:
         if not query:
             raise web.HTTPSeeOther("/")
         selection, page = links.read_selection(request.query), page_of(request)
-        key = (choose_language(request), "search", query, selection, page)
+        key = (choose_language(request), self._notice(), "search", query, selection, page)
         found = snapshot.pages.find(key)
         if found is None:
             results = await snapshot.search.ask(
@@ -170,7 +183,7 @@ class Pages:
         values: Callable[[], dict[str, object]],
     ) -> web.Response:
         """The page for ``key`` in the reader's language, made at its first use."""
-        shelf_key = (choose_language(request), *key)
+        shelf_key = (choose_language(request), self._notice(), *key)
         found = snapshot.pages.find(shelf_key)
         if found is None:
             found = snapshot.pages.put(shelf_key, self._finish(request, snapshot, values()))
@@ -181,7 +194,8 @@ class Pages:
     ) -> Finished:
         template = str(values.pop("template"))
         words = speech_of(request)
-        page = self._renderer.page(template, words, footer=_footer(snapshot, self._box), **values)
+        footer = _footer(snapshot, self._box)
+        page = self._renderer.page(template, words, footer=footer, notice=self._notice(), **values)
         return finish(page, HTML)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from appliance.language import Language, Speech
+from appliance.language import N_, Language, Speech
 from appliance.serve import links
 from appliance.serve.assets import Assets
 from catalog import codes
@@ -33,11 +33,6 @@ GLYPHS = {
     "interactive": "动I",
 }
 """One sign for each role, Chinese and English: letters, because old tablets lack icon fonts."""
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translated later"
-    """Mark ``message`` for the catalogues; it is translated where it is shown."""
-    return message
 
 
 LABELS = {

@@ -180,7 +180,13 @@ class State:
 
 async def _open(generation: Generation) -> Snapshot:
     search = SearchThread()
-    await asyncio.to_thread(search.open, generation)
+    opening = asyncio.ensure_future(asyncio.to_thread(search.open, generation))
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:  # serving ends just now; what is opened has to be closed
+        await asyncio.wait([opening])
+        await search.close()
+        raise
     return Snapshot(generation, open_catalogue(generation.catalog), search)
 
 

@@ -1,8 +1,9 @@
 """What can go wrong for a visitor, said so that a teacher knows what to do. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.serve.render import N_
+from appliance.language import N_
 from appliance.serve.state import NothingYet
 from catalog.errors import UnknownLesson
 from sync.errors import KexiaError
@@ -49,8 +50,38 @@ FOREIGN = Trouble(
     N_("The box is not known by this name"),
     N_("Open it by its address or by its name in the local network."),
 )
+FORGED = Trouble(
+    403,
+    "forged",
+    N_("This did not come from a page of this box"),
+    N_("Open the page again, and try once more from there."),
+)
+NOT_SIGNED_IN = Trouble(
+    403,
+    "not_signed_in",
+    N_("This needs the administrator's PIN"),
+    N_("Sign in at the administrator's page, then try again."),
+)
+WRONG_PIN = Trouble(
+    403, "wrong_pin", N_("The PIN is wrong"), N_("Ask the technician who set the box up.")
+)
+LOCKED = Trouble(
+    429,
+    "locked",
+    N_("Too many wrong PINs"),
+    N_("Wait a quarter of an hour, then try again."),
+)
 METHOD = Trouble(405, "method_not_allowed", BAD.what, BAD.do)
 _BY_STATUS = {trouble.status: trouble for trouble in (NOT_FOUND, BUSY, WRONG, BAD, FOREIGN, METHOD)}
+
+
+class Declined(KexiaError):
+    """A request that is not done, and what its sender is told."""
+
+    def __init__(self, trouble: Trouble, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(trouble.what, hint=trouble.do)
+        self.trouble = trouble
+        self.headers = dict(headers or {})
 
 
 def of_status(status: int) -> Trouble:
@@ -60,6 +91,8 @@ def of_status(status: int) -> Trouble:
 
 def of_error(error: KexiaError) -> Trouble:
     """The trouble an error of ours is to a visitor."""
+    if isinstance(error, Declined):
+        return error.trouble
     if isinstance(error, NothingYet):
         return EMPTY
     return NOT_FOUND if isinstance(error, UnknownLesson) else WRONG

@@ -13,6 +13,7 @@ from sync.errors import InputRefused, MediumFailing, UsageError
 from sync.run import ProgramFailed, run
 
 SYSTEM = Path("/sys/dev/block")
+KNOWN = Path("/proc/filesystems")
 TYPES = {"vfat": "utf8=1", "exfat": "", "ext4": ""}
 """File systems we write, with what each needs so that names stay as they are."""
 PATIENCE = 120.0
@@ -46,11 +47,11 @@ def mounted(device: Path, access: Access) -> Iterator[Path]:
     kind = _checked(device)
     with TemporaryDirectory(prefix="kexia-stick-") as folder:
         options = ",".join(filter(None, (access.value, "nosuid,nodev,noexec", TYPES[kind])))
-        _call("mount", "-t", kind, "-o", options, str(device), folder, timeout=PATIENCE)
+        _mount(kind, options, device, folder)
         try:
             yield Path(folder)
         finally:
-            _call("umount", folder, timeout=FLUSHING)
+            _unmount(folder)
 
 
 def _checked(device: Path) -> str:
@@ -75,25 +76,44 @@ def _checked(device: Path) -> str:
 
 
 def _type_of(device: Path) -> str:
-    found = run(
-        ["blkid", "-p", "-o", "value", "-s", "TYPE", device], timeout=PATIENCE, accept=(0, 2)
-    )
-    kind = found.stdout.decode(errors="replace").strip()
-    if kind not in TYPES:
-        raise InputRefused(
-            f"{device} has {'no file system' if not kind else f'the file system {kind[:40]}'}",
-            hint=f"format it as FAT32 (mkfs.vfat -F 32 {device}), exFAT or ext4; "
-            "formatting deletes everything on it",
+    kind = _said(device, "TYPE")
+    if kind in TYPES:
+        return kind
+    if not kind and _said(device, "PTTYPE"):
+        raise UsageError(
+            f"{device} is a whole disk with partitions", hint=f"give the partition: {device}1"
         )
-    return kind
+    raise InputRefused(
+        f"{device} has {f'the file system {kind[:40]}' if kind else 'no file system'}",
+        hint=f"format it as FAT32 (mkfs.vfat -F 32 {device}), exFAT or ext4; "
+        "formatting deletes everything on it",
+    )
 
 
-def _call(*words: str, timeout: float) -> None:
+def _said(device: Path, tag: str) -> str:
+    """What the device's first bytes say of it; empty if nothing."""
+    call = ["blkid", "-p", "-o", "value", "-s", tag, str(device)]
+    return run(call, timeout=PATIENCE, accept=(0, 2)).stdout.decode(errors="replace").strip()
+
+
+def _mount(kind: str, options: str, device: Path, folder: str) -> None:
     try:
-        run(words, timeout=timeout)
+        run(["mount", "-t", kind, "-o", options, device, folder], timeout=PATIENCE)
+    except ProgramFailed as error:
+        if kind not in KNOWN.read_text(encoding="ascii").split():
+            raise UsageError(
+                f"this computer does not know the file system {kind} of {device}",
+                hint="use another computer, or mount it by other means and give the folder",
+            ) from error
+        raise MediumFailing(
+            error.fact, hint="is the stick still plugged in, and may this user mount it?"
+        ) from error
+
+
+def _unmount(folder: str) -> None:
+    try:
+        run(["umount", folder], timeout=FLUSHING)
     except ProgramFailed as error:
         raise MediumFailing(
-            error.fact,
-            hint="is the stick still plugged in, may this user mount, and does this system know "
-            "the stick's file system?",
+            error.fact, hint="do not pull the stick out yet; unmount it, then check it"
         ) from error

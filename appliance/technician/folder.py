@@ -7,13 +7,15 @@ but what an earlier preparation wrote.
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from appliance.technician.items import Item, Run
-from sync.errors import FormatError, InputRefused, MediumFailing
+from appliance.technician.listing import Kind, walk
+from sync.chunker import Buffer
+from sync.errors import FormatError, InputRefused, MediumFailing, NotThere
 from sync.files import durable_file, forget, partial_of, sync_folder
 from sync.publish.order import rank
 from sync.stick.concatenation import CONCATENATION, MAX_TABLE, TABLE, decode_table
@@ -21,8 +23,6 @@ from sync.stick.layout import CONCATENATIONS, ROOT, publisher_folder
 from sync.transport.volume import VolumeTransport
 
 BLOCK = 2**20
-MAX_NAMES = 200_000
-"""Most names looked at below our folder; no stick that was prepared has so many."""
 _OURS = re.compile(
     rf"{ROOT}/[0-9a-f]{{16}}/(?P<inner>(metadata|targets|feeds|resources)/.+|"
     rf"{CONCATENATIONS}/[0-9]+\.(cat|tab))"
@@ -48,7 +48,7 @@ class StickFolder:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
-    def write(self, name: str, blocks: Iterable[bytes | memoryview]) -> None:
+    def write(self, name: str, blocks: Iterable[Buffer]) -> None:
         """Write a file durably; raises NoRoom, MediumFailing, and what ``blocks`` raises."""
         path = self._place(name)
         with suppress(FileNotFoundError):
@@ -83,20 +83,36 @@ class StickFolder:
     def runs(self, publisher_id: str) -> Mapping[int, Run]:
         """What the concatenations here hold, by their number, as their tables say."""
         folder = publisher_folder(publisher_id)
-        transport = VolumeTransport(self.root)
         found: dict[int, Run] = {}
         for name in self._names(f"{folder}/{CONCATENATIONS}"):
-            if name.endswith(TABLE) and _OURS.fullmatch(name):
-                with suppress(FormatError):
-                    run = decode_table(transport.read(name, limit=MAX_TABLE))
-                    size = self.size(name.removesuffix(TABLE) + CONCATENATION)
-                    if size == sum(entry.size for entry in run):
-                        found[int(PurePosixPath(name).stem)] = run
+            if name.endswith(CONCATENATION) and _OURS.fullmatch(name):
+                run = self._run(name)
+                if run is not None:
+                    found[int(PurePosixPath(name).stem)] = run
         return found
 
-    def stale(self, wanted: frozenset[str]) -> tuple[str, ...]:
-        """Files of an earlier preparation that are not ``wanted``, lists first, content last."""
-        ours = [name for name in self._names(ROOT) if name not in wanted and _is_ours(name)]
+    def _run(self, name: str) -> Run | None:
+        """What a concatenation holds, as its table says; None if they do not fit each other."""
+        try:
+            table = VolumeTransport(self.root).read(_table_of(name), limit=MAX_TABLE)
+            run = decode_table(table)
+        except (NotThere, FormatError):
+            return None
+        return run if self.size(name) == sum(entry.size for entry in run) else None
+
+    def stale(self, items: Sequence[Item]) -> tuple[str, ...]:
+        """Files of an earlier preparation that are not among ``items``, lists first, content last.
+
+        Also concatenations that hold something else: half of the old one beside half of the new
+        would be of no use.
+        """
+        kept: set[str] = set()
+        for item in items:
+            if item.name.endswith(CONCATENATION) and self._run(item.name) == item.pieces:
+                kept |= {item.name, _table_of(item.name)}
+            elif not item.name.endswith((CONCATENATION, TABLE)):
+                kept.add(item.name)
+        ours = (name for name in self._names(ROOT) if name not in kept and _is_ours(name))
         return tuple(sorted(ours, key=lambda name: (not _is_list(name), name)))
 
     def remove(self, names: Iterable[str]) -> None:
@@ -127,28 +143,8 @@ class StickFolder:
 
     def _names(self, below: str) -> Iterator[str]:
         """Names of regular files below a folder; no link is followed."""
-        left = MAX_NAMES
-        waiting = [below]
-        while waiting:
-            folder = waiting.pop()
-            for entry in self._entries(folder):
-                left -= 1
-                if left < 0:
-                    raise InputRefused(
-                        f"{self.root / ROOT}: more than {MAX_NAMES} names",
-                        hint="this is no stick of ours; empty it, or use another one",
-                    )
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(f"{folder}/{entry.name}")
-                elif entry.is_file(follow_symlinks=False):
-                    yield f"{folder}/{entry.name}"
-
-    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        path = self._place(folder)
-        if path.is_symlink() or not path.is_dir():
-            return
-        with os.scandir(path) as entries:
-            yield from entries
+        self._place(f"{below}/any")
+        return (each.name for each in walk(self.root, below) if each.kind is Kind.FILE)
 
 
 def _proves(
@@ -163,6 +159,10 @@ def _proves(
         advance(len(block))
         size -= len(block)
     return proof.hexdigest() == digest
+
+
+def _table_of(name: str) -> str:
+    return name.removesuffix(CONCATENATION) + TABLE
 
 
 def _is_ours(name: str) -> bool:

@@ -105,17 +105,15 @@ def runs(entries: Iterable[Entry]) -> tuple[Run, ...]:
     return (*found, tuple(run)) if run else tuple(found)
 
 
-def numbers(wanted: Iterable[Run], there: Mapping[int, Run]) -> tuple[tuple[int, Run], ...]:
-    """A number for each run, from 0 without a gap, as readers stop at the first that is missing.
+def numbers(wanted: Sequence[Run], there: Mapping[int, Run]) -> tuple[tuple[int, Run], ...]:
+    """A number for each run, from 0 without a gap: that of the file which holds it already, if so.
 
-    A run that is there keeps its number if that can be.
+    Boxes cannot list a stick: they ask for 0, 1, 2 … until one is not there.
     """
-    runs = tuple(wanted)
-    places = sorted((number for number in there if number < len(runs)), reverse=True)
-    known = {there[number]: number for number in places}
-    used = {known[run] for run in runs if run in known}
-    free = (number for number in range(len(runs)) if number not in used)
-    return tuple((known[run] if run in known else next(free), run) for run in runs)
+    held = {run: number for number, run in there.items() if number < len(wanted)}
+    kept = {held[run] for run in wanted if run in held}
+    free = (number for number in range(len(wanted)) if number not in kept)
+    return tuple((held[run] if run in held else next(free), run) for run in wanted)
 
 
 def _each_once(loads: Iterable[Load]) -> Iterable[Resource]:

@@ -16,7 +16,8 @@ from appliance.technician.items import Item, items_of, whole_item
 from appliance.technician.lacking import Load, Measure, loads_for, loads_of
 from appliance.technician.origin import Origin, Origins
 from appliance.technician.tar import write_tar
-from sync.errors import MediumFailing
+from sync.chunker import Buffer
+from sync.errors import KexiaError, MediumFailing, NoRoom
 from sync.files import make_folder
 from sync.progress import Progress
 from sync.stick import note as notes
@@ -72,7 +73,7 @@ def prepare(
     publishers = tuple(_publisher(*part) for part in parts)
     note = Note(now, _boxes(order), publishers, complete=True, back=back)
     done = Filling(to, note, partial(_items, parts)).fill(progress)
-    return replace(done, vouched=origins.vouched, notes=(*lines, *_held_back(parts)))
+    return replace(done, vouched=origins.vouched, notes=(*lines, *done.notes, *_held_back(parts)))
 
 
 def _parts(order: Order, origins: Origins) -> tuple[Parts, list[str]]:
@@ -150,8 +151,9 @@ class Filling:
         make_folder(self._to)
         stick = StickFolder(self._to)
         items = self._items(stick)
-        stale = stick.stale(frozenset(item.name for item in items))
-        missing = [item for item in items if not stick.has(item)]
+        stale = stick.stale(items)
+        gone = frozenset(stale)
+        missing = [item for item in items if item.name in gone or not stick.has(item)]
         empty = [name for name in self._back_files() if stick.size(name) is None]
         self._check_room(stick, missing, empty, stale)
         self._say(stick, complete=False)
@@ -162,8 +164,9 @@ class Filling:
         for name in empty:
             stick.write(name, _zeros(progress))
         rewritten = self._read_back(stick, items, progress)
+        lines = self._explain(stick)
         self._say(stick, complete=True)
-        return self._prepared(items, [*missing, *rewritten], len(stale))
+        return replace(self._prepared(items, [*missing, *rewritten], len(stale)), notes=lines)
 
     def archive(self, progress: Progress) -> Prepared:
         """Write it to one file."""
@@ -195,8 +198,16 @@ class Filling:
 
     def _say(self, stick: StickFolder, *, complete: bool) -> None:
         stick.write_small(NOTE, notes.encode(replace(self._note, complete=complete)))
-        if complete:
+
+    def _explain(self, stick: StickFolder) -> tuple[str, ...]:
+        """Write the text for people; what is in the way of its name must not cost the lessons."""
+        try:
             stick.write_small(README, notes.readme(self._note))
+        except (NoRoom, MediumFailing):
+            raise
+        except KexiaError as error:
+            return (f"{error.fact}: boxes do not need it, but mount the stick with utf8 names",)
+        return ()
 
     def _read_back(
         self, stick: StickFolder, items: Sequence[Item], progress: Progress
@@ -231,9 +242,9 @@ class Filling:
 
 
 def _write(stick: StickFolder, item: Item, progress: Progress) -> None:
-    def blocks() -> Iterator[bytes | memoryview]:
+    def blocks() -> Iterator[Buffer]:
         for block in item.blocks():
-            yield memoryview(block)
+            yield block
             progress.advance(len(block))
 
     stick.write(item.name, blocks())

@@ -4,13 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from appliance.technician.check import AskWisher, check
 from appliance.technician.device import Access, is_device, mounted
+from appliance.technician.findings import Checked
 from appliance.technician.lacking import Measure, read_have
 from appliance.technician.origin import Desk, open_origins, read_root
 from appliance.technician.prepare import Order, Prepared, prepare
+from appliance.technician.wanted import from_folder, from_have, roots_of
 from appliance.version import BUILD_TIME
 from sync.directory import COLLECTION
 from sync.errors import UsageError
@@ -50,6 +54,38 @@ def prepare_stick(request: Request, now: datetime, progress: Progress) -> Prepar
         with _place(request.to, Access.WRITE) as place:
             done = prepare(order, origins, place, now, progress)
     return replace(done, to=request.to)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the technician asks ``check``."""
+
+    place: Path
+    """A stick's folder or device, or a ``.kexia`` file."""
+    have: Path | None
+    """The have-list of a box to hold it against."""
+    box: Path | None
+    """The folder of a box to hold it against; then its roots count."""
+    roots: Sequence[Path]
+    demo: DemoKeys
+
+
+def check_stick(question: Question, now: datetime, progress: Progress) -> Checked:
+    """Look at a stick; raises NoSource if it is none, UsageError for a box that is none."""
+    ask: AskWisher | None = None
+    if question.have is not None:
+        have = read_have(question.have)
+        ask = partial(from_have, have)
+    with desk(question.roots, question.demo, now) as prover:
+        if question.box is not None:
+            roots, demo = roots_of(question.box)
+            prover = replace(prover, roots=(*prover.roots, *roots), demo=demo)
+            wisher = from_folder(question.box)
+            ask = lambda _: wisher  # noqa: E731 - as partial above
+        with _place(question.place, Access.READ) as place:
+            checked = check(place, prover, ask, progress)
+    checked.place = str(question.place)
+    return checked
 
 
 @contextmanager

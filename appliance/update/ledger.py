@@ -36,10 +36,15 @@ class Ledger:
             left.append(uplink.month_mib * MIB - month)
         if not left:
             return None
-        return Purse(max(0, min(left)), lambda count: self._add(_day(clock()), count))
+        return Purse(max(0, min(left)), lambda count: self.add(clock(), count))
 
-    def _add(self, day: date, count: int) -> None:
-        spent = self._read()
+    def spent(self, now: datetime) -> int:
+        """Bytes of the day ``now`` belongs to."""
+        return self._read().get(_day(now), 0)
+
+    def add(self, now: datetime, count: int) -> None:
+        """Note that ``count`` bytes came."""
+        spent, day = self._read(), _day(now)
         spent[day] = spent.get(day, 0) + count
         kept = {each.isoformat(): size for each, size in spent.items() if day - each < KEPT}
         write_durably(self.path, json.dumps(kept, sort_keys=True).encode())

@@ -224,8 +224,10 @@ class Sources:
         for location in (item for item in self._carried if item not in self._used):
             try:
                 self._at(location).read(FIRST_ROOT, limit=MAX_ROOT)
-            except (NotThere, FormatError):
+            except NotThere:
                 problems.append(_of_nobody(location))
+            except FormatError as error:
+                problems.append(NoSource(error.fact, hint=error.hint))
             except (NoSource, MediumFailing) as error:
                 problems.append(error)
             else:

@@ -85,7 +85,12 @@ def plan(box: Box, carried: Sequence[str], progress: Progress) -> PlanReport:
     """What ``sync`` would do; fetches feeds and tables, changes nothing that is served."""
     with _Round(box, carried, progress).begun() as work:
         reports = work.each(work.plan)
-        return together([*reports, PlanReport(notes=work.warnings, problems=work.own_problems())])
+        return together(
+            [
+                *reports,
+                PlanReport(notes=(*work.warnings, *work.line()), problems=work.own_problems()),
+            ]
+        )
 
 
 def hear_all(
@@ -205,9 +210,14 @@ class _Round:
             requests=total.requests,
             bytes_reused=sum(one.applied.bytes_reused for one in every),
             resources_new=sum(one.applied.resources_new for one in every),
-            notes=(*self.warnings, *notes, *self._sources.peer_notes()),
+            notes=(*self.warnings, *self.line(), *notes, *self._sources.peer_notes()),
             problems=(*self.own_problems(), *problems),
         )
+
+    def line(self) -> tuple[str, ...]:
+        """What makes the line a metered one."""
+        purse = self._sources.purse
+        return (purse.why,) if purse is not None and purse.why else ()
 
     def own_problems(self) -> tuple[Problem, ...]:
         """Those of no publisher that was visited: a useless root, a useless medium."""

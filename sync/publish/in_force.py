@@ -24,6 +24,7 @@ from sync.directory import Stored
 from sync.errors import FormatError
 from sync.publish.keys import ROOT_THRESHOLD
 from sync.publish.roles import KeyRole
+from sync.stick import recipients
 
 PATHS = {
     KeyRole.EDITOR: "directory",
@@ -120,7 +121,16 @@ class Roles:
     @property
     def children(self) -> tuple[Child, ...]:
         """The publishers introduced, by their code."""
-        return tuple(_child(target) for _, target in sorted(self.targets.targets.items()))
+        listed = sorted(self.targets.targets.items())
+        return tuple(_child(target) for path, target in listed if path.startswith("roots/"))
+
+    @property
+    def recipients(self) -> Stored | None:
+        """The list of those who may read what boxes send back, if there is one."""
+        target = self.targets.targets.get(recipients.PATH)
+        if target is None:
+            return None
+        return Stored(parse_digest(target.hashes.get("sha256")), target.length)
 
     def _any(self, role: KeyRole) -> AnyRole:
         if role in self.listed:

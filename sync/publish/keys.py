@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from securesystemslib.signer import (  # type: ignore[attr-defined]  # documented, no __all__
     CryptoSigner,
 )
@@ -122,18 +123,48 @@ def write_key(path: Path, signer: Signer, passphrase: bytes | None) -> None:
 
 def read_key(path: Path, ask: AskPassphrase) -> Signer:
     """Open a key file; raises UsageError for a missing file, wrong passphrase or other kind."""
+    key = _load(path, ask)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UsageError(f"{path.name} is no Ed25519 key", hint="docs/keys.md says how to make one")
+    return CryptoSigner(key)
+
+
+def write_recipient_key(path: Path, private: bytes, passphrase: bytes | None) -> None:
+    """Store the X25519 key of who reads what boxes send back, as other private keys are."""
+    pem = X25519PrivateKey.from_private_bytes(private).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        _encryption(passphrase),
+    )
+    write_durably(path, pem, mode=KEY_MODE)
+
+
+def read_recipient_key(path: Path, ask: AskPassphrase) -> bytes:
+    """Open what ``write_recipient_key`` stored; raises UsageError."""
+    key = _load(path, ask)
+    if not isinstance(key, X25519PrivateKey):
+        raise UsageError(
+            f"{path.name} is no recipient's key", hint="make one with: kexia stick keys"
+        )
+    return key.private_bytes_raw()
+
+
+def _encryption(passphrase: bytes | None) -> serialization.KeySerializationEncryption:
+    if passphrase is None:
+        return serialization.NoEncryption()
+    return serialization.BestAvailableEncryption(passphrase)
+
+
+def _load(path: Path, ask: AskPassphrase) -> object:
     try:
         pem = path.read_bytes()
     except OSError as error:
         raise UsageError(f"key file {path}: {error.strerror}") from error
     passphrase = ask(path) if b"ENCRYPTED" in pem else None
     try:
-        key = serialization.load_pem_private_key(pem, passphrase)
+        return serialization.load_pem_private_key(pem, passphrase)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path.name}: wrong passphrase, or no private key") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{path.name} is no Ed25519 key", hint="docs/keys.md says how to make one")
-    return CryptoSigner(key)
 
 
 def encrypt(signer: Signer, passphrase: bytes | None) -> bytes:
@@ -144,7 +175,7 @@ def encrypt(signer: Signer, passphrase: bytes | None) -> bytes:
     return serialization.load_pem_private_key(plain, None).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase),
+        _encryption(passphrase),
     )
 
 

@@ -20,6 +20,7 @@ from sync.publish.order import passes
 from sync.publish.roles import KeyRole
 from sync.publish.workspace import TIMESTAMP, ReadRoutes, Workspace, content, target_name
 from sync.shortened import parse_custom
+from sync.stick import recipients
 from sync.transport.base import Transport
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, parse_root, refresh
 from sync.updates import routes
@@ -90,7 +91,8 @@ def proved_files(scratch: Path, trusted: Trusted) -> dict[str, bytes]:
         data = (scratch / f"{role}.json").read_bytes()
         files[f"metadata/{trusted.versions[role]}.{role}.json"] = data
     children = (f"roots/{child.code}.root.json" for child in trusted.children)
-    for path in (*_TARGETS, *children):
+    named = (recipients.PATH,) if (scratch / recipients.PATH).is_file() else ()
+    for path in (*_TARGETS, *children, *named):
         data = (scratch / path).read_bytes()
         files[target_name(Stored(sha256(data), len(data)), path)] = data
     return files | {TIMESTAMP: (scratch / "timestamp.json").read_bytes()}

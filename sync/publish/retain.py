@@ -34,7 +34,7 @@ RECORD = "out-of-force.json"
 FORMAT = "kexia-out-of-force-1"
 _ROLE = re.compile(r"metadata/(?P<version>\d+)\.(?P<role>[a-z]+)\.json")
 _DIRECTORY = re.compile(r"targets/(?P<digest>[0-9a-f]{64})\.directory")
-_ALWAYS = re.compile(r"metadata/(\d+\.root|timestamp)\.json|targets/(roots|review)/.*")
+_ALWAYS = re.compile(r"metadata/(\d+\.root|timestamp)\.json|targets/(roots|review|config)/.*")
 
 
 @dataclass(frozen=True, slots=True)

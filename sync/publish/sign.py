@@ -41,6 +41,7 @@ from sync.publish.in_force import (
 )
 from sync.publish.keys import ROOT_THRESHOLD, Signer
 from sync.publish.roles import KeyRole
+from sync.stick import recipients
 from sync.trust.policy import check_root, check_targets
 
 ROOT_LIFETIME = timedelta(days=3650)
@@ -101,9 +102,12 @@ def make_targets(keys: Mapping[KeyRole, Signer], signer: Signer, now: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class TargetsChange:
-    """What the next targets version changes: children by code (None: revoked), keys by role."""
+    """What the next targets version changes."""
 
     children: Mapping[str, Child | None] = field(default_factory=dict)
+    """By code; None: revoked."""
+    recipients: Stored | None = None
+    """The new list of recipients; None: as it is."""
     keys: Mapping[KeyRole, Signer] = field(default_factory=dict)
 
 
@@ -116,6 +120,8 @@ def next_targets(
         targets.targets.pop(child_path(code), None)
         if child is not None:
             targets.targets[child_path(code)] = _child_target(child)
+    if change.recipients is not None:
+        targets.targets[recipients.PATH] = _target(recipients.PATH, change.recipients)
     for role, signer in change.keys.items():
         for keyid in roles.keyids(role):
             targets.revoke_key(keyid, role)

@@ -5,7 +5,8 @@ A **paper** is one thing a box says, signed with the box's Ed25519 key (RFC 8032
     offset  bytes  what
     0       8      "KXPAPER\\n"
     8       1      version, 1
-    9       1      kind: 1 have-list, 2 report, 3 sealed report, 4 sealed backup
+    9       1      kind: 1 have-list, 2 report, 3 sealed report,
+                    4 sealed backup, 5 backup
     10      32     public key of the box
     42      8      epoch (u64)
     50      8      sequence (u64)
@@ -58,6 +59,7 @@ class Kind(IntEnum):
     REPORT = 2
     SEALED_REPORT = 3
     SEALED_BACKUP = 4
+    BACKUP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,15 @@ def open_paper(data: bytes, *, kind: Kind, limit: int) -> Paper:
     return Paper(kind, public, epoch, sequence, body)
 
 
+def check_same_writer(outer: Paper, inner: Paper) -> None:
+    """Raise TrustRefused unless what was sealed is of the box that sent it, at that moment."""
+    if (outer.public, outer.epoch, outer.sequence) != (inner.public, inner.epoch, inner.sequence):
+        raise TrustRefused(
+            f"box {outer.box} sent what box {inner.box} had sealed at another moment",
+            hint="somebody put another box's paper into this one; do not use it",
+        )
+
+
 def seal(text: bytes, recipients: Iterable[bytes]) -> bytes:
     """``text`` for the holders of these public keys; raises UsageError for what is no key."""
     keys = sorted(set(recipients))
@@ -181,6 +192,11 @@ def new_recipient() -> tuple[bytes, bytes]:
 def recipient_of(private: bytes) -> bytes:
     """The public key that belongs to a recipient's private one."""
     return bytes(PrivateKey(private).public_key)
+
+
+def check_recipient(public: bytes) -> None:
+    """Raise UsageError for a public key that nothing can be sealed to."""
+    _sealed_key(bytes(SecretBox.KEY_SIZE), public)
 
 
 def _sealed_key(key: bytes, public: bytes) -> bytes:

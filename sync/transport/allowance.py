@@ -27,7 +27,11 @@ class Purse:
     for the rest.
     """
 
-    def __init__(self, size: int, note: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, size: int, note: Callable[[int], None] = lambda _: None, *, why: str = ""
+    ) -> None:
+        self.why = why
+        """What makes this line a metered one, for people; empty if a person set the budget."""
         self._lock = threading.Lock()
         self._note = note
         self._noted = 0

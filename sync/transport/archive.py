@@ -1,7 +1,7 @@
 """A ``.kexia`` file as source: the tree of a stick in one uncompressed tar.
 
 Whoever hands it over is a stranger, so only what the format says is read: ustar headers of regular
-files and folders, short ASCII names, each once also where letters have no case.
+files and folders, ASCII names in its two fields, each once also where letters have no case.
 Nothing is unpacked; a file is a range of the archive.
 """
 
@@ -20,10 +20,8 @@ RECORD = 512
 """Bytes of a header; contents are filled up to a multiple of it."""
 MAX_MEMBERS = 100_000
 """Most files and folders of one archive."""
-MAX_NAME = 240
-"""Longest name in bytes: with the path of a folder before it, Windows still opens it."""
-_FIELD, _PREFIX = 100, 155
-"""Bytes of the name's two fields: what stands before one of its slashes may be in the second."""
+MAX_NAME, MAX_PREFIX = 100, 155
+"""Bytes of the two fields of a name: what does not fit into the first begins in the second."""
 MAX_SIZE = 8**11 - 1
 """Longest file: what eleven octal digits can say."""
 _END = bytes(2 * RECORD)
@@ -87,22 +85,16 @@ class _Index:
         return at + RECORD + filled(size)
 
     def _parse(self, header: bytes) -> tuple[str, bytes, int]:
-        raw = header[:_FIELD].rstrip(b"\0")
-        if prefix := header[345 : 345 + _PREFIX].rstrip(b"\0"):
-            raw = prefix + b"/" + raw
+        raw = _joined(header)
         kind = header[156:157]
         if header[257:265] != b"ustar\x0000" or not _sums_up(header):
             raise self._refused("a header is damaged or of another kind of tar")
-        if kind not in (_FILE, _FOLDER) or any(header[157:257]) or any(header[500:]):
+        if kind not in (_FILE, _FOLDER) or any(header[157:257]) or any(header[500:512]):
             raise self._refused(f"{_shown(raw)} is no regular file or folder with a plain name")
         size = header[124:136]
         path = raw.removesuffix(b"/") if kind == _FOLDER else raw
         parts = path.split(b"/")
-        if (
-            len(path) > MAX_NAME
-            or not _NAME.fullmatch(path)
-            or any(part in (b".", b"..") for part in parts)
-        ):
+        if not _NAME.fullmatch(path) or any(part in (b".", b"..") for part in parts):
             raise self._refused(f"{_shown(raw)} is no name it may hold")
         if not _OCTAL.fullmatch(size) or (kind == _FOLDER and int(size[:11], 8)):
             raise self._refused(f"{_shown(raw)} does not say how long it is")
@@ -220,15 +212,14 @@ def filled(size: int) -> int:
 
 def header(name: str, size: int) -> bytes:
     """The header of a file of ``size`` bytes; raises FormatError for a name it cannot hold."""
-    raw = name.encode()
-    prefix, last = _split(raw)
-    fits = len(prefix) <= _PREFIX and len(last) <= _FIELD and len(raw) <= MAX_NAME
-    if not fits or not _NAME.fullmatch(raw) or not 0 <= size <= MAX_SIZE:
+    split = _split(name.encode())
+    if split is None or not _NAME.fullmatch(name.encode()) or not 0 <= size <= MAX_SIZE:
         raise FormatError(f"{name[:120]!r} ({size} bytes) cannot stand in a .kexia file")
+    prefix, raw = split
     fields = (
-        last.ljust(_FIELD, b"\0") + b"0000644\0" + b"0000000\0" * 2,
+        raw.ljust(MAX_NAME, b"\0") + b"0000644\0" + b"0000000\0" * 2,
         b"%011o\0%011o\0" % (size, _MTIME) + b" " * 8 + _FILE + bytes(100) + b"ustar\x0000",
-        bytes(64) + b"0000000\0" * 2 + prefix.ljust(_PREFIX, b"\0") + bytes(12),
+        bytes(64) + b"0000000\0" * 2 + prefix.ljust(MAX_PREFIX, b"\0") + bytes(12),
     )
     unsigned = b"".join(fields)
     return unsigned[:148] + b"%06o\0 " % sum(unsigned) + unsigned[156:]
@@ -252,12 +243,20 @@ def members_of(files: Iterable[tuple[str, int]]) -> Iterator[tuple[str, Member]]
         at += RECORD + filled(size)
 
 
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """A name's two fields: as little as possible in the first of them."""
-    if len(raw) <= _FIELD:
-        return b"", raw
-    at = raw.find(b"/", len(raw) - _FIELD - 1)
-    return (raw[:at], raw[at + 1 :]) if at >= 0 else (raw, b"")
+def _split(raw: bytes) -> tuple[bytes, bytes] | None:
+    """A name as a header holds it: its prefix, as short as may be, and the rest; None: too long."""
+    at = -1
+    while len(raw) - at - 1 > MAX_NAME:
+        at = raw.find(b"/", at + 1)
+        if at < 0 or at > MAX_PREFIX:
+            return None
+    return (raw[:at], raw[at + 1 :]) if at >= 0 else (b"", raw)
+
+
+def _joined(header: bytes) -> bytes:
+    """The name in a header."""
+    name, prefix = header[:MAX_NAME].rstrip(b"\0"), header[345:500].rstrip(b"\0")
+    return prefix + b"/" + name if prefix else name
 
 
 def _sums_up(header: bytes) -> bool:
@@ -267,7 +266,7 @@ def _sums_up(header: bytes) -> bool:
 
 
 def _shown(raw: bytes) -> str:
-    return repr(raw[:120].decode("ascii", "replace"))
+    return repr(raw[: 2 * MAX_NAME].decode("ascii", "replace"))
 
 
 def _cut_off(label: str) -> NoSource:

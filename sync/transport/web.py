@@ -126,6 +126,27 @@ class Web:
         except (exceptions.HTTPError, OSError) as error:
             raise unreachable(what, error) from error
 
+    def put(self, url: str, body: bytes, *, what: str) -> None:
+        """Hand ``body`` to a server under ``url``; redirects are not followed.
+
+        Raises NoSource unless the server says that it has it (any status 2xx).
+        """
+        try:
+            response = self._pool_for(url).request(
+                "PUT",
+                url,
+                body=body,
+                headers={"User-Agent": self.agent, "Content-Type": "application/octet-stream"},
+                preload_content=False,
+                redirect=False,
+                pool_timeout=self.timeouts.read,
+            )
+            _give_back(response)
+        except (exceptions.HTTPError, OSError) as error:
+            raise unreachable(what, error) from error
+        if not 200 <= response.status < 300:
+            raise out_of_order(what, f"it does not take {url} (status {response.status})")
+
     def _follow(self, url: str, headers: dict[str, str], what: str) -> Response:
         """The first answer that is no redirect; https is never left for http."""
         ours = {"User-Agent": self.agent, "Accept-Encoding": "identity"}

@@ -4,7 +4,7 @@
 
     root_history/N.root.json · timestamp.json · snapshot.json · targets.json · editor.json ·
     reviewer.json · rollout.json · withdraw.json      metadata, as the publisher signed it
-    directory · rollout · withdraw · roots/<code>.root.json      targets
+    directory · rollout · withdraw · roots/<code>.root.json · config/recipients.json      targets
     floor.json      what must never be seen less of, and the digest of each file above
 """
 

@@ -17,6 +17,7 @@ from tuf.ngclient.config import EnvelopeType
 
 from sync.errors import TrustRefused
 from sync.shortened import Shortened, parse_custom
+from sync.stick import recipients
 from sync.trust import floor as floors
 from sync.trust.client import RolledBack, judge_at, refusal
 from sync.trust.clock import parse_time
@@ -41,6 +42,8 @@ class Offer:
     withdraw: TargetFile | None
     children: Mapping[str, TargetFile]
     """By path, ``roots/<code>.root.json``."""
+    recipients: TargetFile | None = None
+    """Whom boxes seal their reports to; one too long to be read counts as none."""
 
 
 def read_offer(trusted: TrustedMetadataSet) -> Offer:
@@ -57,7 +60,12 @@ def read_offer(trusted: TrustedMetadataSet) -> Offer:
             for path, target in trusted.targets.targets.items()
             if path.startswith(f"{ROOTS}/")
         },
+        recipients=_readable(trusted.targets.targets.get(recipients.PATH)),
     )
+
+
+def _readable(target: TargetFile | None) -> TargetFile | None:
+    return target if target and target.length <= recipients.MAX_SIZE else None
 
 
 def read_versions(trusted: TrustedMetadataSet) -> dict[str, int]:

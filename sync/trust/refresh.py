@@ -15,6 +15,7 @@ from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 from sync.digest import sha256
 from sync.errors import TrustRefused
 from sync.files import make_folder, write_durably
+from sync.stick import recipients
 from sync.transport.base import Transport
 from sync.trust import floor as floors
 from sync.trust.client import Client, matches
@@ -109,6 +110,7 @@ def _keep_targets(client: Client, folder: Path, offer: Offer) -> None:
     _keep_directory(client, folder, offer)
     _keep(client, folder / ROLLOUT, offer.rollout, limit=MAX_SIZE)
     _keep(client, folder / WITHDRAW, offer.withdraw, limit=MAX_SIZE)
+    _keep(client, folder / recipients.PATH, offer.recipients, limit=recipients.MAX_SIZE)
     for path, target in offer.children.items():
         if path.count("/") != 1:
             raise TrustRefused(f"{path[:120]!r} is no place for a publisher's root")
@@ -169,7 +171,11 @@ def _paths(proved: TrustedMetadataSet, offer: Offer) -> tuple[str, ...]:
         DIRECTORY,
         *(
             path
-            for path, target in ((ROLLOUT, offer.rollout), (WITHDRAW, offer.withdraw))
+            for path, target in (
+                (ROLLOUT, offer.rollout),
+                (WITHDRAW, offer.withdraw),
+                (recipients.PATH, offer.recipients),
+            )
             if target
         ),
         *offer.children,

@@ -12,6 +12,8 @@ from sync import canonical, directory
 from sync.digest import Digest, sha256
 from sync.directory import Directory, is_address
 from sync.errors import FormatError, ProofFailed, TrustRefused
+from sync.stick import recipients
+from sync.stick.recipients import Recipient
 from sync.trust.client import matches
 from sync.trust.clock import TrustClock, reference_time
 from sync.trust.floor import Floor
@@ -80,6 +82,8 @@ class Trusted:
     children: tuple[Child, ...]
     root: Root
     """The newest; its ``publisher_id`` stays that of the first."""
+    recipients: tuple[Recipient, ...] = ()
+    """Whom boxes seal to what they send back."""
     repaired: tuple[str, ...] = ()
     """Files of the trust state that were found damaged and fetched or made anew."""
 
@@ -110,6 +114,7 @@ def load(folder: Path, *, root: Root, clock: TrustClock, demo: DemoKeys) -> Trus
         held=_held(folder, offer.rollout, root),
         children=_children(folder, offer, parent=root, demo=demo),
         root=newest,
+        recipients=_recipients(folder, offer.recipients),
     )
 
 
@@ -176,6 +181,17 @@ def _held(folder: Path, target: TargetFile | None, root: Root) -> frozenset[str]
     if target is None:
         return frozenset()
     return decode_held(_target(folder, ROLLOUT, target, limit=MAX_SIZE), code=root.code)
+
+
+def _recipients(folder: Path, target: TargetFile | None) -> tuple[Recipient, ...]:
+    """None if the list is of a format to come: that must cost reports, not lessons."""
+    if target is None:
+        return ()
+    data = _target(folder, recipients.PATH, target, limit=recipients.MAX_SIZE)
+    try:
+        return recipients.decode(data)
+    except FormatError:
+        return ()
 
 
 def _children(folder: Path, offer: Offer, *, parent: Root, demo: DemoKeys) -> tuple[Child, ...]:

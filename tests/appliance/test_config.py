@@ -13,6 +13,8 @@ from appliance.config import (
     Listen,
     Publisher,
     Uplink,
+    Uploaders,
+    Volumes,
     check_url,
     encode,
     load,
@@ -35,7 +37,11 @@ FULL = BoxConfig(
     subscriptions=("43/math-1a", "cn/music"),
     listen=Listen("0.0.0.0", 80, 8081),
     wants=(("43/art-2b", "l3"), ("cn/music", "a.b-1")),
-    network=Uplink(200, "http://box:secret@10.0.0.2:3128", night_mib=20, month_mib=500),
+    network=Uplink(
+        200, "http://box:secret@10.0.0.2:3128", night_mib=20, month_mib=500, metered_mib=30
+    ),
+    volumes=Volumes(on=False, types=("exfat", "ext4"), leds=("led0", "mmc0::")),
+    uploads=Uploaders.ANYONE,
     peers=PeerPolicy(
         serve=True,
         use=True,
@@ -67,6 +73,14 @@ def test_what_is_not_said_has_its_standard_value() -> None:
     assert parse("publishers = []\nsubscriptions = []") == BoxConfig()
 
 
+@pytest.mark.parametrize(
+    "line", ['types = ["hfs"]', 'types = "vfat"', 'leds = ["../x"]', "on = 1", "off = true"]
+)
+def test_what_volumes_cannot_be_is_refused(line: str) -> None:
+    with pytest.raises(UsageError, match="volumes"):
+        parse(f"publishers = []\nsubscriptions = []\n[volumes]\n{line}")
+
+
 @pytest.mark.parametrize("left", ["", "name = 'x'", "subscriptions = ['43/a']", "publishers = []"])
 def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
     with pytest.raises(UsageError, match="empty or cut off"):
@@ -90,6 +104,7 @@ def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
             st.sampled_from(["", "http://[fd00::1]:3128"]),
             st.integers(0, MAX_BUDGET_MIB),
             st.integers(0, MAX_BUDGET_MIB),
+            st.integers(0, MAX_BUDGET_MIB),
         ),
         peers=st.builds(
             PeerPolicy,
@@ -103,6 +118,7 @@ def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
         wants=st.sets(st.sampled_from([("43/a", "l1"), ("cn/x", "a.b-2")])).map(
             lambda items: tuple(sorted(items))
         ),
+        uploads=st.sampled_from(Uploaders),
         sync_every_hours=st.integers(0, 168),
     )
 )
@@ -144,6 +160,9 @@ def test_lessons_are_asked_for_and_no_longer() -> None:
         ("[peers]\nport = 80", "peers.port must be a number from 1024 to 65535"),
         ("[peers]\ninterfaces = 'eth0'", "peers.interfaces must be a list of texts"),
         ("[peers]\nport = 8082\nwifi = true", "peers.wifi is no field"),
+        ("[network]\nmetered_mib = -1", "network.metered_mib must be a number"),
+        ("[upload]\nwho = 'everybody'", "upload.who: 'everybody' is none of pin, anyone, nobody"),
+        ("[upload]\nwhom = 'pin'", "upload.whom is no field"),
         ("[network]\nrate = 1", "network.rate is no field"),
         ("[network]\nproxy = 3", "network.proxy must be text"),
         ("[network]\nproxy = 'socks5://h:1'", "network.proxy: the proxy's address"),

@@ -142,7 +142,7 @@ def test_a_socket_left_by_a_killed_process_is_replaced(paths: BoxPaths) -> None:
 def test_an_update_process_that_dies_before_it_answers(paths: BoxPaths, reads: int) -> None:
     paths.run.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        with control._short(paths.run) as folder:
+        with control.short_name(paths.run) as folder:
             listener.bind(f"{folder}/{paths.socket.name}")
         listener.listen()
 

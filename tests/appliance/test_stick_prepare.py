@@ -305,18 +305,14 @@ def test_roots_that_were_given_are_what_counts(province: Province, tmp_path: Pat
     assert not (tmp_path / "t").exists()
 
 
-def test_a_mirrored_child_comes_with_its_parents_metadata(tmp_path: Path) -> None:
-    from sync.publish.children import introduce
-
+def test_a_mirrored_publisher_comes_from_the_mirror(tmp_path: Path) -> None:
     parent = Province.create(tmp_path / "p")
-    assert introduce is not None
     child = Province.create(tmp_path / "c", "4301", "长沙市")
     child.publish({"4301/x": OTHER})
-    mirror = parent.repository / "mirrors" / publisher(child)
-    child.copy(mirror)
+    child.copy(parent.repository / "mirrors" / publisher(child))
     done = prepared(parent, tmp_path / "stick", collections=["4301/x"])
     assert resources_on(tmp_path / "stick", publisher(child)) == bytes_of(OTHER)
-    assert [one.code for one in done.publishers] == ["4301"]
+    assert [one.code for one in done.publishers] == ["4301"], "nobody introduces it"
 
 
 @pytest.mark.parametrize(

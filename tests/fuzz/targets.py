@@ -14,7 +14,7 @@ from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
 from sync.publish.packs.streams import find_streams
-from sync.stick import concatenation, have, note, sealing
+from sync.stick import back, concatenation, have, note, sealing
 from sync.stick.sealing import Kind
 from sync.transport import archive as archives
 from sync.trust import floor, notices, root
@@ -107,6 +107,14 @@ def signed(body: bytes) -> bytes:
     return sealing.sign(Kind.HAVE, body, seed=bytes(32), epoch=1, sequence=1)
 
 
+def read_back(data: bytes) -> None:
+    """A file whose length is right, however long the input is."""
+    file = data[: back.MIN_SIZE].ljust(back.MIN_SIZE, b"\0")
+    halves = back.whole_halves(lambda at, length: file[at : at + length], len(file))
+    for half in halves:
+        back.unpack(half.papers)
+
+
 RECIPIENT = bytes(range(64, 96))
 HAVE = (GOLDEN / "have-1.zst").read_bytes()
 
@@ -165,6 +173,8 @@ TARGETS = (
     Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
     Target("paper", (signed(HAVE),), read_paper),
+    Target("back", ((GOLDEN / "back-1.kxb").read_bytes(),), read_back),
+    Target("papers", (back.pack([b"a", b"b" * 90], 999)[0],), back.unpack),
     Target(
         "sealed",
         ((GOLDEN / "sealed-1.bin").read_bytes(),),

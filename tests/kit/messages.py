@@ -11,7 +11,11 @@ from babel.messages.pofile import read_po
 from appliance.language import DOMAIN, LOCALE, Language
 
 ROOT = Path(__file__).parents[2]
-METHODS = [("serve/templates/**.html", "jinja2.ext:babel_extract"), ("serve/**.py", "python")]
+METHODS = [
+    ("serve/templates/**.html", "jinja2.ext:babel_extract"),
+    ("serve/**.py", "python"),
+    ("sticks.py", "python"),
+]
 KEYWORDS = {"_": None, "N_": None, "say": None, "ngettext": (1, 2), "count": (1, 2)}
 
 Message = str | tuple[str, str]

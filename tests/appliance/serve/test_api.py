@@ -1,17 +1,24 @@
 """The API and its OpenAPI document say the same."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aiohttp import web
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from appliance.config import BoxPaths
+from appliance.serve.admission import Admission
 from appliance.serve.api import OPENAPI, Api
+from appliance.serve.importing import Importer
 from appliance.serve.state import State
+from appliance.serve.upload_api import UploadApi
+from appliance.serve.uploads import Uploads
 from appliance.version import VERSION
 from tests.kit.visiting import Visit
 
@@ -34,6 +41,14 @@ def check(value: object, schema: dict[str, Any]) -> None:
     OAS31Validator(whole).validate(value)
 
 
+def upload_routes(folder: Path) -> list[web.RouteDef]:
+    """The API that takes files; it is tested in test_uploads.py."""
+    paths = BoxPaths(folder)
+    uploads = Uploads(paths.uploads, lambda: datetime.now(UTC))
+    admission = Admission(paths, now=uploads.now, ticks=monotonic)
+    return UploadApi(uploads, admission, Importer(paths, uploads)).routes()
+
+
 def test_the_document_is_valid_openapi() -> None:
     assert DOCUMENT["openapi"].startswith("3.1")
     validate(DOCUMENT)
@@ -44,7 +59,12 @@ def test_every_route_is_documented_and_every_document_is_a_route(tmp_path: Path)
         route.path.replace(":.+}", "}")
         for route in Api(State(BoxPaths(tmp_path)), box="b").routes()
     }
-    assert routes == set(DOCUMENT["paths"]) == set(EXAMPLES)
+    assert routes == set(EXAMPLES)
+    described = {
+        (path, method.upper()) for path, item in DOCUMENT["paths"].items() for method in item
+    }
+    sending = {(route.path, route.method) for route in upload_routes(tmp_path)}
+    assert described == {(path, "GET") for path in routes} | sending
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES))

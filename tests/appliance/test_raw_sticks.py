@@ -1,0 +1,149 @@
+"""A stick with raw resources beside a box: the same trust and switch as over a line."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.digest import sha256, sharded
+from sync.errors import NoSource
+from sync.stick.layout import ROOT
+from sync.transport.base import Transport
+from tests.kit.boxes import BoxUnderTest, Forger
+from tests.kit.laid import lay_stick
+from tests.kit.packed import noise
+from tests.kit.province import Province
+from tests.kit.server import FolderServer
+
+LONG = noise(8, 3_000_000)
+FIRST = {"l1.html": b"<p>one", "l1.bin": noise(1, 400_000), "l2.mp4": noise(2, 1_500_000)}
+SECOND = {**FIRST, "l1.bin": noise(3, 410_000), "l3.mp4": LONG, "l4.html": b"<p>four"}
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Province:
+    province = Province.create(tmp_path_factory.mktemp("founded"))
+    province.publish({"43/a": FIRST})
+    return province
+
+
+@pytest.fixture
+def province(tmp_path: Path, founded: Province) -> Province:
+    shutil.copytree(founded.folder, tmp_path / "province")
+    return Province.open(tmp_path / "province", now=founded.now)
+
+
+@pytest.fixture
+def box(tmp_path: Path, province: Province) -> BoxUnderTest:
+    return BoxUnderTest.create(tmp_path / "box", province.root).subscribe("43/a")
+
+
+@pytest.fixture
+def second(tmp_path: Path, province: Province, box: BoxUnderTest) -> Path:
+    """A stick with what the box lacks of the second edition; it has the first."""
+    box.sync(lay_root(tmp_path / "first", province, FIRST.values()))
+    province.publish({"43/a": SECOND})
+    return lay_root(tmp_path / "second", province, [SECOND["l1.bin"], LONG, SECOND["l4.html"]])
+
+
+def lay_root(folder: Path, province: Province, contents: Iterator[bytes] | object) -> Path:
+    lay_stick(folder, province.repository, contents)  # type: ignore[arg-type]
+    return folder
+
+
+def raw_file(stick: Path, data: bytes) -> Path:
+    return next(stick.glob(f"{ROOT}/*/resources/{sharded(sha256(data))}"))
+
+
+def test_a_new_box_is_filled_from_raw_files_alone(
+    tmp_path: Path, province: Province, box: BoxUnderTest
+) -> None:
+    stick = lay_root(tmp_path / "stick", province, FIRST.values())
+    report = box.sync(stick)
+    assert (report.exit_code, report.editions, report.notes) == (0, {"43/a": 1}, ())
+    assert sorted(box.resources().values()) == sorted(FIRST.values())
+
+
+def test_only_what_is_lacking_is_needed_and_read(box: BoxUnderTest, second: Path) -> None:
+    lacking = len(SECOND["l1.bin"]) + len(LONG) + len(SECOND["l4.html"])
+    planned = box.plan(second)
+    assert (planned.exit_code, planned.bytes_ready, planned.bytes_to_fetch) == (0, lacking, 0)
+    report = box.sync(second)
+    assert (report.exit_code, report.editions) == (0, {"43/a": 2})
+    assert report.bytes_fetched < 1.02 * lacking
+    assert box.sync(second).exit_code == 0
+
+
+def test_a_bad_file_costs_its_lesson_and_is_named(box: BoxUnderTest, second: Path) -> None:
+    path = raw_file(second, LONG)
+    path.write_bytes(LONG[:-1] + b"?")
+    report = box.sync(second)
+    assert (report.exit_code, report.is_new) == (9, True)
+    assert any("is damaged" in note and path.name[:16] in note for note in report.notes)
+    assert box.lessons() == {"43/a/l1", "43/a/l2", "43/a/l4"}
+    assert box.store.library.has(sha256(SECOND["l1.bin"]))
+    path.write_bytes(LONG)
+    assert box.sync(second).editions == {"43/a": 2}
+    assert "43/a/l3" in box.lessons()
+
+
+def test_what_a_stick_lacks_comes_over_the_line(
+    province: Province, box: BoxUnderTest, second: Path
+) -> None:
+    raw_file(second, LONG).unlink()
+    with FolderServer(province.repository) as server:
+        box.follow(province.root, server.url)
+        report = box.sync(second)
+    assert (report.exit_code, report.editions) == (0, {"43/a": 2})
+    assert sorted(box.resources().values()) == sorted(SECOND.values())
+
+
+def test_pulled_out_and_plugged_in_again(box: BoxUnderTest, second: Path) -> None:
+    box.wrap = lambda inner: Pulled(inner, 1_000_000)
+    report = box.sync(second)
+    assert report.exit_code == 9
+    box.wrap = lambda inner: inner
+    again = box.sync(second)
+    assert again.editions == {"43/a": 2}
+    assert again.bytes_fetched < len(LONG) + 410_000 - 700_000
+
+
+def test_an_older_stick_and_a_stranger_s_bring_nothing(
+    tmp_path: Path, province: Province, box: BoxUnderTest, second: Path
+) -> None:
+    older = tmp_path / "first"
+    box.sync(second)
+    served = box.served()
+    report = box.sync(older)
+    assert (report.exit_code, report.is_new) == (0, False)
+    forger = Forger(tmp_path / "forger")
+    forger.release({"43/a": {"l9.html": b"<p>false"}})
+    below = next(older.glob(f"{ROOT}/*"))
+    shutil.rmtree(below / "metadata")
+    shutil.copytree(forger.folder / "metadata", below / "metadata")
+    assert box.sync(older).exit_code in (4, 5)
+    assert box.served() == served
+
+
+class Pulled:
+    """A source that is gone after so many bytes of content."""
+
+    def __init__(self, inner: Transport, left: int) -> None:
+        self._inner, self._left = inner, left
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def read(self, name: str, *, limit: int) -> bytes:
+        if self._left <= 0:
+            raise NoSource("pulled out")
+        return self._inner.read(name, limit=limit)
+
+    def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
+        for block in self._inner.stream(name, offset=offset, length=length):
+            if self._left <= 0:
+                raise NoSource("pulled out")
+            self._left -= len(block)
+            yield block
