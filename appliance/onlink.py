@@ -11,18 +11,9 @@ from dataclasses import dataclass
 
 LAN = "lan"
 """In ``interfaces``: every wired one with a private address that is neither Wi-Fi nor a phone."""
-TETHERS = frozenset(
-    {
-        "rndis_host",
-        "cdc_ether",
-        "cdc_ncm",
-        "cdc_mbim",
-        "qmi_wwan",
-        "ipheth",
-        "option",
-        "huawei_cdc_ncm",
-    }
-)
+PHONES = frozenset({"rndis_host", "cdc_ether", "cdc_ncm", "ipheth"})
+"""Drivers of phones that share their line: Android (the first three, by age) and iPhones."""
+TETHERS = PHONES | {"cdc_mbim", "qmi_wwan", "option", "huawei_cdc_ncm"}
 """Kernel drivers of phones and modems on USB: lines that somebody pays for."""
 LOOPBACK, ETHERNET = 772, 1
 """Types of interfaces (``ARPHRD_…`` of linux/if_arp.h)."""

@@ -123,6 +123,8 @@ class Doors:
                 lambda: Door(self, link), sock=listening, backlog=BACKLOG
             )
             servers.append(server)
+        if not servers:
+            del self._open[link]  # tried again with the next look
 
     async def close(self) -> None:
         """Listen nowhere."""
