@@ -1,5 +1,7 @@
 """A source nobody vouches for: nothing unproved passes, a fault ends it and costs little."""
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +15,10 @@ from sync.digest import Digest, sha256, sharded
 from sync.errors import FormatError, KexiaError, NoSource, NotThere
 from sync.recipe import Chunk, Chunks, chunk_id
 from sync.transport.deadline import Deadline, TooSlow
+from sync.transport.http import HttpTransport
 from sync.transport.meter import Meter
 from sync.transport.wary import Proof, Wary, digest_in
+from sync.transport.web import Timeouts, Web
 
 CHUNK = 10_000
 LONG = Random(5).randbytes(23 * CHUNK + 77)
@@ -257,3 +261,33 @@ def test_errors_pass_through(memory: Memory) -> None:
         source.read("none", limit=10)
     with pytest.raises(NotThere):
         list(source.stream("none", offset=0, length=10))
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """A server that sends a byte of its headers now and then, and never comes to their end."""
+    ended = threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        line, _ = listening.accept()
+        with line, contextlib.suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+            while not ended.wait(0.05):
+                line.sendall(b"a")
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    ended.set()
+    thread.join(10)
+    listening.close()
+
+
+def test_headers_that_drip_end_it(dripping: str) -> None:
+    """Each single read of the connection is answered in time, so its own limits never end."""
+    plain = HttpTransport(dripping, web=Web(timeouts=Timeouts(connect=5, read=5), redirects=0))
+    source = Wary(Deadline(plain, ticks=time.monotonic, grace=0.3))
+    with pytest.raises(NoSource, match="too slowly"):
+        source.read("metadata/timestamp.json", limit=1000)
+    assert isinstance(source.fault, TooSlow)
