@@ -60,7 +60,12 @@ def checked(found: "Checked") -> str:
     ):
         lines += [f"{word}: {each}" for each in told[:TOLD]]
         lines += [f"{word}: … and {len(told) - TOLD} more"] if len(told) > TOLD else []
-    return "\n".join([*lines, _verdict(found)])
+    return "\n".join(map(_printable, [*lines, _verdict(found)]))
+
+
+def _printable(line: str) -> str:
+    """Names on a stranger's stick must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _verdict(found: "Checked") -> str:

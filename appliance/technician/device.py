@@ -46,7 +46,8 @@ def mounted(device: Path, access: Access) -> Iterator[Path]:
     """
     kind = _checked(device)
     with TemporaryDirectory(prefix="kexia-stick-") as folder:
-        options = ",".join(filter(None, (access.value, "nosuid,nodev,noexec", TYPES[kind])))
+        quiet = "noload" if (kind, access) == ("ext4", Access.READ) else ""  # replays no journal
+        options = ",".join(filter(None, (access.value, "nosuid,nodev,noexec", TYPES[kind], quiet)))
         _mount(kind, options, device, folder)
         try:
             yield Path(folder)

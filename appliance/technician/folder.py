@@ -101,7 +101,7 @@ class StickFolder:
         return run if self.size(name) == sum(entry.size for entry in run) else None
 
     def stale(self, items: Sequence[Item]) -> tuple[str, ...]:
-        """Files of an earlier preparation that are not among ``items``, lists first, content last.
+        """Files of an earlier preparation that are not among ``items``.
 
         Also concatenations that hold something else: half of the old one beside half of the new
         would be of no use.
@@ -113,7 +113,7 @@ class StickFolder:
             elif not item.name.endswith((CONCATENATION, TABLE)):
                 kept.add(item.name)
         ours = (name for name in self._names(ROOT) if name not in kept and _is_ours(name))
-        return tuple(sorted(ours, key=lambda name: (not _is_list(name), name)))
+        return tuple(sorted(ours))
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and the folders that become empty."""
@@ -172,5 +172,6 @@ def _is_ours(name: str) -> bool:
     return match["inner"].startswith(CONCATENATIONS) or rank(match["inner"]) is not None
 
 
-def _is_list(name: str) -> bool:
+def is_list(name: str) -> bool:
+    """Whether it leads to content: metadata, a signed list, a feed."""
     return name[len(ROOT) + 18 :].startswith(_LISTS)

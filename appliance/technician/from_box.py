@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from appliance.config import BoxPaths
@@ -16,7 +17,7 @@ from appliance.generation import Generation, current
 from appliance.holdings import Held, Holdings, files_of
 from appliance.record import Kept, PublisherState
 from appliance.technician.folder import StickFolder
-from appliance.technician.items import Item, Read, Run, numbers, runs, whole_item
+from appliance.technician.items import Item, Read, Run, few_runs, numbers, whole_item
 from appliance.technician.prepare import Filling, Prepared
 from appliance.update.published import as_published
 from sync.chunker import Buffer
@@ -37,8 +38,8 @@ class _Part:
 
     state: PublisherState
     carried: tuple[Carried, ...]
-    entries: Run
-    """Files of the lessons, each once."""
+    entries: tuple[Run, ...]
+    """Files of the lessons, each once, collection by collection."""
     published: Mapping[str, bytes]
     """Metadata, targets and feeds by their names in the repository."""
 
@@ -88,11 +89,20 @@ def _part(state: PublisherState, generation: Generation, holdings: Holdings, sto
         )
         for one in kept
     )
-    entries = dict.fromkeys(entry for each in files.values() for entry in each)
     published = {name: _read(held) for name, held in holdings.metadata(state.id).items()}
     for one in kept:
         published |= _feeds(one, store)
-    return _Part(state, carried, tuple(entries), published)
+    return _Part(state, carried, _each_once(files.values()), published)
+
+
+def _each_once(files: Iterable[Run]) -> tuple[Run, ...]:
+    """What each collection has that none before it has."""
+    seen: set[Entry] = set()
+    found: list[Run] = []
+    for each in files:
+        found.append(tuple(entry for entry in each if entry not in seen))
+        seen.update(each)
+    return tuple(found)
 
 
 def _files(kept: Kept, generation: Generation, store: Store) -> Iterator[Entry]:
@@ -131,10 +141,10 @@ def _items(parts: Iterable[_Part], store: Store, stick: StickFolder | None) -> t
 def _items_of(part: _Part, numbered: Mapping[int, Run], read: Read) -> Iterator[Item]:
     """In the lawful order: what leads to others comes after them."""
     folder = publisher_folder(part.state.id)
-    for entry in part.entries:
+    for entry in chain(*part.entries):
         if entry.size >= WHOLE:
             yield Item(f"{folder}/{RESOURCES}/{sharded(entry.digest)}", (entry,), read)
-    for number, run in numbers(runs(part.entries), numbered):
+    for number, run in numbers(few_runs(part.entries), numbered):
         name = f"{folder}/{CONCATENATIONS}/{number}"
         yield Item(name + CONCATENATION, run, read)
         yield whole_item(name + TABLE, encode_table(run))

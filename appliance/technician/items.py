@@ -6,15 +6,17 @@ stick already keeps its number, so that a second preparation writes only what is
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from appliance.technician.lacking import Load
 from appliance.technician.origin import Origin
 from sync.chunker import Buffer
 from sync.digest import Digest, sha256, sharded
 from sync.directory import feed_name
-from sync.errors import ProofFailed
+from sync.errors import InputRefused, ProofFailed
 from sync.feed import Resource
 from sync.publish.order import passes
+from sync.raw import MAX_CONCATENATIONS
 from sync.stick.concatenation import (
     CONCATENATION,
     MAX_ENTRIES,
@@ -76,13 +78,13 @@ def items_of(
     def read(piece: Entry) -> Buffer:
         return sources[piece.digest](piece)
 
-    entries = [Entry(one.digest, one.size) for one in _each_once(loads)]
+    groups = _each_once(loads)
     content = [
         Item(f"{folder}/{RESOURCES}/{sharded(entry.digest)}", (entry,), read)
-        for entry in entries
+        for entry in chain(*groups)
         if entry.size >= WHOLE
     ]
-    for number, run in numbers(runs(entries), numbered):
+    for number, run in numbers(few_runs(groups), numbered):
         name = f"{folder}/{CONCATENATIONS}/{number}"
         content.append(Item(name + CONCATENATION, run, read))
         content.append(whole_item(name + TABLE, encode_table(run)))
@@ -116,8 +118,31 @@ def numbers(wanted: Sequence[Run], there: Mapping[int, Run]) -> tuple[tuple[int,
     return tuple((held[run] if run in held else next(free), run) for run in wanted)
 
 
-def _each_once(loads: Iterable[Load]) -> Iterable[Resource]:
-    return dict.fromkeys(resource for load in loads for resource in load.resources)
+def few_runs(groups: Sequence[Run]) -> tuple[Run, ...]:
+    """Runs of one collection each, so that a new edition changes few; joined if they are too many.
+
+    Raises InputRefused for more than boxes ask for.
+    """
+    found = tuple(run for group in groups for run in runs(group))
+    if len(found) > MAX_CONCATENATIONS:
+        found = runs(chain(*groups))
+    if len(found) > MAX_CONCATENATIONS:
+        raise InputRefused(
+            f"{len(found)} concatenations are more than boxes read ({MAX_CONCATENATIONS})",
+            hint="prepare several sticks with fewer collections each",
+        )
+    return found
+
+
+def _each_once(loads: Iterable[Load]) -> tuple[Run, ...]:
+    """What each collection brings that none before it brings."""
+    seen: set[Digest] = set()
+    groups: list[Run] = []
+    for load in loads:
+        new = [one for one in load.resources if one.digest not in seen]
+        seen |= {one.digest for one in new}
+        groups.append(tuple(Entry(one.digest, one.size) for one in new))
+    return tuple(groups)
 
 
 def _sources(origin: Origin, loads: Iterable[Load]) -> dict[Digest, Read]:

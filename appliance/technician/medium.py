@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from appliance.technician.listing import Found, Kind, walk
-from sync.errors import FormatError, MediumFailing, NotThere
+from sync.errors import NotThere
 from sync.stick import note as notes
 from sync.stick.layout import NOTE, ROOT
 from sync.stick.note import Note
@@ -38,13 +38,4 @@ class Medium:
         try:
             return notes.decode(self.transport.read(NOTE, limit=notes.MAX_NOTE))
         except NotThere:
-            return None
-
-    def read(self, name: str, limit: int) -> bytes | None:
-        """A file; None if it is not there or longer than it may be. Raises MediumFailing."""
-        try:
-            return self.transport.read(name, limit=limit)
-        except MediumFailing:
-            raise
-        except (NotThere, FormatError):
             return None

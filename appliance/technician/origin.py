@@ -66,10 +66,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """What was found, by publisher id, and why some of it cannot be used."""
+    """What was found, and why some of it cannot be used."""
 
     found: Mapping[str, Origin]
+    """By publisher id."""
     refused: Mapping[str, KexiaError]
+    """By the publisher's code, or by the folder if not even that is known."""
     vouched: bool
     """True if roots were given, False if the repositories' own were taken."""
 
@@ -78,10 +80,11 @@ class Origins:
         for origin in self.found.values():
             if origin.trusted.code == code:
                 return origin
-        for error in self.refused.values():
-            raise error
+        if code in self.refused:
+            raise self.refused[code]
+        others = "".join(f"; {error.fact}" for error in self.refused.values())
         raise NoSource(
-            f"no repository here is of publisher {code}",
+            f"no repository here is of publisher {code}{others}",
             hint="name the folder of its repository with --from, or mirror it first",
         )
 
@@ -120,10 +123,13 @@ def open_origins(places: Sequence[Path], desk: Desk) -> Origins:
     found: dict[str, Origin] = {}
     refused: dict[str, KexiaError] = {}
     for folder in (folder for place in places for folder in _repositories(place)):
+        name = str(folder)
         try:
-            origin = _open(folder, desk)
+            root = parse_root(VolumeTransport(folder).read(FIRST_ROOT, limit=MAX_ROOT))
+            name = root.code
+            origin = _open(folder, root, desk)
         except KexiaError as error:
-            refused[str(folder)] = error
+            refused[name] = error
             continue
         known = found.get(origin.root.publisher_id)
         if known is None or known.trusted.signed_at < origin.trusted.signed_at:
@@ -151,11 +157,9 @@ def _is_repository(folder: Path) -> bool:
     return (folder / TIMESTAMP).is_file()
 
 
-def _open(folder: Path, desk: Desk) -> Origin:
-    transport = VolumeTransport(folder)
-    root = parse_root(transport.read(FIRST_ROOT, limit=MAX_ROOT))
+def _open(folder: Path, root: Root, desk: Desk) -> Origin:
     scratch = desk.scratch / str(len(list(desk.scratch.iterdir())))
-    trusted = refresh(transport, scratch, root=root, clock=desk.clock, demo=desk.demo)
+    trusted = refresh(VolumeTransport(folder), scratch, root=root, clock=desk.clock, demo=desk.demo)
     return Origin(folder, root, trusted, proved_files(scratch, trusted))
 
 
@@ -170,7 +174,7 @@ def _vouched(
             kept[origin.root.publisher_id] = origin
             known |= {child.root.publisher_id for child in origin.trusted.children}
     strangers: dict[str, KexiaError] = {
-        str(origin.folder): TrustRefused(
+        origin.trusted.code: TrustRefused(
             f"{origin.folder} is of publisher {origin.root.publisher_id} ({origin.trusted.code}), "
             "which is none of those given with --root and introduced by none of them",
             hint="give the publisher's 1.root.json with --root if you trust it",

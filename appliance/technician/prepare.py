@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from appliance.technician import room
-from appliance.technician.folder import StickFolder
+from appliance.technician.folder import StickFolder, is_list
 from appliance.technician.items import Item, items_of, whole_item
 from appliance.technician.lacking import Load, Measure, loads_for, loads_of
 from appliance.technician.origin import Origin, Origins
@@ -21,11 +21,12 @@ from sync.errors import KexiaError, MediumFailing, NoRoom
 from sync.files import make_folder
 from sync.progress import Progress
 from sync.stick import note as notes
+from sync.stick.back import DEFAULT_SIZE
 from sync.stick.have import HaveList
 from sync.stick.layout import BACK, BACK_FILE, NOTE, README
 from sync.stick.note import Carried, Note, Publisher
 
-BACK_SIZE = 4 * 2**20
+BACK_SIZE = DEFAULT_SIZE
 """Bytes preallocated for what a box sends back."""
 SUFFIX = ".kexia"
 _ZEROS = bytes(2**20)
@@ -69,11 +70,16 @@ def prepare(
     written, MediumFailing if what was written reads back differently.
     """
     parts, lines = _parts(order, origins)
-    back = bool(order.boxes) and to.suffix != SUFFIX
+    back = bool(order.boxes) and not is_archive(to)
     publishers = tuple(_publisher(*part) for part in parts)
     note = Note(now, _boxes(order), publishers, complete=True, back=back)
     done = Filling(to, note, partial(_items, parts)).fill(progress)
     return replace(done, vouched=origins.vouched, notes=(*lines, *done.notes, *_held_back(parts)))
+
+
+def is_archive(to: Path) -> bool:
+    """Whether it is a ``.kexia`` file, there or to be made."""
+    return to.suffix == SUFFIX and not to.is_dir()
 
 
 def _parts(order: Order, origins: Origins) -> tuple[Parts, list[str]]:
@@ -144,7 +150,7 @@ class Filling:
 
     def fill(self, progress: Progress) -> Prepared:
         """Write it; raises NoRoom before anything is written, MediumFailing."""
-        return self.archive(progress) if self._to.suffix == SUFFIX else self.folder(progress)
+        return self.archive(progress) if is_archive(self._to) else self.folder(progress)
 
     def folder(self, progress: Progress) -> Prepared:
         """Write it to a folder."""
@@ -157,14 +163,15 @@ class Filling:
         empty = [name for name in self._back_files() if stick.size(name) is None]
         self._check_room(stick, missing, empty, stale)
         self._say(stick, complete=False)
-        stick.remove(stale)
+        stick.remove(name for name in stale if not is_list(name))
         progress.step("write", total=sum(item.size for item in missing) + BACK_SIZE * len(empty))
         for item in missing:
             _write(stick, item, progress)
         for name in empty:
             stick.write(name, _zeros(progress))
+        stick.remove(filter(is_list, stale))  # what they lead to may be gone; they were no harm
         rewritten = self._read_back(stick, items, progress)
-        lines = self._explain(stick)
+        lines = (*self._explain(stick), *_own_disk(self._to))
         self._say(stick, complete=True)
         return replace(self._prepared(items, [*missing, *rewritten], len(stale)), notes=lines)
 
@@ -193,7 +200,7 @@ class Filling:
             *((name, BACK_SIZE) for name in empty),
             *texts,
         ]
-        freed = sum(there.taken(stick.size(name) or 0) for name in stale)
+        freed = sum(there.taken(stick.size(name) or 0) for name in stale if not is_list(name))
         room.check(files, there, freed=freed, where=str(self._to))
 
     def _say(self, stick: StickFolder, *, complete: bool) -> None:
@@ -239,6 +246,13 @@ class Filling:
             vouched=False,
             notes=(),
         )
+
+
+def _own_disk(folder: Path) -> tuple[str, ...]:
+    """A word for whoever mistyped where the stick is mounted."""
+    if folder.stat().st_dev != Path("/").stat().st_dev:
+        return ()
+    return (f"{folder} is on this computer's own disk; copy what is in it to the top of a stick",)
 
 
 def _write(stick: StickFolder, item: Item, progress: Progress) -> None:

@@ -1,7 +1,7 @@
 """Proves every file of a medium by the digest in its name, or, piece by piece, by its table."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -10,9 +10,11 @@ from appliance.technician.medium import Medium
 from sync.digest import Digest
 from sync.errors import FormatError, MediumFailing, NoSource
 from sync.raw import MAX_CONCATENATIONS
-from sync.stick.concatenation import CONCATENATION, MAX_TABLE, TABLE, Entry, decode_table, places
+from sync.stick.concatenation import CONCATENATION, MAX_TABLE, TABLE, Entry, decode_table
 from sync.stick.layout import BACK, CONCATENATIONS, NOTE, RESOURCES, ROOT
 
+MOST_RESOURCES = 1_000_000
+"""Most resources that are remembered; no stick holds so many."""
 _FOLDER = re.compile(rf"{ROOT}/(?P<publisher>[0-9a-f]{{16}})/(?P<inner>.+)")
 _SHARDED = re.compile(
     r"(?P<kind>resources|feeds|tables|routes|packs|updates)/"
@@ -122,6 +124,7 @@ class _Prover:
             return
         if file.size != sum(entry.size for entry in entries):
             self._bad(file.name, f"it has {file.size} bytes, its table says otherwise")
+            return
         self._prove_pieces(file, entries)
 
     def _is_asked_for(self, table: str) -> bool:
@@ -133,11 +136,16 @@ class _Prover:
         )
 
     def _prove_pieces(self, file: Found, entries: tuple[Entry, ...]) -> None:
+        """In one pass: a table may name many pieces of a few bytes."""
+        if len(self.proofs.resources) + len(entries) > MOST_RESOURCES:
+            self._bad(file.name, f"more than {MOST_RESOURCES} resources on one stick")
+            return
         self._count(0)
         wrong = 0
-        for entry, offset in places(entries):
-            whole = offset + entry.size <= file.size
-            if whole and self._digest(file.name, offset, entry.size) == entry.digest:
+        blocks = self._medium.transport.stream(file.name, offset=0, length=file.size)
+        for entry, digest in _digests(blocks, entries):
+            self._advance(entry.size)
+            if digest == entry.digest:
                 self.proofs.resources[entry.digest] = entry.size
                 self.proofs.bytes += entry.size
             else:
@@ -155,6 +163,20 @@ class _Prover:
     def _count(self, size: int) -> None:
         self.proofs.count += 1
         self.proofs.bytes += size
+
+
+def _digests(blocks: Iterator[bytes], entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
+    """The digest of each piece, one after the other; of what is there, where the file is short."""
+    left = memoryview(b"")
+    for entry in entries:
+        proof, lacking = sha256(), entry.size
+        while lacking:
+            left = left or memoryview(next(blocks, b""))
+            if not left:
+                break
+            proof.update(left[:lacking])
+            lacking, left = lacking - len(left[:lacking]), left[lacking:]
+        yield entry, proof.hexdigest() if not lacking else ""
 
 
 def shown(name: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from appliance.cli.main import app
-from appliance.technician import listing, programmes
+from appliance.technician import listing, programmes, proving
 from appliance.technician.findings import Checked
 from appliance.technician.programmes import Question
 from sync.digest import sha256
@@ -33,7 +33,7 @@ from tests.appliance.test_stick_prepare import (
     publisher,
 )
 from tests.kit.boxes import BoxUnderTest
-from tests.kit.province import Province
+from tests.kit.province import Edition, Province
 
 __all__ = ["province"]
 
@@ -320,3 +320,39 @@ def test_the_command_line_says_it_all(province: Province, stick: Path, tmp_path:
 def test_a_stick_copied_with_a_file_manager_is_as_good(stick: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(stick, tmp_path / "copy"))
     assert checked(copy).exit_code == 0
+
+
+def test_a_table_that_promises_more_than_there_is(
+    province: Province, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(stick, province)
+    [cat] = folder.rglob("*.cat")
+    whole = cat.read_bytes()
+    cat.write_bytes(whole[:-1])
+    found = checked(stick)
+    assert (found.exit_code, len(found.bad)) == (3, 1)
+    assert "its table says otherwise" in found.bad[0]
+    cat.write_bytes(whole)
+    assert checked(stick).exit_code == 0
+    monkeypatch.setattr(proving, "MOST_RESOURCES", 3)
+    assert "more than 3 resources" in checked(stick).bad[0]
+
+
+def test_a_number_that_lacks_hides_those_behind_it(province: Province, stick: Path) -> None:
+    folder = folder_of(stick, province) / "concatenations"
+    for suffix in (".cat", ".tab"):
+        (folder / f"0{suffix}").rename(folder / f"1{suffix}")
+    found = checked(stick)
+    assert found.exit_code == 3
+    assert "a lower number is missing" in found.bad[0]
+    assert found.publishers[0].editions[0].files == 2
+
+
+def test_names_of_a_stranger_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    stranger = Province.create(tmp_path / "stranger", "51", "四川省\x1b[2J\n伪造")
+    stranger.publish({"51/a": Edition(FIRST, title="题\x1b]0;x\x07\u202e")})
+    prepared(stranger, tmp_path / "stick", collections=["51/a"])
+    told = CliRunner().invoke(app, ["stick", "check", str(tmp_path / "stick"), "--demo"])
+    assert told.exit_code == 0, told.output
+    assert "四川省?[2J?伪造" in told.output
+    assert not {"\x1b", "\x07", "\u202e"} & set(told.output)

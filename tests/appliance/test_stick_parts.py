@@ -152,6 +152,9 @@ def test_a_device_is_mounted_filled_checked_and_unmounted(
         question = programmes.Question(Path(node), None, None, (), DemoKeys.ACCEPT)
         found = programmes.check_stick(question, province.now, Silent())
         assert (found.exit_code, found.place) == (0, node)
+        with pytest.raises(UsageError, match="is not published"):
+            prepared(province, Path(node), collections=["43/none"])
+        assert node not in Path("/proc/self/mountinfo").read_text(), "unmounted after a failure too"
         again = prepared(province, Path(node), collections=["43/a"])
         assert again.files_written == 0
         with device.mounted(Path(node), device.Access.READ) as folder:

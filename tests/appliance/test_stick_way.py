@@ -5,14 +5,22 @@ from random import Random
 
 import pytest
 
+from appliance.box import papers
+from appliance.technician import collect, reading
+from appliance.technician.expecting import expect
+from appliance.volumes.write_back import write_back
+from sync.progress import Silent
+from sync.publish import recipients as publishers
 from sync.publish.children import introduce
 from sync.stick.have import Held
+from tests.appliance.test_papers import OFFICE, PRIVATE
 from tests.appliance.test_stick_check import checked
-from tests.appliance.test_stick_prepare import bytes_of, half, have_list, prepared, publisher
+from tests.appliance.test_stick_prepare import NOW, bytes_of, half, have_list, prepared, publisher
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.province import Province
 
 FILM = Random(11).randbytes(1_300_000)
+OTHER = b"other" * 300
 FIRST = {"l1.mp4": FILM, "l1.pdf": b"sheet 1" * 500, "l2.vtt": b"words"}
 SECOND = FIRST | {"l2.vtt": b"better words", "l3.mp4": Random(12).randbytes(1_100_000)}
 
@@ -20,7 +28,7 @@ SECOND = FIRST | {"l2.vtt": b"better words", "l3.mp4": Random(12).randbytes(1_10
 @pytest.fixture
 def province(tmp_path: Path) -> Province:
     made = Province.create(tmp_path / "province")
-    made.publish({"43/a": FIRST, "43/b": {"l1.pdf": b"other" * 300}})
+    made.publish({"43/a": FIRST, "43/b": {"l1.pdf": OTHER}})
     return made
 
 
@@ -112,3 +120,36 @@ def test_a_parent_and_the_publishers_it_introduces(tmp_path: Path) -> None:
     report = box.sync(*folders)
     assert report.exit_code == 0, report
     assert box.editions() == {"4301/x": 1}
+
+
+def test_the_round_trip_of_one_stick(province: Province, box: BoxUnderTest, tmp_path: Path) -> None:
+    """The box writes back what it holds and wants; the next stick brings just that."""
+    publishers.add(province.workspace, province.ring, OFFICE, province.now)
+    stick, county = tmp_path / "stick", collect.County(tmp_path / "county")
+    prepared(province, stick, collections=["43/a"])
+    folder = stick / "KEXIA" / publisher(province)
+    assert box.sync(folder).exit_code == 0
+    sent = papers.prepare(box.box)
+    expect(stick, [sent.box])
+    assert write_back(box.paths, stick).is_done
+    [news] = collect.collect([stick], county, NOW, Silent()).boxes
+    assert news.have is not None
+
+    province.publish({"43/a": SECOND})
+    box.want("43/b/l1")
+    papers.prepare(box.box)
+    assert write_back(box.paths, stick).is_done
+    [news] = collect.collect([stick], county, NOW, Silent()).boxes
+    assert news.have is not None
+    done = prepared(province, stick, have=[news.have])
+    assert done.made_for == (sent.box,)
+    new = [data for name, data in SECOND.items() if FIRST.get(name) != data]
+    lacking = sum(map(len, new)) + len(OTHER)
+    assert sum(one.bytes for each in done.publishers for one in each.collections) == lacking
+    report = box.sync(folder)
+    assert report.exit_code == 0, report
+    assert box.resources() == bytes_of(SECOND, {"": OTHER})
+    assert "43/b/l1" in box.lessons()
+    assert report.bytes_fetched <= 1.02 * lacking + 4096, "little more than the files"
+    assert news.reports
+    assert reading.open_report(news.reports[0].read_bytes(), PRIVATE).box == sent.box
