@@ -14,6 +14,8 @@ from sync.files import make_folder
 
 BUSY_SECONDS = 5.0
 """How long one connection waits for another's write."""
+ACCESS = ("admin_pin", "admin_session")
+"""Tables that say who may change this box: of this box alone, so in no backup."""
 _RECORD = """CREATE TABLE IF NOT EXISTS migration (
     name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT, WITHOUT ROWID"""
 

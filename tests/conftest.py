@@ -22,6 +22,7 @@ THOROUGH_FILES = (
     "test_carry",
     "test_publish",
     "test_sample",
+    "test_stick_recipients",
     "test_transport",
     "test_trust",
     "test_update.py",

@@ -7,6 +7,7 @@ itself; the sequence is durable before a paper bears it, so that no number is us
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from sync.errors import FormatError, KexiaError
 from sync.files import make_folder, write_durably
 from sync.stick import sealing
 
-KEY, HISTORY = "box.key", "history.json"
+KEY, HISTORY, REPORTS = "box.key", "history.json", "reports"
 FORMAT = "kexia-history-1"
 _KEY_MAGIC = b"kexia-box-key-1 "
 _LONGEST = 4096
@@ -68,24 +69,32 @@ def known_id(paths: BoxPaths) -> str | None:
 def open_identity(paths: BoxPaths, chance: Chance | None = None) -> Identity:
     """The box's identity, made if there is none. Only who holds the lease may call it.
 
-    A copied or restored folder keeps its key and gets another epoch. Raises IdentityDamaged.
+    A copied folder keeps its key and its numbers, and gets another epoch. A lost history takes the
+    key along: with one key, numbers only grow. Raises IdentityDamaged.
     """
     chance = chance or Chance()
     folder = paths.identity
     make_folder(folder)
     folder.chmod(0o700)
-    seed = _read_key(folder / KEY)
-    is_new = seed is None
-    if seed is None:
-        seed = chance.seed()
-        write_durably(folder / KEY, _KEY_MAGIC + seed.hex().encode() + b"\n", mode=0o600)
-    epoch, sequence, place = _read_history(folder / HISTORY) or (None, 0, "")
+    seed, history = _read_key(folder / KEY), _read_history(folder / HISTORY)
     here = place_of(folder)
-    if is_new or epoch is None or place != here:
-        made = Identity(seed, chance.epoch(), 0 if is_new else sequence)
-        _keep(folder, made, here)
-        return made
-    return Identity(seed, epoch, sequence)
+    if seed is None or history is None:
+        return _made(folder, chance, here)
+    epoch, sequence, place = history
+    if place == here:
+        return Identity(seed, epoch, sequence)
+    copied = Identity(seed, chance.epoch(), sequence)
+    _keep(folder, copied, here)
+    return copied
+
+
+def _made(folder: Path, chance: Chance, here: str) -> Identity:
+    """A new one; what an earlier key signed is nothing that this one may send."""
+    shutil.rmtree(folder / REPORTS, ignore_errors=True)
+    made = Identity(chance.seed(), chance.epoch(), 0)
+    write_durably(folder / KEY, _KEY_MAGIC + made.seed.hex().encode() + b"\n", mode=0o600)
+    _keep(folder, made, here)
+    return made
 
 
 def next_number(paths: BoxPaths, identity: Identity) -> Identity:
@@ -136,7 +145,7 @@ def _read_key(path: Path) -> bytes | None:
 
 
 def _read_history(path: Path) -> tuple[int, int, str] | None:
-    """Epoch, sequence, place; None if it is lost or damaged: then a new epoch begins."""
+    """Epoch, sequence, place; None if it is lost or damaged."""
     try:
         with path.open("rb") as file:
             fields = canonical.loads(file.read(_LONGEST), what=path.name)

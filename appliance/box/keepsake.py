@@ -7,11 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from appliance.state import BUSY_SECONDS, MIGRATIONS, StateDamaged
+from appliance.state import ACCESS, BUSY_SECONDS, MIGRATIONS, StateDamaged
 from sync.errors import FormatError, LeaseHeld, UsageError
 from sync.files import make_folder, rename_durably, write_durably
 
-_OURS = ("migration",)
+_OURS = ("migration", *ACCESS)
 """Tables that say nothing of what teachers made."""
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
@@ -32,6 +32,7 @@ def snapshot(database: Path, scratch: Path, *, limit: int) -> bytes | None:
                 return None
             with closing(sqlite3.connect(copy)) as target:
                 source.backup(target)
+                _forget_access(target)
                 target.execute("PRAGMA journal_mode = DELETE")
         return _bounded(copy, limit)
     except sqlite3.Error as error:
@@ -39,6 +40,15 @@ def snapshot(database: Path, scratch: Path, *, limit: int) -> bytes | None:
         raise StateDamaged(f"{database}: {error}", hint=hint) from error
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _forget_access(copy: sqlite3.Connection) -> None:
+    """Who may change the box stays on the box: overwritten, not only unlinked."""
+    copy.execute("PRAGMA secure_delete = ON")
+    known = {name for (name,) in copy.execute(_TABLES)}
+    for table in (name for name in ACCESS if name in known):
+        copy.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
+    copy.commit()
 
 
 def _bounded(copy: Path, limit: int) -> bytes:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.box.identity import (
+    REPORTS,
     Identity,
     IdentityDamaged,
     known_id,
@@ -287,13 +288,13 @@ def sealed_backup(
 
 def _reports(box: Box) -> list[Path]:
     """Newest first."""
-    folder = box.paths.identity / "reports"
+    folder = box.paths.identity / REPORTS
     return sorted(folder.glob("*.paper"), reverse=True) if folder.is_dir() else []
 
 
 def _keep_report(box: Box, paper: bytes, identity: Identity) -> None:
     """Keep it, and not more than ``KEPT_REPORTS`` with it. A box without room keeps what it has."""
-    path = box.paths.identity / "reports" / f"{identity.sequence:020}.paper"
+    path = box.paths.identity / REPORTS / f"{identity.sequence:020}.paper"
     for old in _reports(box)[KEPT_REPORTS - 1 :]:
         old.unlink()
     with suppress(NoRoom):

@@ -81,17 +81,17 @@ class Works:
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
         box = self._box(message, count(message, "budget"))
-        kept, clock = self._paths.last_sync, self._machine.clock()
+        clock, kept = self._machine.clock(), self._paths.last_sync
         at = believable(clock)
         try:
-            report = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
+            done = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
         except KexiaError as error:
-            keep_error(kept, clock.wall, error)
             note_sync(self._paths.root / SYNCS, SyncResult(at, error.exit_code, 0, 0))
+            keep_error(kept, clock.wall, error)
             raise
-        keep_report(kept, clock.wall, report)
-        note_sync(self._paths.root / SYNCS, result_of(report, at))
-        return report
+        note_sync(self._paths.root / SYNCS, result_of(done, at))
+        keep_report(kept, clock.wall, done)
+        return done
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
         report: PlanReport = update.plan(self._box(message), texts(message, "from"), progress)
@@ -150,18 +150,18 @@ def look(paths: BoxPaths) -> Event:
     return {**value, "sticks": [_spoken(stick) for stick in sticks.read(paths.volumes).sticks]}
 
 
-def _seen(paths: BoxPaths) -> Event:
-    box, served = config.load(paths), current(paths)
-    found = read_status(paths, box, served).value()
-    return {**found, **sending(paths, served), "peers": peers_status(paths, box, now())}
-
-
 def _spoken(stick: Stick) -> Event:
     """A stick with its sentences in every language of the box."""
     saying = stick.saying
     what = {language.value: speech(language).say(saying.what) for language in Language}
     do = {language.value: speech(language).say(saying.do) for language in Language}
     return {**stick.value(), "percent": stick.percent, "what": what, "do": do}
+
+
+def _seen(paths: BoxPaths) -> Event:
+    box, served = config.load(paths), current(paths)
+    found = read_status(paths, box, served).value()
+    return {**found, **sending(paths, served), "peers": peers_status(paths, box, now())}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

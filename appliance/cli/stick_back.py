@@ -12,6 +12,7 @@ from appliance.cli.console import Json, result, showing
 from appliance.cli.passphrase import PassphraseFile, new_passphrase
 from appliance.cli.passphrase import keys as keys_of
 from appliance.cli.plain import plain
+from sync.errors import UsageError
 
 if TYPE_CHECKING:
     from appliance.technician.collect import Collected
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from appliance.technician.reading import Opened
 
 Sticks = Annotated[
-    list[Path], typer.Argument(metavar="STICK...", help="Folders the sticks are mounted at.")
+    list[Path],
+    typer.Argument(metavar="STICK...", help="Folders of sticks; files of papers from phones."),
 ]
 Key = Annotated[
     Path | None, typer.Option("--keys", metavar="FILE", help="A recipient's private key.")
@@ -51,6 +53,10 @@ def collect(
     from appliance.technician.reading import open_reports
     from sync.publish.keys import read_recipient_key
 
+    if str(to).startswith(("http:", "https:")):
+        raise UsageError(
+            f"--to {to} is no folder", hint="give the county's folder, and --forward URL to hand on"
+        )
     private = None if key is None else read_recipient_key(key, keys_of(passphrase_file).ask)
     give = None if forward is None else forwarding.giver(forward)
     county = technician.County(to)

@@ -24,6 +24,10 @@ from sync.errors import Incomplete
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+class Unanswered(Incomplete):
+    """The update process has not answered yet; what it was asked for goes on."""
+
+
 async def ask(
     paths: BoxPaths,
     message: Mapping[str, object],
@@ -31,8 +35,8 @@ async def ask(
     seconds: float | None,
     on_progress: Callable[[Event], None] = lambda _: None,
 ) -> Event:
-    """The result; raises NotRunning, Refused with the other side's error, or Incomplete when the
-    update process ends first or has not answered after ``seconds`` (None: however long it takes).
+    """The result; raises NotRunning, Refused with the other side's error, Unanswered after
+    ``seconds`` (None: however long it takes), Incomplete when the update process ends first.
     """
     try:
         async with asyncio.timeout(seconds), _connected(paths) as (reader, writer):
@@ -40,7 +44,7 @@ async def ask(
             await writer.drain()
             return await _result(reader, on_progress)
     except TimeoutError as error:
-        raise Incomplete("the update process does not answer") from error
+        raise Unanswered("the update process does not answer") from error
     except (OSError, ValueError) as error:  # ValueError: a line beyond the limit
         raise cut_off() from error
 

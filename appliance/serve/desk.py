@@ -4,6 +4,7 @@ Plain pages that work without JavaScript; every change is a POST that goes throu
 None of them needs lessons to be served, as a box without any needs them most.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,29 +12,33 @@ from datetime import UTC, datetime
 from aiohttp import BodyPartReader, web
 
 from appliance.config import BoxPaths
-from appliance.control import Event
+from appliance.control import Event, NotRunning, Refused
 from appliance.language import N_
 from appliance.serve import admission, outlook
 from appliance.serve.admission import Caller, check_admin, check_change, check_sender
-from appliance.serve.asking import ask
+from appliance.serve.asking import Unanswered, ask
 from appliance.serve.outlook import Outlook
 from appliance.serve.pages import speech_of
 from appliance.serve.receiving import Receiving
 from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, finish, takes_gzip
 from appliance.serve.state import NothingYet, State
-from appliance.serve.troubles import BAD, Declined
+from appliance.serve.troubles import BAD, NO_REPORT, Declined
 from appliance.serve.upload_api import phase_of
 from appliance.serve.upload_note import MAX_SIZE
 from appliance.serve.upload_words import NO_LESSONS, SAYINGS, Stage
 from appliance.serve.uploads import HEAD, MAX_PART, Upload
-from sync.errors import Incomplete, KexiaError
+from sync.errors import KexiaError
 from sync.files import free_space
 
 ANSWER_SECONDS = 5.0
 """How long the update process has to say what it does."""
 BEGIN_SECONDS = 1.0
 """How long a sync is waited for that may be refused at once; it goes on when nobody waits."""
+REPORT_SECONDS = 60.0
+"""How long the update process has for the papers; a sync that is running comes first."""
+MAX_PAPERS = 17 * 2**20
+"""Bytes of a download: all that a box sends back at once, and a little."""
 SOON, LATER = 4, 15
 """Seconds until /stick looks again: while something moves, and else."""
 MAX_FIELD = 1024
@@ -101,6 +106,7 @@ class Desk:
             web.post("/admin/sign-out", self.sign_out),
             web.post("/admin/sync", self.sync),
             web.post("/admin/{wish:pause|resume}", self.gate),
+            web.post("/admin/report", self.report),
             web.post("/admin/uploads/{id}/remove", self.remove),
         ]
 
@@ -133,14 +139,7 @@ class Desk:
         if not file.filename:
             raise Declined(NO_LESSONS)
         most = min(MAX_SIZE, request.content_length)
-
-        async def read(count: int) -> bytes:
-            try:
-                return await file.read_chunk(count)
-            except (ConnectionError, ValueError) as error:  # it broke off, or is no form
-                raise Declined(BAD) from error
-
-        await self._api.take_whole(file.filename, most, read)
+        await self._api.take_whole(file.filename, most, _Field(file).read)
         return _see_other("/stick")
 
     async def admin(self, request: web.Request) -> web.Response:
@@ -187,6 +186,29 @@ class Desk:
         wish = request.match_info["wish"]
         return await self._told(wish, ask(self._paths, {"command": wish}, seconds=ANSWER_SECONDS))
 
+    async def report(self, request: web.Request) -> web.Response:
+        """The box's papers as one file for the phone: have-list, sealed reports, sealed backup.
+
+        The update process makes them anew, as it alone has the key; they are what a stick gets.
+        """
+        await self._changing(request)
+        try:
+            made = await ask(self._paths, {"command": "back"}, seconds=REPORT_SECONDS)
+            papers = await asyncio.to_thread(self._papers)
+        except (KexiaError, OSError) as error:
+            raise Declined(NO_REPORT) from error
+        name = f"{made.get('box', 'box')}-{self._now():%Y-%m-%d}.kexia-back"
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        }
+        return web.Response(headers=headers, body=papers)
+
+    def _papers(self) -> bytes:
+        with self._paths.prepared.open("rb") as file:
+            return file.read(MAX_PAPERS)
+
     async def remove(self, request: web.Request) -> web.Response:
         """Give a phone's file up, or forget its result."""
         await self._changing(request)
@@ -206,11 +228,10 @@ class Desk:
         said = done
         try:
             await answer
-        except Incomplete as error:
-            said = "sync" if done == "sync" and "answer" in error.fact else "silent"
+        except Unanswered:
+            said = "sync" if done == "sync" else "silent"
         except KexiaError as error:
-            refused = "paused" if "paused" in error.fact else "refused"
-            said = "silent" if error.exit_code == 4 else refused
+            said = _said_of(error)
         return _see_other(f"/admin?said={said}")
 
     async def _outlook(self) -> Outlook:
@@ -281,6 +302,14 @@ class Desk:
         return web.Response(headers=headers, body=finished.zipped if zipped else page.encode())
 
 
+def _said_of(error: KexiaError) -> str:
+    """The code of what /admin says of an error of the update process."""
+    if isinstance(error, NotRunning):
+        return "silent"
+    is_paused = isinstance(error, Refused) and "paused" in error.fact
+    return "paused" if is_paused else "refused"
+
+
 def _file_row(item: Upload, say: Callable[..., str]) -> Row:
     saying, phase = SAYINGS[item.word], phase_of(item.word)
     return Row(
@@ -294,6 +323,24 @@ def _file_row(item: Upload, say: Callable[..., str]) -> Row:
         detail=item.note.detail,
         id="" if item.note.stage is Stage.WHOLE else item.id,
     )
+
+
+class _Field:
+    """A file in a form, read in pieces of any size; the form's reader has a least one."""
+
+    def __init__(self, part: BodyPartReader) -> None:
+        self._part = part
+        self._left = b""
+
+    async def read(self, count: int) -> bytes:
+        """At most ``count`` bytes, none at the end; raises Declined if the form is cut off."""
+        try:
+            while not self._left and not self._part.at_eof():
+                self._left = await self._part.read_chunk(HEAD)
+        except (ConnectionError, ValueError) as error:
+            raise Declined(BAD) from error
+        block, self._left = self._left[:count], self._left[count:]
+        return bytes(block)
 
 
 async def _part(coming: Awaitable[object], name: str) -> BodyPartReader:

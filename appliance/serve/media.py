@@ -22,8 +22,10 @@ class Notice(StrEnum):
 
     NONE = ""
     WORKING = "working"
+    ARRIVING = "arriving"
     PROBLEM = "problem"
     DONE = "done"
+    ARRIVED = "arrived"
     LEFT_ALONE = "left-alone"
 
     @property
@@ -35,11 +37,20 @@ class Notice(StrEnum):
 _WORDS = {
     Notice.NONE: "",
     Notice.WORKING: N_("New lessons are coming in. Do not pull out the stick."),
+    Notice.ARRIVING: N_("New lessons are coming in from a phone."),
     Notice.PROBLEM: N_("The new lessons did not all come in. See what to do."),
     Notice.DONE: N_("Done. The stick can be taken out."),
+    Notice.ARRIVED: N_("Done. The lessons from the phone are in the box."),
     Notice.LEFT_ALONE: N_("There is a stick without lessons in the box."),
 }
-_RANKED = (Notice.WORKING, Notice.PROBLEM, Notice.DONE, Notice.LEFT_ALONE)
+_RANKED = (
+    Notice.WORKING,
+    Notice.PROBLEM,
+    Notice.ARRIVING,
+    Notice.DONE,
+    Notice.ARRIVED,
+    Notice.LEFT_ALONE,
+)
 """What is said if several are true: what must not be disturbed goes first."""
 _BY_PHASE = {
     Phase.DONE: Notice.DONE,
@@ -83,7 +94,7 @@ class Media:
     @property
     def is_moving(self) -> bool:
         """True while looking again soon is worth it."""
-        return self.notice() is Notice.WORKING
+        return self.notice() in (Notice.WORKING, Notice.ARRIVING)
 
     def _is_recent(self, upload: Upload) -> bool:
         if upload.word in (Word.WAITING, Word.PAUSED, Word.IMPORTING):
@@ -92,4 +103,7 @@ class Media:
 
 
 def _of_upload(word: Word) -> Notice:
-    return _BY_PHASE.get(PHASES.get(word, Phase.PROBLEM), Notice.WORKING)
+    phase = PHASES.get(word, Phase.PROBLEM)
+    if phase is Phase.PROBLEM:
+        return Notice.PROBLEM
+    return Notice.ARRIVED if phase is Phase.DONE else Notice.ARRIVING

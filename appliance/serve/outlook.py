@@ -86,7 +86,7 @@ def read(status: Status, *, made: datetime | None, now: datetime) -> Outlook:
     line = _object(status.get("line"))
     return Outlook(
         name=_text(status, "name"),
-        id=_text(status, "id"),
+        id=_text(status, "box"),
         generation=_count(status, "generation"),
         age_days=_days(made, now),
         lessons=_count(status, "lessons"),

@@ -71,6 +71,12 @@ LOCKED = Trouble(
     N_("Too many wrong PINs"),
     N_("Wait a quarter of an hour, then try again."),
 )
+NO_REPORT = Trouble(
+    503,
+    "no_report",
+    N_("The report cannot be made just now"),
+    N_("Wait until nothing comes in any more, then try again. If it stays, tell the technician."),
+)
 METHOD = Trouble(405, "method_not_allowed", BAD.what, BAD.do)
 _BY_STATUS = {trouble.status: trouble for trouble in (NOT_FOUND, BUSY, WRONG, BAD, FOREIGN, METHOD)}
 

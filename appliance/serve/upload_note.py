@@ -64,8 +64,8 @@ def encode_note(note: Note) -> bytes:
 
 def decode_note(data: bytes) -> Note:
     """A note as it was kept; raises ValueError for anything else."""
-    value = json.loads(data)
     try:
+        value = json.loads(data)
         note = Note(
             id=str(value["id"]),
             name=plain_name(str(value["name"])),
@@ -77,7 +77,7 @@ def decode_note(data: bytes) -> Note:
             detail=str(value["detail"])[:500],
             editions=tuple((str(key), int(number)) for key, number in value["editions"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"a field is missing or of the wrong kind ({error})") from error
     if not _ID.fullmatch(note.id) or not 0 < note.size <= MAX_SIZE:
         raise ValueError("no note of an upload")

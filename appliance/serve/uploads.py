@@ -297,7 +297,7 @@ def _read_note(path: Path) -> Note | None:
     try:
         with path.open("rb") as file:
             return decode_note(file.read(MAX_NOTE))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
 
 

@@ -153,7 +153,8 @@ class _Desk:
 
     def _take(self, letter: Letter) -> None:
         self._refused += letter.refused
-        for received in letter.received:
+        # in the order they were written, so that none seems late that only lies further behind
+        for received in sorted(letter.received, key=lambda one: one.paper.sequence):
             self._judge(received)
 
     def _judge(self, received: Received) -> None:

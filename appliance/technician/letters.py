@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from appliance.volumes.write_back import MAX_PREPARED, parse_prepared
 from sync.errors import FormatError, KexiaError, MediumFailing, UsageError
 from sync.stick import back, backup, have, report, sealing
 from sync.stick.layout import BACK, BACK_FILE
@@ -56,15 +57,33 @@ class Letter:
 
 
 def letters_on(stick: Path) -> Iterator[Letter]:
-    """Every box's letter on the stick; an empty file is no letter.
+    """Every box's letter on the stick; an empty file is no letter. Instead of a stick also the file
+    that a phone carried from the page of a box (``.kexia-back``): one letter.
 
     Raises UsageError if the folder is no stick of ours, MediumFailing if it cannot be read at all.
     """
+    if stick.is_file():
+        yield _carried(stick)
+        return
     with _back_folder(stick) as folder:
         for box in _boxes(folder):
             letter = _letter(folder, box)
             if letter.received or letter.refused:
                 yield letter
+
+
+def _carried(file: Path) -> Letter:
+    """The letter in a file that a phone carried."""
+    try:
+        with file.open("rb") as opened:
+            prepared = parse_prepared(opened.read(MAX_PREPARED + 1))
+    except OSError as error:
+        raise MediumFailing(f"{file}: {error.strerror}", hint="copy it again") from error
+    if prepared is None:
+        why = "is nothing that a box sends back, or it is cut off; download it again"
+        return Letter("", (), (Refused(str(file), why),))
+    received, refused = _sort(prepared.papers, prepared.box, str(file))
+    return Letter(prepared.box, received, refused)
 
 
 def _boxes(folder: int) -> list[str]:

@@ -18,10 +18,13 @@ from appliance.config import BoxPaths
 from sync.errors import FormatError
 from sync.files import sync_file, write_durably
 from sync.stick import back
+from sync.stick.have import ID
 from sync.stick.layout import BACK, BACK_FILE
 
 MAGIC = b"KXSEND1\n"
 _ID_BYTES = 16
+MAX_PREPARED = len(MAGIC) + _ID_BYTES + back.MAX_SIZE
+"""Longest file of prepared papers."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -116,10 +119,16 @@ def read_prepared(paths: BoxPaths) -> Prepared | None:
     """What was prepared last; None if nothing was, or what lies there is none of ours."""
     try:
         with prepared_file(paths).open("rb") as file:
-            data = file.read(back.MAX_SIZE)
+            return parse_prepared(file.read(MAX_PREPARED + 1))
     except FileNotFoundError:
         return None
+
+
+def parse_prepared(data: bytes) -> Prepared | None:
+    """Papers as they wait for a stick, or as a phone carried them; None for anything else."""
     start = len(MAGIC) + _ID_BYTES
+    if len(data) > MAX_PREPARED:
+        return None
     if not data.startswith(MAGIC) or len(data) < start:
         return None
     with suppress(FormatError, UnicodeDecodeError):
@@ -173,7 +182,8 @@ def overwrite(medium: Medium, prepared: Prepared) -> Outcome:
     if newest is None or (newest.sequence, newest.papers) != (place.sequence, papers):
         return Outcome(Written.FAILING, "the stick does not keep what is written to it; replace it")
     count = len(prepared.papers) - left_out
-    return Outcome(Written.DONE, f"{count} papers are on the stick", count, left_out)
+    more = f", {left_out} had no room" if left_out else ""
+    return Outcome(Written.DONE, f"{count} papers are on the stick{more}", count, left_out)
 
 
 def outcome_of(error: OSError) -> Outcome:
@@ -187,6 +197,8 @@ def outcome_of(error: OSError) -> Outcome:
 @contextmanager
 def opened(folder: Path, box: str) -> Iterator[int]:
     """Descriptor of the file that waits for this box; raises OSError."""
+    if not ID.fullmatch(box):
+        raise FileNotFoundError(errno.ENOENT, "no box has such an id")
     with ExitStack() as stack:
         at: int | None = None
         for name in (str(folder), *BACK.split("/"), box):

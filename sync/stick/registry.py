@@ -46,7 +46,7 @@ ALARMS = frozenset({Flag.REPLAYED, Flag.CLONED})
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One life of a box, in the order of arrival."""
+    """One life of a box."""
 
     number: int
     papers: Mapping[int, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Epoch:
     """Kind → highest sequence."""
 
     lowest: int = 0
-    """The lowest sequence ever seen of it; a box's numbers go on from one epoch to the next."""
+    """The lowest sequence ever seen of it."""
 
     def with_paper(self, paper: Paper, digest: str) -> "Epoch":
         """With one more, the oldest forgotten."""
@@ -76,7 +76,7 @@ class Known:
     first_seen: str
     """When the county collected from it first (UTC)."""
     epochs: tuple[Epoch, ...] = ()
-    """In the order of their first paper; the last is what the box should be in."""
+    """By their lowest number: a box's numbers go on when an epoch ends; the last is its present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ def judge(registry: Registry, paper: Paper, data: bytes, name: str = "") -> Judg
         return Judged(frozenset({Flag.NEW_BOX, *flags}), keep=True)
     epoch = next((one for one in known.epochs if one.number == paper.epoch), None)
     if epoch is None:
-        return Judged(frozenset({Flag.NEW_EPOCH, *flags}), keep=True)
+        if all(one.lowest <= paper.sequence for one in known.epochs):
+            return Judged(frozenset({Flag.NEW_EPOCH, *flags}), keep=True)
+        return _late(paper)  # of a life before those that are known
     earlier = epoch.papers.get(paper.sequence)
     if earlier is not None:
         same = earlier == _begin(data)
@@ -122,6 +124,11 @@ def judge(registry: Registry, paper: Paper, data: bytes, name: str = "") -> Judg
     is_newest = paper.sequence > epoch.newest.get(paper.kind.name, -1)
     if is_newest and epoch is known.epochs[-1]:
         return Judged(frozenset(flags), keep=True)
+    return _late(paper)
+
+
+def _late(paper: Paper) -> Judged:
+    """Older than what came before: a report may be, nothing else."""
     if paper.kind is Kind.SEALED_REPORT:
         return Judged(frozenset({Flag.LATE}), keep=True)
     return Judged(frozenset({Flag.REPLAYED}), keep=False)
@@ -137,7 +144,7 @@ def remember(registry: Registry, paper: Paper, data: bytes, *, at: str, name: st
     lives = {one.number: one for one in known.epochs}
     life = lives.get(paper.epoch) or Epoch(paper.epoch)
     lives[paper.epoch] = life.with_paper(paper, _begin(data))
-    epochs = tuple(lives.values())
+    epochs = tuple(sorted(lives.values(), key=lambda one: one.lowest))
     kept = replace(known, name=name or known.name, epochs=epochs[-KEPT_EPOCHS:])
     return Registry({**registry.boxes, paper.box: kept})
 

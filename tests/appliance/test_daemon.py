@@ -299,3 +299,10 @@ def test_after_a_pause_the_step_goes_on_with_what_is_left() -> None:
     assert shown.said == [
         ("fetch", 10, "files"), ("", 4, ""), ("paused", 0, ""), ("fetch", 6, "files"), ("", 6, "")
     ]  # fmt: skip
+
+
+def test_papers_for_a_stick_are_prepared_while_it_runs(running: Running) -> None:
+    first, second = running.ask("back"), running.ask("back")
+    assert first["box"] == second["box"] == running.ask("status")["box"]
+    assert [first["sequence"], second["sequence"]] == [1, 2]
+    assert first["epoch"] == second["epoch"]

@@ -126,12 +126,14 @@ def test_a_copied_folder_keeps_its_key_and_shows_itself(box: BoxUnderTest, tmp_p
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"epoch":1}', b"\xff" * 40])
-def test_a_lost_history_begins_a_new_epoch(box: BoxUnderTest, data: bytes) -> None:
-    mine = open_identity(box.paths)
+def test_a_lost_history_takes_the_key_along(box: BoxUnderTest, data: bytes) -> None:
+    mine = identities.next_number(box.paths, open_identity(box.paths))
+    (box.paths.identity / identities.REPORTS).mkdir()
     (box.paths.identity / identities.HISTORY).write_bytes(data)
     other = open_identity(box.paths)
-    assert (other.public, other.sequence) == (mine.public, 0)
-    assert other.epoch != mine.epoch
+    assert other.public != mine.public
+    assert (other.sequence, open_identity(box.paths)) == (0, other)
+    assert not (box.paths.identity / identities.REPORTS).exists()
 
 
 @pytest.mark.parametrize("data", [b"", b"kexia-box-key-1 00\n", b"x" * 40, b"kexia-box-key-1 zz\n"])

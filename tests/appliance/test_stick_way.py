@@ -68,6 +68,15 @@ def test_one_file_does_the_same(province: Province, box: BoxUnderTest, tmp_path:
     report = box.sync(tmp_path / "x.kexia")
     assert report.exit_code == 0, report
     assert box.resources() == bytes_of(FIRST)
+    province.publish({"43/a": SECOND})
+    have = have_list(tmp_path, province, Held(half(province, "43/a", 1)))
+    prepared(province, tmp_path / "y.kexia", have=[have])
+    new = sum(len(data) for name, data in SECOND.items() if FIRST.get(name) != data)
+    assert (tmp_path / "y.kexia").stat().st_size < new + 40_000
+    report = box.sync(tmp_path / "y.kexia")
+    assert report.exit_code == 0, report
+    assert report.bytes_fetched <= 1.02 * new + 4096
+    assert box.resources() == bytes_of(SECOND)
 
 
 def test_a_lesson_asked_for_comes_by_stick(

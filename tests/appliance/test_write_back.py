@@ -2,10 +2,14 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.config import BoxPaths
 from appliance.volumes import write_back as writer
@@ -13,6 +17,7 @@ from appliance.volumes.write_back import Outcome, Prepared, Written
 from sync.stick import back
 from sync.stick.layout import BACK, BACK_FILE
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "papers-1.bin"
 BOX = "0123456789abcdef"
 OLD = Prepared(BOX, (b"the first visit" * 300,))
 NEW = Prepared(BOX, (b"the second visit" * 500, b"report" * 100))
@@ -60,16 +65,18 @@ def written(data: bytes, prepared: Prepared) -> bytes:
     return bytes(medium.data)
 
 
-def cuts() -> Iterator[int]:
+@cache
+def cuts() -> range:
+    """Every number of sectors after which a stick may be pulled."""
     whole = Recorder(written(bytes(back.MIN_SIZE), OLD))
     writer.overwrite(whole, NEW)
-    yield from range(10**9 - whole.left)
+    return range(10**9 - whole.left)
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC, errno.ENODEV])
 def test_pulled_at_every_sector_what_was_there_can_be_read(error: int) -> None:
     before = written(bytes(back.MIN_SIZE), OLD)
-    moments = list(cuts())
+    moments = cuts()
     assert len(moments) > 20
     for sectors in moments:
         medium = Recorder(before, sectors=sectors, error=error)
@@ -81,6 +88,41 @@ def test_pulled_at_every_sector_what_was_there_can_be_read(error: int) -> None:
         again = Recorder(bytes(medium.data))
         assert writer.overwrite(again, NEW).is_done
         assert papers_in(again.data) == [NEW.papers, newest]
+
+
+class Losing(Recorder):
+    """As disks do: what was not synced when it is pulled is there or not, sector by sector."""
+
+    def __init__(self, data: bytes, *, sectors: int, rng: Random) -> None:
+        super().__init__(data, sectors=sectors)
+        self.rng = rng
+        self.before = bytes(data)
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        try:
+            super().write_at(offset, data)
+        except Pulled:
+            for at in range(0, self.size, SECTOR):
+                if self.rng.random() < 0.5:
+                    self.data[at : at + SECTOR] = self.before[at : at + SECTOR]
+            raise
+
+    def sync(self) -> None:
+        if not self.left:
+            self.write_at(0, b"x")
+        self.before = bytes(self.data)
+
+
+@given(st.randoms(use_true_random=False), st.data())
+def test_pulled_with_any_sectors_lost_one_half_is_whole(rng: Random, data: st.DataObject) -> None:
+    before = written(written(bytes(back.MIN_SIZE), OLD), OLD)
+    moment = data.draw(st.sampled_from(cuts()))
+    medium = Losing(before, sectors=moment, rng=rng)
+    with suppress(Pulled):
+        writer.overwrite(medium, NEW)
+    found = papers_in(medium.data)
+    assert found
+    assert set(found) <= {OLD.papers, NEW.papers}
 
 
 def test_the_page_that_puts_papers_in_force_is_written_when_they_are_on_the_medium() -> None:
@@ -146,6 +188,7 @@ def test_what_has_no_room_is_left_out_the_least_important_first(
     writer.keep_prepared(paths, large)
     outcome = writer.write_back(paths, stick)
     assert (outcome.papers, outcome.left_out) == (3, 1)
+    assert outcome.sentence == "3 papers are on the stick, 1 had no room"
     assert papers_in(file_of(stick).read_bytes()) == [(b"have", b"report", b"older report")]
 
 
@@ -157,6 +200,21 @@ def test_nothing_is_made_on_a_stick_that_expects_another_box(paths: BoxPaths, st
     assert (stick / BACK / "fedcba9876543210" / BACK_FILE).read_bytes() == before
 
 
+def test_the_golden_file_of_papers_is_read_and_reproduced(tmp_path: Path) -> None:
+    data = GOLDEN.read_bytes()
+    made = Prepared(BOX, (b"have-list", b"report"))
+    assert writer.parse_prepared(data) == made
+    writer.keep_prepared(BoxPaths(tmp_path), made)
+    assert writer.prepared_file(BoxPaths(tmp_path)).read_bytes() == data
+
+
+@given(st.lists(st.binary(max_size=50), max_size=64))
+def test_papers_in_a_file_come_back(papers: list[bytes]) -> None:
+    packed, _ = back.pack(papers, back.MAX_SIZE)
+    data = writer.MAGIC + BOX.encode() + packed
+    assert writer.parse_prepared(data) == Prepared(BOX, tuple(papers))
+
+
 def test_a_box_that_prepared_nothing_writes_nothing(tmp_path: Path, stick: Path) -> None:
     paths = BoxPaths(tmp_path / "new")
     assert writer.write_back(paths, stick).written is Written.NOTHING
@@ -165,6 +223,17 @@ def test_a_box_that_prepared_nothing_writes_nothing(tmp_path: Path, stick: Path)
         writer.prepared_file(paths).write_bytes(broken)
         assert not writer.write_back(paths, stick).is_done
     assert not any(file_of(stick).read_bytes())
+
+
+@pytest.mark.parametrize("box", ["../../KEXIA/back", "0123456789ABCDEF"])
+def test_no_id_leads_elsewhere(paths: BoxPaths, stick: Path, box: str) -> None:
+    assert len(box) == len(BOX)
+    writer.keep_prepared(paths, Prepared(box, NEW.papers))
+    (stick / BACK / "0123456789ABCDEF").mkdir()
+    for folder in (stick / BACK, stick / BACK / "0123456789ABCDEF"):
+        (folder / BACK_FILE).write_bytes(bytes(back.MIN_SIZE))
+    assert writer.write_back(paths, stick).written is Written.NOT_EXPECTED
+    assert not any((stick / BACK / BACK_FILE).read_bytes())
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "back"])

@@ -5,6 +5,8 @@ from io import BytesIO
 from pathlib import Path
 
 from appliance import announcement
+from appliance.serve.upload_note import decode_note
+from appliance.volumes.write_back import parse_prepared
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
@@ -14,7 +16,17 @@ from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
 from sync.publish.packs.streams import find_streams
-from sync.stick import back, concatenation, have, note, sealing
+from sync.stick import (
+    back,
+    backup,
+    concatenation,
+    have,
+    note,
+    recipients,
+    registry,
+    report,
+    sealing,
+)
 from sync.stick.sealing import Kind
 from sync.transport import archive as archives
 from sync.trust import floor, notices, root
@@ -174,11 +186,30 @@ TARGETS = (
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
     Target("paper", (signed(HAVE),), read_paper),
     Target("back", ((GOLDEN / "back-1.kxb").read_bytes(),), read_back),
+    Target("report", ((GOLDEN / "report-1.zst").read_bytes(),), report.decode),
+    Target(
+        "report-plain",
+        (plain_of((GOLDEN / "report-1.zst").read_bytes()),),
+        report.decode,
+        compression.compress,
+    ),
+    Target(
+        "backup", ((GOLDEN / "backup-1.bin").read_bytes(),), backup.decode, memory=backup.MAX_PLAIN
+    ),
+    Target("recipients", ((GOLDEN / "recipients-1.json").read_bytes(),), recipients.decode),
+    Target("boxes", ((GOLDEN / "boxes-1.json").read_bytes(),), registry.decode),
+    Target("prepared", ((GOLDEN / "papers-1.bin").read_bytes(),), parse_prepared),
     Target("papers", (back.pack([b"a", b"b" * 90], 999)[0],), back.unpack),
     Target(
         "sealed",
         ((GOLDEN / "sealed-1.bin").read_bytes(),),
         lambda data: sealing.unseal(data, RECIPIENT),
+    ),
+    Target(
+        "upload-note",
+        ((GOLDEN / "upload-note-1.json").read_bytes(),),
+        decode_note,
+        refusal=ValueError,
     ),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(

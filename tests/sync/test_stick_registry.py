@@ -124,6 +124,16 @@ def test_a_late_stick_from_before_a_move_is_no_clone() -> None:
     assert desk.flags(10, epoch=1, kind=REPORT) == {Flag.LATE}
 
 
+def test_reports_of_a_life_before_may_come_late_and_are_no_clone() -> None:
+    desk = Desk()
+    desk.take(20, epoch=2)
+    assert desk.flags(9, epoch=1, kind=REPORT) == {Flag.LATE}
+    assert desk.flags(8, epoch=1) == {Flag.REPLAYED}
+    assert desk.flags(21, epoch=2) == set()
+    assert desk.flags(10, epoch=1, kind=REPORT) == {Flag.LATE}
+    assert desk.flags(22, epoch=1, kind=REPORT) == {Flag.CLONED}
+
+
 def test_another_key_under_a_known_name_is_told() -> None:
     desk = Desk()
     desk.take(1, name="青山教学点")

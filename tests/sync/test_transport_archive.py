@@ -14,6 +14,7 @@ from sync.transport import archive
 from sync.transport.archive import ArchiveTransport, Member, end, header, members_of, padding
 from tests.kit.sticks import write_archive
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "stick-1.kexia"
 PARTS = st.text("abcXYZ019._-", min_size=1, max_size=12).filter(lambda part: part.strip("."))
 NAMES = st.lists(PARTS, min_size=1, max_size=6).map("/".join)
 LONG = f"KEXIA/{'0' * 16}/targets/roots/{'a' * 64}.430121.root.json"
@@ -44,6 +45,14 @@ def member(
     info = tarfile.TarInfo(name)
     info.type, info.size, info.linkname = kind, size, link
     return info
+
+
+def test_golden_file_is_read_and_reproduced() -> None:
+    data = GOLDEN.read_bytes()
+    files = {"KEXIA/stick.json": b"{}\n", LONG: b"root" * 200, "KEXIA/a/empty": b""}
+    members = indexed(data)
+    assert {n: data[m.offset : m.offset + m.size] for n, m in members.items()} == files
+    assert written(files) == data
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=1200), max_size=6))

@@ -11,7 +11,7 @@ from typing import Any
 from tests.vm.machine import Machine
 
 BOX = "/srv/box"
-PATIENCE = 400.0
+PATIENCE = 900.0
 """Seconds that anything may take: the processor is translated, and others work here too."""
 
 

@@ -20,7 +20,7 @@ SEED = 20261125
 
 @pytest.fixture(scope="module")
 def lessons(tmp_path_factory: pytest.TempPathFactory) -> Lessons:
-    return Lessons.publish(tmp_path_factory.mktemp("province"), films=3, mib=4)
+    return Lessons.publish(tmp_path_factory.mktemp("province"), films=2, mib=3)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_pulled_at_thirty_moments_it_costs_nothing_but_the_rest(
     guest.until(lambda: guest.sticks() == {}, "an empty board")
     seen: set[str] = set()
     for cut in range(CUTS):
-        if cut % 5 == 0:
+        if cut % 10 == 0:
             guest.forget_lessons()
         guest.machine.plug("s", image)
         guest.wait(rng.uniform(0, usual * 1.1))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,17 @@ import pytest
 from yarl import URL
 
 from appliance import sticks
+from appliance.box.keepsake import snapshot
 from appliance.demo.visit import Visitor
+from appliance.pin import read_pin
 from appliance.serve import outlook
 from appliance.serve.attempts import FREE, TOGETHER, WINDOW, Attempts
 from appliance.serve.media import Notice
+from appliance.state import open_state
 from appliance.sticks import Phase, Stick, Sticks, Word
+from appliance.technician.collect import County, collect
+from sync.progress import Silent
+from sync.stick import have, sealing
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.phones import PIN, Phone, phone_at, set_pin, updating
 from tests.kit.province import Province
@@ -102,6 +109,53 @@ async def test_signed_in_it_syncs_pauses_and_resumes(
         assert (await phone.post("/admin/resume")).status == 303
         assert "暂停导入" in await phone.open("/admin")
     assert (await phone.post("/admin/sync")).headers["Location"] == "/admin?said=silent"
+
+
+async def test_the_report_goes_home_on_the_phone(
+    box: BoxUnderTest, phone: Phone, tmp_path: Path
+) -> None:
+    with updating(box):
+        await until_up(box)
+        assert (await phone.post("/admin/report")).status == 403
+        await phone.sign_in()
+        fields = {"token": phone.token}
+        headers = {"Origin": phone.url}
+        async with phone.session.post(
+            f"{phone.url}/admin/report", data=fields, headers=headers
+        ) as answer:
+            data = await answer.read()
+            said = answer.headers["Content-Disposition"]
+    name = re.search(r'filename="([0-9a-f]{16}-\d{4}-\d\d-\d\d\.kexia-back)"', said)
+    assert name
+    file = tmp_path / name[1]
+    file.write_bytes(data)
+    county = County(tmp_path / "county")
+    done = collect([file], county, datetime.now(UTC), Silent())
+    [news] = done.boxes
+    assert (news.box, news.name, done.refused) == (name[1][:16], "课匣", ())
+    assert have.decode(open_paper(county.have(news.box)).body).box == news.box
+    file.write_bytes(data[:-1])
+    assert [refused.where for refused in collect([file], county, NOW, Silent()).refused]
+    assert (await phone.post("/admin/report")).status == 503
+
+
+def open_paper(file: Path) -> sealing.Paper:
+    return sealing.open_paper(file.read_bytes(), kind=sealing.Kind.HAVE, limit=2**20)
+
+
+async def test_a_backup_holds_no_pin(box: BoxUnderTest, phone: Phone, tmp_path: Path) -> None:
+    await phone.sign_in()
+    kept = snapshot(box.paths.state_db, tmp_path / "scratch", limit=2**24)
+    assert kept is None, "a PIN alone is nothing that teachers made"
+    state = open_state(box.paths.state_db)
+    state.execute("CREATE TABLE lists (title TEXT)")
+    state.execute("INSERT INTO lists VALUES ('三年级的课')")
+    secret = read_pin(state)
+    state.close()
+    kept = snapshot(box.paths.state_db, tmp_path / "scratch", limit=2**24)
+    assert kept is not None
+    assert "三年级的课".encode() in kept
+    assert secret.encode() not in kept
 
 
 async def test_a_session_ends_with_signing_out_and_with_another_pin(

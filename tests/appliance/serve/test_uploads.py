@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from openapi_schema_validator import OAS31Validator
 
@@ -18,8 +19,9 @@ from appliance.control import ask
 from appliance.serve import uploads as store
 from appliance.serve.api import OPENAPI
 from appliance.serve.importing import judge, judge_error
-from appliance.serve.upload_note import MAX_SIZE
-from appliance.serve.upload_words import Word
+from appliance.serve.troubles import Declined
+from appliance.serve.upload_note import MAX_SIZE, Note, decode_note, encode_note
+from appliance.serve.upload_words import Stage, Word
 from appliance.serve.uploads import HEAD, MAX_PART, MOST
 from sync.digest import sha256
 from sync.errors import Incomplete, KexiaError, LeaseHeld, TrustRefused
@@ -33,6 +35,19 @@ from tests.kit.province import Province
 from tests.kit.sticks import write_archive
 
 FILES = {"l1.html": b"<p>one", "l1.bin": noise(1, 300_000), "l2.mp4": noise(2, 1_500_000)}
+GOLDEN = Path(__file__).parents[2] / "golden"
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
+NOTE = Note(
+    id="0123456789abcdef0123456789abcdef",
+    name="三年级 音乐.kexia",
+    size=123_456_789,
+    head="ab" * 32,
+    touched=1_795_500_000,
+    stage=Stage.ENDED,
+    word=Word.PARTLY,
+    detail="resources/12/… is damaged",
+    editions=(("43/music-3a", 2),),
+)
 DOCUMENT: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
 
 
@@ -196,15 +211,67 @@ async def test_more_than_was_announced_is_refused(phone: Phone, lessons: bytes) 
 
 
 async def test_a_full_box_says_so_before_anything_is_sent(
-    box: BoxUnderTest, phone: Phone, lessons: bytes
+    box: BoxUnderTest, phone: Phone, lessons: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = await phone.begin(lessons, **{"Upload-Length": str(MAX_SIZE)})
-    free = shutil.disk_usage(box.paths.root).free
-    if free > MAX_SIZE + store.FLOOR:
-        pytest.skip(f"this disk has {free} free bytes, so the largest file fits")
+    begun = await phone.begin(lessons, "begun.kexia")
+    monkeypatch.setattr(store, "FLOOR", 2**60)  # this disk has less than that to leave free
+    told = await phone.begin(lessons)
     assert told.status == 507
     assert json.loads(told.text)["message"] == "课匣空间不足，放不下这个文件"
-    assert files_of(box) == []
+    assert files_of(box) == [".json", ".kexia"]
+    told = await phone.part(begun.headers["Location"], HEAD, lessons[HEAD:][:100])
+    assert told.status == 507
+
+
+def test_room_is_promised_once(tmp_path: Path, lessons: bytes) -> None:
+    size = 10 * len(lessons)
+    free = store.FLOOR + 2 * size
+    found = store.Uploads(tmp_path, lambda: NOW, lambda _: free)
+    for name in ("a", "b"):
+        found.begin(name, size, lessons[:HEAD])
+    with pytest.raises(Declined) as error:
+        found.begin("c", size, lessons[:HEAD])
+    assert error.value.trouble.status == 507
+
+
+def test_what_is_stale_goes_but_not_by_a_false_clock(tmp_path: Path, lessons: bytes) -> None:
+    clock = [NOW]
+    found = store.Uploads(tmp_path, lambda: clock[0])
+    upload, _ = found.begin("a.kexia", 999_999, lessons[:HEAD])
+    clock[0] = datetime(1970, 1, 1, tzinfo=UTC)
+    found.clear()
+    other, _ = found.begin("b.kexia", 999_999, lessons[:HEAD])  # noted in 1970
+    clock[0] = NOW + store.STALE
+    found.clear()
+    assert set(found.known) == {upload.id, other.id}
+    clock[0] = NOW + store.STALE + timedelta(hours=1)
+    found.clear()
+    assert set(found.known) == {other.id}
+    assert {path.stem for path in tmp_path.iterdir()} == {other.id}
+
+
+def test_notes_stay_as_they_are() -> None:
+    data = (GOLDEN / "upload-note-1.json").read_bytes()
+    assert decode_note(data) == NOTE
+    assert encode_note(NOTE) == data
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"x.json": b"{", "x.kexia": b"data"},
+        {"lost.kexia": b"data"},
+        {"a.json.partial": b"{}"},
+        {f"{'a' * 32}.json": b'{"id": 1}', f"{'a' * 32}.kexia": b"data"},
+    ],
+)
+def test_what_belongs_to_nothing_is_removed_at_the_start(
+    tmp_path: Path, left: dict[str, bytes]
+) -> None:
+    for name, data in left.items():
+        (tmp_path / name).write_bytes(data)
+    store.Uploads(tmp_path, lambda: NOW).recover()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_only_so_many_at_once(phone: Phone, lessons: bytes) -> None:
@@ -233,6 +300,21 @@ async def test_a_plain_form_does_the_same_without_a_script(
             await asyncio.sleep(0.1)
     assert sorted(box.resources().values()) == sorted(FILES.values())
     assert "form.kexia" in page
+
+
+async def test_a_form_that_breaks_off_leaves_nothing(
+    box: BoxUnderTest, phone: Phone, lessons: bytes
+) -> None:
+    with Cutter(int(phone.url.rpartition(":")[2]), [500_000]) as line:
+        phone.url = line.url
+        with pytest.raises(aiohttp.ClientError):
+            await send_form(phone, lessons)
+        assert line.broken == 1
+    for _ in range(100):
+        if files_of(box) == []:
+            break
+        await asyncio.sleep(0.05)
+    assert files_of(box) == []
 
 
 async def test_a_small_file_comes_whole_with_its_announcement(
@@ -389,16 +471,19 @@ def test_errors_are_judged(error: KexiaError, word: Word, is_final: bool) -> Non
     assert (verdict.word, verdict.is_final) == (word, is_final)
 
 
+LINE = "----WebKitFormBoundaryAsLongAsThoseOfBrowsers"
+
+
 async def send_form(phone: Phone, data: bytes) -> Told:
     """As a browser without JavaScript sends it."""
     head = (
-        '--line\r\nContent-Disposition: form-data; name="token"\r\n\r\n'
-        f"{phone.token}\r\n--line\r\n"
+        f'--{LINE}\r\nContent-Disposition: form-data; name="token"\r\n\r\n'
+        f"{phone.token}\r\n--{LINE}\r\n"
         'Content-Disposition: form-data; name="file"; filename="form.kexia"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    kind = {"Content-Type": "multipart/form-data; boundary=line"}
-    body = head.encode() + data + b"\r\n--line--\r\n"
+    kind = {"Content-Type": f"multipart/form-data; boundary={LINE}"}
+    body = head.encode() + data + f"\r\n--{LINE}--\r\n".encode()
     return await phone.ask("POST", "/send", data=body, headers=kind)
 
 
