@@ -6,7 +6,7 @@ Everything else gets these values as arguments; nothing else reads TOML or the e
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -14,6 +14,7 @@ import tomli_w
 
 from appliance.fields import HINT as _HINT
 from appliance.fields import Fields as _Fields
+from appliance.onlink import LAN, PeerPolicy
 from appliance.paths import BoxPaths as BoxPaths
 from sync.directory import CODE, COLLECTION, is_address
 from sync.errors import UsageError
@@ -109,6 +110,7 @@ class BoxConfig:
     network: Uplink = Uplink()
     uploads: Uploaders = Uploaders.PIN
     volumes: Volumes = Volumes()
+    peers: PeerPolicy = field(default_factory=PeerPolicy)
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
 
@@ -194,6 +196,7 @@ def parse(text: str) -> BoxConfig:
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
+        peers=_peers(fields.table("peers")),
         uploads=_uploads(fields.table("upload")),
         volumes=_volumes(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
@@ -234,6 +237,14 @@ def encode(config: BoxConfig) -> str:
             "on": config.volumes.on,
             "types": list(config.volumes.types),
             "leds": list(config.volumes.leds),
+        },
+        "peers": {
+            "serve": config.peers.serve,
+            "use": config.peers.use,
+            "interfaces": list(config.peers.interfaces),
+            "port": config.peers.port,
+            "rate_kib": config.peers.rate_kib,
+            "fault_kib": config.peers.fault_kib,
         },
         "publishers": [
             {"code": item.code, "root": item.root, "urls": list(item.urls)}
@@ -311,6 +322,22 @@ def _network(fields: _Fields) -> Uplink:
         except UsageError as error:
             raise UsageError(f"network.proxy: {error.fact}", hint=error.hint) from error
     return uplink
+
+
+def _peers(fields: _Fields) -> PeerPolicy:
+    standard = PeerPolicy()
+    policy = PeerPolicy(
+        serve=fields.flag("serve"),
+        use=fields.flag("use"),
+        interfaces=tuple(fields.texts("interfaces", [LAN])),
+        port=fields.count("port", standard.port, most=65535),
+        rate_kib=fields.count("rate_kib", standard.rate_kib, most=MAX_RATE_KIB),
+        fault_kib=fields.count("fault_kib", standard.fault_kib, most=MAX_RATE_KIB),
+    )
+    fields.end()
+    if policy.port < 1024:
+        raise UsageError("peers.port must be a number from 1024 to 65535", hint=_HINT)
+    return policy
 
 
 def _uploads(fields: _Fields) -> Uploaders:

@@ -86,6 +86,21 @@ class BoxPaths:
         return self.run / "update.lease"
 
     @property
+    def published(self) -> Path:
+        """Feeds as their publishers compressed them, by that digest: what neighbours ask for."""
+        return self.root / "published"
+
+    @property
+    def peer_id(self) -> Path:
+        """Sixteen digits by which neighbours tell this box from others."""
+        return self.root / "peer-id"
+
+    @property
+    def refused_peers(self) -> Path:
+        """Neighbours nothing is taken from for a while."""
+        return self.root / "refused-peers.json"
+
+    @property
     def cache(self) -> Path:
         """What may be removed at any time: page images, compressed pages."""
         return self.root / "cache"

@@ -95,6 +95,11 @@ def feed_name(feed: FeedRef) -> str:
     return f"feeds/{feed.stored.digest[:2]}/{feed.stored.digest}"
 
 
+def plain_feed_name(feed: FeedRef) -> str:
+    """Where a box has it that passes it on to its neighbours in the form it keeps."""
+    return f"feeds/{feed.plain.digest[:2]}/{feed.plain.digest}"
+
+
 def table_name(table: Stored) -> str:
     """Name of a table in the repository."""
     return f"tables/{table.digest[:2]}/{table.digest}"

@@ -13,10 +13,12 @@ from sync import feed as feeds
 from sync.digest import prove
 from sync.directory import (
     CollectionEntry,
+    FeedRef,
     PackRef,
     Stored,
     feed_name,
     older_routes_name,
+    plain_feed_name,
     routes_name,
     table_name,
     update_name,
@@ -85,7 +87,7 @@ def fetch_feed(entry: CollectionEntry, transport: Transport, store: Store) -> Fe
         return kept
     ref = entry.feed
     _check_size(ref.stored, limit=feeds.MAX_STORED, what=f"feed of {entry.id}")
-    plain = feeds.open_stored(_receive(feed_name(ref), ref.stored, transport, store), ref)
+    plain = _feed_in_any_form(ref, transport, store)
     store.feeds.put(ref.plain.digest, plain)
     return _checked(feeds.parse_plain(plain), entry)
 
@@ -107,12 +109,24 @@ def receive_feed(entry: CollectionEntry, transport: Transport, store: Store) -> 
         return None
 
 
+def _feed_in_any_form(ref: FeedRef, transport: Transport, store: Store) -> bytes:
+    """As it was published; where nobody has that, plain, as boxes keep it: both are signed."""
+    try:
+        return feeds.open_stored(_receive(feed_name(ref), ref.stored, transport, store), ref)
+    except NotThere as missing:
+        _check_size(ref.plain, limit=feeds.MAX_PLAIN, what="plain feed")
+        try:
+            return _receive(plain_feed_name(ref), ref.plain, transport, store)
+        except NotThere:
+            raise missing from None
+
+
 def fetch_tables(entry: CollectionEntry, transport: Transport, store: Store) -> tuple[Table, ...]:
     """The tables of the entry's packs, from the box where they are there, else fetched and kept.
 
     Raises NoSource, ProofFailed, or FormatError: not a table, or not that of its pack.
     """
-    return tuple(_fetch_table(ref, transport, store) for ref in entry.packs)
+    return tuple(fetch_table(ref, transport, store) for ref in entry.packs)
 
 
 def _fetch_steps(
@@ -217,7 +231,8 @@ def _checked(feed: Feed, entry: CollectionEntry) -> Feed:
     return feed
 
 
-def _fetch_table(ref: PackRef, transport: Transport, store: Store) -> Table:
+def fetch_table(ref: PackRef, transport: Transport, store: Store) -> Table:
+    """The table of a pack, as ``fetch_tables``."""
     what = f"table {ref.table.digest[:16]}…"
     _check_size(ref.table, limit=MAX_TABLE, what=what)
     data = _kept(store.tables, ref.table)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from appliance import config
 from appliance.box.daemon import UpdateProcess, lower_priority
+from appliance.box.neighbourhood import neighbours
 from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
 from appliance.state import open_state
@@ -108,7 +109,8 @@ def real_machine(paths: BoxPaths) -> Machine:
         network = config.load(paths).network
         return metered.purse(metered.find_phone(), network, ledgers, lambda: clock().wall)
 
-    return Machine(clock, Network(rng, time.sleep, web, bucket, purse), time.monotonic)
+    network = Network(rng, time.sleep, web, bucket, purse, neighbours(paths))
+    return Machine(clock, network, time.monotonic)
 
 
 def _bucket(rate_kib: int) -> Bucket | None:

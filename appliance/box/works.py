@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance import config, sticks
+from appliance.box.neighbourhood import now
+from appliance.box.neighbours_found import peers_status
 from appliance.box.papers import believable, prepare, save_backup, sending
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
@@ -22,6 +24,7 @@ from appliance.update import sync as update
 from appliance.update.history import SYNCS, note_sync, result_of
 from appliance.update.last import keep_error, keep_report
 from appliance.update.report import PlanReport, SyncReport, Usage
+from appliance.update.sources import Neighbours
 from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
 from sync.errors import KexiaError, UsageError
@@ -59,9 +62,15 @@ class Works:
             )
         return command(message, progress)
 
-    def _box(self, budget: int | None = None) -> Box:
-        """``budget``: bytes for this work alone, in place of the configured budget."""
+    def _box(self, message: Mapping[str, object], budget: int | None = None) -> Box:
+        """``budget``: bytes for this work alone, in place of the configured budget.
+
+        A message with ``peers`` false takes nothing from boxes next door.
+        """
         machine = self._machine
+        if message.get("peers", True) is False:
+            network = replace(machine.network, neighbours=Neighbours())
+            machine = replace(machine, network=network)
         if budget is not None:
             network = replace(machine.network, purse=lambda: Purse(budget))
             machine = replace(machine, network=network)
@@ -71,7 +80,7 @@ class Works:
         return _seen(self._paths)
 
     def _sync(self, message: Mapping[str, object], progress: Progress) -> Event:
-        box = self._box(count(message, "budget"))
+        box = self._box(message, count(message, "budget"))
         clock, kept = self._machine.clock(), self._paths.last_sync
         at = believable(clock)
         try:
@@ -85,31 +94,31 @@ class Works:
         return done
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
-        report: PlanReport = update.plan(self._box(), texts(message, "from"), progress)
+        report: PlanReport = update.plan(self._box(message), texts(message, "from"), progress)
         return report.value()
 
     def _rollback(self, message: Mapping[str, object], progress: Progress) -> Event:
         to = message.get("to")
         if not (to is None or isinstance(to, int)):
             raise UsageError("rollback: `to` is the number of a generation")
-        return rollback.rollback(self._box(), to, progress).value()
+        return rollback.rollback(self._box(message), to, progress).value()
 
-    def _release(self, _message: Mapping[str, object], progress: Progress) -> Event:
-        return rollback.release(self._box(), progress).value()
+    def _release(self, message: Mapping[str, object], progress: Progress) -> Event:
+        return rollback.release(self._box(message), progress).value()
 
     def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
-        return offered(self._box(), texts(message, "from"), progress).value()
+        return offered(self._box(message), texts(message, "from"), progress).value()
 
     def _back(self, _message: Mapping[str, object], progress: Progress) -> Event:
         progress.step("papers", unit="papers")
-        return prepare(self._box()).value()
+        return prepare(self._box({})).value()
 
     def _backup(self, message: Mapping[str, object], progress: Progress) -> Event:
         to = message.get("to")
         if not isinstance(to, str):
             raise UsageError("backup: `to` is a file to write")
         progress.step("backup", unit="files")
-        return save_backup(self._box(), Path(to))
+        return save_backup(self._box({}), Path(to))
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
@@ -150,9 +159,9 @@ def _spoken(stick: Stick) -> Event:
 
 
 def _seen(paths: BoxPaths) -> Event:
-    served = current(paths)
-    found = read_status(paths, config.load(paths), served).value()
-    return {**found, **sending(paths, served)}
+    box, served = config.load(paths), current(paths)
+    found = read_status(paths, box, served).value()
+    return {**found, **sending(paths, served), "peers": peers_status(paths, box, now())}
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

@@ -122,10 +122,15 @@ def sync(
         int | None,
         typer.Option(min=1, metavar="MIB", help="Fetch so many MiB at most; then go on next time."),
     ] = None,
+    no_peers: Annotated[
+        bool, typer.Option("--no-peers", help="Take nothing from boxes next door.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring in what is new: from the network, and from copies that were carried here."""
     message: dict[str, object] = {"command": "plan" if plan else "sync", "from": _places(source)}
+    if no_peers:
+        message["peers"] = False
     if budget is not None:
         message["budget"] = budget * 2**20
     done = _ask(box, message, as_json=as_json)
@@ -141,6 +146,36 @@ def status(box: Box, as_json: Json = False) -> None:
 
     value = look(BoxPaths(box))
     result(value, as_json=as_json, text=lambda: "\n".join(lines.status_lines(value)))
+
+
+@command(app)
+def peers(box: Box, as_json: Json = False) -> None:
+    """Boxes next door that are found now, and why any is passed over; takes a few seconds."""
+    from appliance.box.neighbours_found import found
+
+    value = found(BoxPaths(box))
+    result(value, as_json=as_json, text=lambda: "\n".join(lines.peer_lines(value)))
+
+
+@command(app)
+def stick(
+    box: Box,
+    to: Annotated[
+        Path,
+        typer.Option(metavar="DIR|FILE.kexia", help="The mounted stick's folder, or a file."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Fill a stick for a neighbour with what this box serves; run again to go on or renew."""
+    from datetime import UTC, datetime
+
+    from appliance.cli.plain import plain_object
+    from appliance.cli.stick_words import prepared
+    from appliance.technician.from_box import fill_stick
+
+    with showing(as_json=as_json) as shown:
+        done = fill_stick(BoxPaths(box), to, datetime.now(UTC), shown)
+    result(plain_object(done), as_json=as_json, text=lambda: prepared(done))
 
 
 @command(app)
@@ -175,11 +210,11 @@ def search(
 @command(app)
 def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
     """Serve the pages until ended; an update never takes them down."""
+    from appliance.box.serving import run_serve
     from appliance.cli.console import say
-    from appliance.serve.app import run
 
     paths = BoxPaths(box)
-    run(paths, _listen(paths, host, port, site_port), on_ready=say)
+    run_serve(paths, _listen(paths, host, port, site_port), on_ready=say)
 
 
 @command(app)

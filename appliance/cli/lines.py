@@ -41,7 +41,8 @@ def sync_lines(value: Value) -> Iterable[str]:
     fetched = count(value, "bytes_fetched") + count(value, "metadata_bytes")
     cost = f"{size(fetched)} in {value['requests']} requests, {value['seconds']} s"
     new = "nothing new" if not value["new_generation"] else f"generation {value['generation']}"
-    yield f"{new} ({cost})"
+    next_door = count(value, "peer_bytes")
+    yield f"{new} ({cost}" + (f", {size(next_door)} from next door)" if next_door else ")")
     yield from problem_lines(value)
 
 
@@ -74,6 +75,7 @@ def status_lines(value: Value) -> Iterable[str]:
     kept = ", ".join(texts(value, "other_generations"))
     yield f"kept to roll back to: {f'generation {kept}' if kept else 'nothing'}"
     yield f"free: {size(int(str(value['free'])))}"
+    yield from _peers_in_status(value.get("peers"))
     yield from line_lines(value)
     yield f"box: {value.get('box') or 'no id yet, it gets one with its first papers'}"
     sent = value.get("back")
@@ -91,6 +93,33 @@ def status_lines(value: Value) -> Iterable[str]:
     for item in objects(value, "sticks"):
         yield from stick_lines(item)
     yield from (f"warning: {item}" for item in texts(value, "warnings"))
+
+
+def _peers_in_status(value: object) -> Iterable[str]:
+    if isinstance(value, dict) and (value["serve"] or value["use"]):
+        yield f"neighbours: served {_yes(value['serve'])}, used {_yes(value['use'])}"
+        for item in objects(value, "refused"):
+            yield f"  set aside until {item['until']}: {item['peer']}: {item['reason']}"
+
+
+def peer_lines(value: Value) -> Iterable[str]:
+    """Boxes next door."""
+    yield f"this box: {value['box']}, takes from neighbours: {_yes(value['use'])}, " + (
+        f"serves them: {_yes(value['serve'])}"
+    )
+    yield f"looked on: {', '.join(texts(value, 'interfaces')) or 'no interface that is allowed'}"
+    for item in objects(value, "peers"):
+        yield f"  {item['box']}  {item['url']}  by {item['interface']}"
+    for item in objects(value, "passed"):
+        yield f"  passed over: {item['name']}: {item['reason']}"
+    for item in objects(value, "refused"):
+        yield f"  set aside until {item['until']}: {item['peer']}: {item['reason']}"
+    if not objects(value, "peers"):
+        yield "no neighbour found"
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else "no"
 
 
 def line_lines(value: Value) -> Iterable[str]:

@@ -2,13 +2,14 @@
 
 It never imports update machinery and writes nothing but drawn pages into its cache, files that
 phones send, and state.db; so an import can never take the pages down, and a page can never harm a
-lesson. What is to be brought in it asks of the update process.
+lesson. What is to be brought in it asks of the update process. A third port, where that is
+wanted, is for neighbouring boxes (``neighbours``).
 """
 
 import asyncio
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from appliance.serve.desk import Desk
 from appliance.serve.documents import Documents, PageCache
 from appliance.serve.guard import guard, policy
 from appliance.serve.media import Notice
+from appliance.serve.neighbours import Neighbourhood, welcome
 from appliance.serve.pages import Pages, Place, speech_of
 from appliance.serve.receiving import receiving
 from appliance.serve.render import Renderer
@@ -55,25 +57,38 @@ class Serving:
     state: State
 
 
-def run(paths: BoxPaths, listen: Listen, *, on_ready: Callable[[str], None]) -> None:
+def run(
+    paths: BoxPaths,
+    listen: Listen,
+    *,
+    on_ready: Callable[[str], None],
+    around: Neighbourhood | None = None,
+) -> None:
     """Serve until SIGTERM; a switched ``current`` is noticed within a second.
 
-    ``on_ready`` is told the URL when the first request may come. Raises UsageError if a port
-    cannot be had. KeyboardInterrupt passes.
+    ``on_ready`` is told the URL when the first request may come. ``around``: where neighbours are
+    served too. Raises UsageError if a port cannot be had. KeyboardInterrupt passes.
     """
-    asyncio.run(_until_told(paths, listen, on_ready))
+    asyncio.run(_until_told(paths, listen, on_ready, around))
 
 
-async def _until_told(paths: BoxPaths, listen: Listen, on_ready: Callable[[str], None]) -> None:
+async def _until_told(
+    paths: BoxPaths,
+    listen: Listen,
+    on_ready: Callable[[str], None],
+    around: Neighbourhood | None,
+) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with serving(paths, listen) as running:
+    async with serving(paths, listen, around) as running:
         on_ready(running.url)
         await stop.wait()
 
 
 @asynccontextmanager
-async def serving(paths: BoxPaths, listen: Listen) -> AsyncIterator[Serving]:
+async def serving(
+    paths: BoxPaths, listen: Listen, around: Neighbourhood | None = None
+) -> AsyncIterator[Serving]:
     """Serve while the block runs."""
     config = load(paths) if paths.config_file.exists() else BoxConfig()
     library = Store(paths.root).library
@@ -107,7 +122,9 @@ async def serving(paths: BoxPaths, listen: Listen) -> AsyncIterator[Serving]:
         app.add_routes(received.api.routes())
         app.add_routes(Desk(paths, renderer, state, received, box=config.name).routes())
         port = await _start(stack, app, listen.host, listen.port)
-        _watch(stack, state, files)
+        _beside(stack, state.watch(files.close))
+        if around is not None:
+            _beside(stack, welcome(paths, state, around))
         yield Serving(_url(listen.host, port), site_port, state)
 
 
@@ -198,8 +215,9 @@ async def _start(stack: AsyncExitStack, app: web.Application, host: str, port: i
     return int(runner.addresses[0][1])
 
 
-def _watch(stack: AsyncExitStack, state: State, files: OpenFiles) -> None:
-    task = asyncio.create_task(state.watch(files.close))
+def _beside(stack: AsyncExitStack, work: Coroutine[object, object, None]) -> None:
+    """Run ``work`` beside the answers until the stack ends."""
+    task = asyncio.create_task(work)
 
     async def end() -> None:
         task.cancel()

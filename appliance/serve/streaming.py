@@ -7,7 +7,7 @@ sleeps or walks away) and ends quietly.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,18 @@ from appliance.serve.reply import FOREVER
 
 SMALL = 64 * 1024
 """Parts up to this many bytes travel with their headers in one write."""
+Pause = Callable[[int], Awaitable[None]]
+"""Waited for before so many bytes are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A part goes out in pieces of ``size`` bytes, each after a pause, each within ``patience``."""
+
+    size: int
+    pause: Pause
+    patience: float
+    """Seconds a reader may take for a piece; then it is cut off."""
 
 
 @dataclass(slots=True)
@@ -83,9 +95,12 @@ def _open(path: Path) -> OpenFile:
 
 
 async def send(
-    request: web.Request, opened: OpenFile, described: Description
+    request: web.Request, opened: OpenFile, described: Description, pieces: Pieces | None = None
 ) -> web.StreamResponse:
-    """Answer a GET or HEAD for ``opened``: preconditions, then Range (RFC 9110, 13.2.2)."""
+    """Answer a GET or HEAD for ``opened``: preconditions, then Range (RFC 9110, 13.2.2).
+
+    ``pieces``: not all at once, for readers who come after others.
+    """
     headers = {
         **described.headers,
         "ETag": described.etag,
@@ -104,9 +119,15 @@ async def send(
             status=416, headers={**headers, "Content-Range": f"bytes */{opened.size}"}
         )
     if wanted is None:
-        return await _send_part(request, opened, Part(0, opened.size), 200, headers)
+        return await _send_part(request, opened, Part(0, opened.size), _Head(200, headers), pieces)
     headers["Content-Range"] = wanted.content_range(opened.size)
-    return await _send_part(request, opened, wanted, 206, headers)
+    return await _send_part(request, opened, wanted, _Head(206, headers), pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    status: int
+    headers: dict[str, str]
 
 
 def _precondition(request: web.Request, etag: str, headers: dict[str, str]) -> web.Response | None:
@@ -119,20 +140,39 @@ def _precondition(request: web.Request, etag: str, headers: dict[str, str]) -> w
 
 
 async def _send_part(
-    request: web.Request, opened: OpenFile, part: Part, status: int, headers: dict[str, str]
+    request: web.Request, opened: OpenFile, part: Part, head: _Head, pieces: Pieces | None
 ) -> web.StreamResponse:
     if part.count <= SMALL and request.method == "GET":
+        if pieces is not None:
+            await pieces.pause(part.count)
         body = os.pread(opened.file.fileno(), part.count, part.offset)
-        return web.Response(status=status, headers=headers, body=body)
-    response = web.StreamResponse(status=status, headers=headers)
+        return web.Response(status=head.status, headers=head.headers, body=body)
+    response = web.StreamResponse(status=head.status, headers=head.headers)
     response.content_length = part.count
     try:
         await response.prepare(request)
         if request.method == "GET":
-            await _send_file(request, opened, part)
+            await _send_in(request, opened, part, pieces)
     except ConnectionError:
         return response  # the tablet went away: nothing to say, nobody to say it to
     return response
+
+
+async def _send_in(
+    request: web.Request, opened: OpenFile, part: Part, pieces: Pieces | None
+) -> None:
+    if pieces is None:
+        await _send_file(request, opened, part)
+        return
+    try:
+        for start in range(0, part.count, pieces.size):
+            piece = Part(part.offset + start, min(pieces.size, part.count - start))
+            await pieces.pause(piece.count)
+            async with asyncio.timeout(pieces.patience):
+                await _send_file(request, opened, piece)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
 
 async def _send_file(request: web.Request, opened: OpenFile, part: Part) -> None:

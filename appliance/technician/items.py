@@ -84,7 +84,7 @@ def items_of(
         for entry in chain(*groups)
         if entry.size >= WHOLE
     ]
-    for number, run in numbers(_few(groups), numbered):
+    for number, run in numbers(few_runs(groups), numbered):
         name = f"{folder}/{CONCATENATIONS}/{number}"
         content.append(Item(name + CONCATENATION, run, read))
         content.append(whole_item(name + TABLE, encode_table(run)))
@@ -118,7 +118,7 @@ def numbers(wanted: Sequence[Run], there: Mapping[int, Run]) -> tuple[tuple[int,
     return tuple((held[run] if run in held else next(free), run) for run in wanted)
 
 
-def _few(groups: Sequence[Run]) -> tuple[Run, ...]:
+def few_runs(groups: Sequence[Run]) -> tuple[Run, ...]:
     """Runs of one collection each, so that a new edition changes few; joined if they are too many.
 
     Raises InputRefused for more than boxes ask for.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from appliance.needs import needs_of
 from appliance.technician.origin import Origin, Origins, feeds_by_half
-from appliance.update.lessons import needs_of
 from sync.digest import Digest
 from sync.directory import CollectionEntry, FeedRef
 from sync.errors import FormatError, TrustRefused, UsageError

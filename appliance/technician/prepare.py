@@ -4,9 +4,10 @@ Ended or killed anywhere, the same command goes on: what is there as it must be 
 again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from appliance.technician import room
@@ -69,13 +70,16 @@ def prepare(
     written, MediumFailing if what was written reads back differently.
     """
     parts, lines = _parts(order, origins)
-    as_file = to.suffix == SUFFIX and not to.is_dir()
-    back = bool(order.boxes) and not as_file
+    back = bool(order.boxes) and not is_archive(to)
     publishers = tuple(_publisher(*part) for part in parts)
     note = Note(now, _boxes(order), publishers, complete=True, back=back)
-    made = _Made(to, note, parts)
-    done = made.archive(progress) if as_file else made.folder(progress)
+    done = Filling(to, note, partial(_items, parts)).fill(progress)
     return replace(done, vouched=origins.vouched, notes=(*lines, *done.notes, *_held_back(parts)))
+
+
+def is_archive(to: Path) -> bool:
+    """Whether it is a ``.kexia`` file, there or to be made."""
+    return to.suffix == SUFFIX and not to.is_dir()
 
 
 def _parts(order: Order, origins: Origins) -> tuple[Parts, list[str]]:
@@ -123,13 +127,30 @@ def _held_back(parts: Parts) -> Iterator[str]:
                 )
 
 
-class _Made:
-    """One preparation: everything is known, nothing is written yet."""
+def _items(parts: Parts, stick: StickFolder | None) -> tuple[Item, ...]:
+    return tuple(
+        item
+        for origin, loads in parts
+        for item in items_of(origin, loads, stick.runs(origin.root.publisher_id) if stick else {})
+    )
 
-    def __init__(self, to: Path, note: Note, parts: Parts) -> None:
+
+class Filling:
+    """One preparation: everything is known, nothing is written yet.
+
+    ``items``: what goes in, given the stick as it is (None for a file).
+    """
+
+    def __init__(
+        self, to: Path, note: Note, items: Callable[[StickFolder | None], tuple[Item, ...]]
+    ) -> None:
         self._to = to
         self._note = note
-        self._parts = parts
+        self._items = items
+
+    def fill(self, progress: Progress) -> Prepared:
+        """Write it; raises NoRoom before anything is written, MediumFailing."""
+        return self.archive(progress) if is_archive(self._to) else self.folder(progress)
 
     def folder(self, progress: Progress) -> Prepared:
         """Write it to a folder."""
@@ -160,15 +181,6 @@ class _Made:
         items = (*self._items(None), note)
         written = write_tar(self._to, items, progress)
         return self._prepared(items, written, 0)
-
-    def _items(self, stick: StickFolder | None) -> tuple[Item, ...]:
-        return tuple(
-            item
-            for origin, loads in self._parts
-            for item in items_of(
-                origin, loads, stick.runs(origin.root.publisher_id) if stick else {}
-            )
-        )
 
     def _back_files(self) -> tuple[str, ...]:
         boxes = self._note.made_for if self._note.back else ()

@@ -7,9 +7,9 @@ from pathlib import Path
 from appliance import config
 from appliance.config import BoxPaths
 from appliance.generation import current
+from appliance.needs import needs_of
 from appliance.record import Record
 from appliance.technician.origin import read_root
-from appliance.update.lessons import needs_of
 from sync.digest import Digest
 from sync.directory import CollectionEntry
 from sync.feed import Feed, Resource

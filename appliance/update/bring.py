@@ -7,12 +7,12 @@ for the next sync. Bytes come from any source that answered, so a stick spares t
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from appliance.needs import needs_of
 from appliance.record import Ahead, Kept, PublisherState
 from appliance.update.build import read_feed
 from appliance.update.candidates import Candidate, Followed, Heard
 from appliance.update.carrying import Carrying, Desk
 from appliance.update.decide import Answer, Offer, Wish, format_time, wish
-from appliance.update.lessons import needs_of
 from appliance.update.report import PlannedCollection, PlanReport, Problem
 from sync.apply import Applied, check_room
 from sync.digest import Digest
@@ -92,7 +92,7 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
         wanted = _wish(candidate, desk)
         carrying = Carrying(wanted, heard, desk)
         try:
-            applied = carrying.carry()
+            applied, taken = _carry(carrying, candidate, wanted, desk)
         except NoRoom as error:
             return _with(arrival, error)
         except (BudgetSpent, ShiftOver) as error:
@@ -106,7 +106,7 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
             if begun and not wanted.take:  # nothing older is new here: what is whole of the newer
                 return _partly(arrival, *begun, desk)
             notes = (*arrival.notes, *wanted.notes, *carrying.notes)
-            taken = tuple(_taken(entry, heard.followed.id, desk) for entry in wanted.take)
+            carrying.keep_tables()
             return replace(
                 arrival, chosen=candidate, wish=wanted, applied=applied, notes=notes, taken=taken
             )
@@ -165,6 +165,44 @@ def _taken(entry: CollectionEntry, publisher: str, desk: Desk) -> Kept:
         return Kept(publisher, entry)
     known = {one.lesson for one in needs_of(read_feed(desk.store, entry))}
     return Kept(publisher, entry, tuple(lesson for lesson in only if lesson in known))
+
+
+def _carry(
+    carrying: Carrying, candidate: Candidate, wanted: Wish, desk: Desk
+) -> tuple[Applied, tuple[Kept, ...]]:
+    """Bring what is wished for; what was done, and what is to be kept of each edition."""
+    try:
+        applied = carrying.carry()
+    except (NoSource, MediumFailing):
+        if shown := _shown(candidate, wanted, desk):
+            return Applied(), shown
+        raise
+    publisher = candidate.trusted.publisher_id
+    return applied, tuple(_taken(entry, publisher, desk) for entry in wanted.take)
+
+
+def _shown(candidate: Candidate, wanted: Wish, desk: Desk) -> tuple[Kept, ...]:
+    """The editions wished for, if all is here but files that only withdrawn lessons need.
+
+    Neighbours do not pass those on. When such a lesson is let through again it comes then: of an
+    edition that is kept by its lessons, the rest is asked for with every sync. Else nothing.
+    """
+    hidden, sizes = withdrawn_of(candidate.trusted), desk.store.library.sizes()
+    found: list[Kept] = []
+    for entry in wanted.take:
+        if not desk.store.feeds.has(entry.feed.plain.digest):
+            return ()
+        only = desk.policy.wanted_of(entry.id)
+        needs = [
+            one
+            for one in needs_of(read_feed(desk.store, entry))
+            if (only is None or one.lesson in only) and (entry.id, one.lesson) not in hidden
+        ]
+        if not needs or not all(one.is_whole(sizes) for one in needs):
+            return ()
+        lessons = tuple(sorted(one.lesson for one in needs))
+        found.append(Kept(candidate.trusted.publisher_id, entry, lessons))
+    return tuple(found)
 
 
 def _partly(arrival: Arrival, candidate: Candidate, wanted: Wish, desk: Desk) -> Arrival:

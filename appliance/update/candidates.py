@@ -12,7 +12,14 @@ from pathlib import Path
 from appliance.update.memory import Known
 from appliance.update.report import Problem
 from appliance.update.sources import Kind, Source, Sources
-from sync.errors import BudgetSpent, KexiaError, MediumFailing, NoSource, TrustRefused
+from sync.errors import (
+    BudgetSpent,
+    KexiaError,
+    MediumFailing,
+    NoSource,
+    NotThere,
+    TrustRefused,
+)
 from sync.trust import DemoKeys, RolledBack, Root, TrustClock, Trusted, refresh
 
 
@@ -83,9 +90,36 @@ class Ear:
         self._copies = 0
 
     @property
+    def served(self) -> int:
+        """Version of the timestamp that the box serves; 0 for none."""
+        trusted = self._known.trusted
+        return trusted.versions["timestamp"] if trusted is not None else 0
+
+    @property
     def has_heard(self) -> bool:
         """True once a source answered with a state that holds."""
         return bool(self._heard)
+
+    def listen_to_peer(self, source: Source) -> None:
+        """Hear a box next door: no alarm and no problem is made of what it says or does not say.
+
+        What it may bring is news and bytes; a fault ends it, and is told once (``peer_notes``).
+        """
+        if source.is_current:
+            self._sources.append(source)
+            return
+        try:
+            trusted, folder = self._refresh(source)
+        except RolledBack:
+            self._sources.append(source)
+        except NotThere:
+            pass  # it does not follow this publisher
+        except (NoSource, MediumFailing, TrustRefused) as error:
+            if source.wary is not None:
+                source.wary.give_up(error)
+        else:
+            self._heard.append(Candidate(trusted, folder, source))
+            self._sources.append(source)
 
     def listen(self, source: Source) -> bool:
         """Refresh a scratch copy of the trust state from ``source``; True if what came holds."""
@@ -158,13 +192,16 @@ class Ear:
 
 def hear(ear: Ear, sources: Sources, followed: Followed, others: Iterable[str]) -> Heard:
     """Listen to all that was carried here, then to the publisher's own servers until one answers;
-    if nobody did, to ``others``, the servers of publishers that may mirror it.
+    if nobody did, to ``others``, the servers of publishers that may mirror it; and to the boxes
+    next door.
     """
     for source in sources.carried(followed.id):
         ear.listen(source)
     answered = any(ear.listen(source) for source in sources.own(followed.urls))
     if not (answered or ear.has_heard):
         any(ear.listen(source) for source in sources.mirrors(followed.id, others))
+    for source in sources.peers(followed.id, ear.served):
+        ear.listen_to_peer(source)
     return ear.heard()
 
 

@@ -1,20 +1,26 @@
 """Between what is wished for and the bytes: from which sources, in which order, what they lack."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
+from appliance.needs import needs_of
+from appliance.onlink import PeerPolicy
 from appliance.record import Record
 from appliance.update.candidates import Heard
 from appliance.update.decide import Policy, Wish
-from appliance.update.lessons import in_order, needs_of
+from appliance.update.lessons import in_order
+from appliance.update.proofs import Register, inform
 from appliance.update.sources import Kind
 from sync.apply import Applied
 from sync.carry import LONGEST, Carrier, Order
 from sync.digest import Digest
 from sync.directory import CollectionEntry
+from sync.errors import KexiaError
 from sync.feed import Feed, Resource
+from sync.fetch import fetch_tables
 from sync.library import Store
 from sync.plan import Have, Plan, make_plan
 from sync.progress import Progress
@@ -47,19 +53,35 @@ class Desk:
     haste: Haste
     shift: Shift
     """How long content comes in before what is whole of it is shown."""
+    peers: PeerPolicy = field(default_factory=PeerPolicy)
+    """What is given to boxes next door, and what a fault of theirs may cost."""
 
 
 class Carrying:
     """What is wished for on its way here."""
 
     def __init__(self, wanted: Wish, heard: Heard, desk: Desk) -> None:
-        self._wanted = wanted
+        self._wanted, self._heard, self._desk = wanted, heard, desk
         self._sources = _pool(heard, desk.shift) if wanted.take else None
-        self._carrier = _carrier(self._sources, desk) if self._sources else None
+        self._carrier = _carrier(self._sources, desk, heard) if self._sources else None
+        self._peers = tuple(one.wary.label for one in heard.sources if one.wary is not None)
 
     def carry(self) -> Applied:
         """Bring all of it; raises as Carrier does."""
         return self._carrier.carry(self._wanted.take) if self._carrier else Applied()
+
+    def keep_tables(self) -> None:
+        """For boxes next door: with the tables they can prove long files piece by piece.
+
+        A box that takes update packs needs none itself. Whatever fails is tried with the next sync.
+        """
+        if not self._desk.peers.serve or not self._heard.sources:
+            return
+        sources = self._sources or _pool(self._heard, self._desk.shift)
+        entries = (*self._wanted.take, *(kept.entry for kept in self._wanted.keep))
+        for entry in entries:
+            with suppress(KexiaError):
+                fetch_tables(entry, sources, self._desk.store)
 
     def plan(self) -> Plan:
         """What ``carry`` would do; only lists are fetched."""
@@ -79,10 +101,18 @@ class Carrying:
         """Which sources were set aside, and why; which files on a stick are damaged."""
         if self._sources is None or self._carrier is None:
             return ()
-        bad = [error.fact for error in self._carrier.bad]
+        bad = [error.fact for error in self._carrier.bad if not self._is_of_peer(error.fact)]
         more = [f"and {len(bad) - NAMED} more like these"] if len(bad) > NAMED else []
-        dropped = [f"{label} was set aside: {reason}" for label, reason in self._sources.dropped]
+        dropped = [
+            f"{label} was set aside: {reason}"
+            for label, reason in self._sources.dropped
+            if not self._is_of_peer(label)
+        ]
         return (*bad[:NAMED], *more, *dropped)
+
+    def _is_of_peer(self, text: str) -> bool:
+        """Of a box next door the sync tells once, in one line (``Sources.peer_notes``)."""
+        return bool(self._peers) and text.startswith(self._peers)
 
 
 def _pool(heard: Heard, shift: Shift) -> Pool:
@@ -95,18 +125,29 @@ def _pool(heard: Heard, shift: Shift) -> Pool:
     )
 
 
-_COSTS = {Kind.CARRIED: 0, Kind.OWN: 10, Kind.MIRROR: 10}
-_HAVE_RAW = frozenset({Kind.CARRIED})
+_COSTS = {Kind.CARRIED: 0, Kind.PEER: 1, Kind.OWN: 10, Kind.MIRROR: 10}
+_HAVE_RAW = frozenset({Kind.CARRIED, Kind.PEER})
 
 
-def _carrier(sources: Pool, desk: Desk) -> Carrier:
+def _carrier(sources: Pool, desk: Desk, heard: Heard) -> Carrier:
     held = desk.served.collections if desk.served else ()
     editions = {kept.entry.id: kept.entry for kept in held}
     order: Order = partial(_only, desk=desk)
     stride = LONGEST
     if desk.haste is Haste.FIRST_THINGS_FIRST:
         order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
+    register = Register(desk.store, sources, desk.peers.fault_kib * 1024)
+    if inform(heard.sources, register):
+        order = partial(_learning, order=order, register=register)
     return Carrier(sources, desk.store, desk.progress, editions, order=order, stride=stride)
+
+
+def _learning(
+    entry: CollectionEntry, feed: Feed, *, order: Order, register: Register
+) -> tuple[Resource, ...] | None:
+    """``order``; on the way the register hears of the edition, before anything of it is asked."""
+    register.learn(entry, feed)
+    return order(entry, feed)
 
 
 def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Resource, ...] | None:

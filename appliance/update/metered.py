@@ -10,11 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.config import Uplink
+from appliance.onlink import PHONES
 from appliance.update.ledger import MIB, Ledger
 from sync.transport.allowance import Purse
 
-PHONES = frozenset({"rndis_host", "cdc_ether", "cdc_ncm", "ipheth"})
-"""Drivers of phones that share their line: Android (the first three, by age) and iPhones."""
 MAX_TABLE = 256 * 1024
 """Bytes read of the kernel's table of routes; a box has a few lines of it."""
 _UP, _REJECT = 0x1, 0x200

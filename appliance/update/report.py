@@ -143,6 +143,8 @@ class SyncReport:
     """Lessons hidden by their publishers, of the collections on this box."""
     bytes_fetched: int = 0
     metadata_bytes: int = 0
+    peer_bytes: int = 0
+    """Of both, what boxes next door gave."""
     requests: int = 0
     bytes_reused: int = 0
     resources_new: int = 0
@@ -165,6 +167,7 @@ class SyncReport:
             "withdrawn": self.withdrawn,
             "bytes_fetched": self.bytes_fetched,
             "metadata_bytes": self.metadata_bytes,
+            "peer_bytes": self.peer_bytes,
             "requests": self.requests,
             "bytes_reused": self.bytes_reused,
             "resources_new": self.resources_new,

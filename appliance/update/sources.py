@@ -1,29 +1,43 @@
-"""Where a publisher's bytes can come from in one sync: its own servers, mirrors, carried copies.
+"""Where a publisher's bytes can come from in one sync: its servers, mirrors, carried copies, peers.
 
 Locations are opened once and metered; which of them belong to a publisher is found here, whether
 what they say is true is found by ``trust``.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
+from appliance.announcement import mark
 from sync.digest import Digest, sha256
-from sync.errors import FormatError, MediumFailing, NoSource, NotThere
+from sync.errors import (
+    FormatError,
+    KexiaError,
+    MediumFailing,
+    NoSource,
+    NotThere,
+    TrustRefused,
+)
 from sync.stick.layout import publisher_folder
 from sync.transport.address import is_web
 from sync.transport.allowance import Allowance, Purse
 from sync.transport.base import Transport
+from sync.transport.deadline import GRACE, Deadline, TooSlow
+from sync.transport.http import HttpTransport
 from sync.transport.limit import Bucket, Limit
 from sync.transport.locate import open_transport
 from sync.transport.meter import Meter
 from sync.transport.retry import Retry
 from sync.transport.subtree import Subtree
-from sync.transport.web import Web
+from sync.transport.wary import CAP, Wary
+from sync.transport.web import Timeouts, Web
 
 FIRST_ROOT = "metadata/1.root.json"
 MAX_ROOT = 512 * 1024
+PEER_TIMEOUTS = Timeouts(connect=2.0, read=5.0)
+"""A box next door answers at once, or is not there."""
 ATTEMPTS = 3
 """How often a silent server is asked; progress gives it new patience (see Retry)."""
 
@@ -34,6 +48,7 @@ class Kind(Enum):
     OWN = "the publisher's own server"
     MIRROR = "a mirror"
     CARRIED = "carried here"
+    PEER = "a box next door"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +57,43 @@ class Source:
 
     kind: Kind
     transport: Transport
+    wary: Wary | None = None
+    """Of a box next door: what ends it at the first fault."""
+    is_current: bool = False
+    """A box next door that announces the very state this box serves: good for bytes."""
 
     @property
     def label(self) -> str:
         """What messages call it."""
         return self.transport.label
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A box next door, found for this sync."""
+
+    box: str
+    """Its id, as it says."""
+    url: str
+    """Where it answers; ``/repositories/<publisher-id>`` below is a repository."""
+    marks: frozenset[str] = frozenset()
+    """Of the states it announces."""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """How boxes next door are found, asked and remembered."""
+
+    find: Callable[[], Sequence[Neighbour]] = tuple
+    """Looks around; takes a few seconds, so once a sync."""
+    refuse: Callable[[Neighbour, str], None] = lambda _box, _reason: None
+    """Take nothing from this one for a while: what it gave did not hold."""
+    ticks: Callable[[], float] = time.monotonic
+    cap: int = CAP
+    """Bytes that a fault may cost."""
+    grace: float = GRACE
+    """Seconds an answer may take beside what its bytes take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +108,7 @@ class Network:
     """How fast all web servers together may be read; None: no cap."""
     purse: Callable[[], Purse | None] = lambda: None
     """What web servers may give in one sync; None: as much as there is."""
+    neighbours: Neighbours = Neighbours()
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     """Around every source: the update process waits here while it is paused."""
 
@@ -91,6 +139,7 @@ class Sources:
         self._carried = tuple(carried)
         self._known: dict[str, str] = {}
         self._used: set[str] = set()
+        self._peers: list[_Peer] | None = None
         self.purse = network.purse()
         """The budget of this sync."""
 
@@ -124,6 +173,50 @@ class Sources:
         """Where other publishers' servers may mirror it."""
         prefix = mirror_prefix(publisher_id)
         return [Source(Kind.MIRROR, Subtree(self._at(url), prefix)) for url in others]
+
+    def peers(self, publisher_id: str, served: int) -> list[Source]:
+        """Boxes next door that may hold something of it; ``served``: our timestamp's version."""
+        if self._peers is None:
+            found = self._network.neighbours.find()
+            self._peers = [self._approach(one) for one in found]
+        own = mark(publisher_id, served)
+        return [
+            Source(
+                Kind.PEER,
+                self._network.wrap(Subtree(peer.wary, f"repositories/{publisher_id}")),
+                peer.wary,
+                own in peer.neighbour.marks,
+            )
+            for peer in self._peers
+            if peer.wary.fault is None
+        ]
+
+    def peer_count(self) -> Count:
+        """What the boxes next door gave so far, in vain or not."""
+        meters = [peer.meter for peer in self._peers or ()]
+        return Count(sum(one.bytes for one in meters), sum(one.requests for one in meters))
+
+    def peer_notes(self) -> list[str]:
+        """One line for each box next door that was set aside."""
+        return [
+            f"neighbour {peer.neighbour.box[:8]} was set aside: {peer.wary.fault}"
+            for peer in self._peers or ()
+            if peer.wary.fault is not None
+        ]
+
+    def _approach(self, neighbour: Neighbour) -> "_Peer":
+        """A way to it that leads nowhere else: no proxy, no redirect; not of any budget or cap."""
+        ways = self._network.neighbours
+        web = Web(timeouts=PEER_TIMEOUTS, redirects=0)
+        meter = Meter(HttpTransport(neighbour.url, web=web))
+        self._meters.append(meter)
+
+        def refuse(error: KexiaError) -> None:
+            if isinstance(error, TrustRefused | TooSlow):
+                ways.refuse(neighbour, error.fact)
+
+        slow = Deadline(meter, ticks=ways.ticks, grace=ways.grace)
+        return _Peer(neighbour, Wary(slow, cap=ways.cap, on_fault=refuse), meter)
 
     def check_carried(self) -> list[NoSource | MediumFailing]:
         """What is wrong with carried locations: unreadable, or of no publisher of this box."""
@@ -166,6 +259,13 @@ class Sources:
                 digest = Digest("")
             self._known[repository.label] = digest[:16]
         return self._known[repository.label]
+
+
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    neighbour: Neighbour
+    wary: Wary
+    meter: Meter
 
 
 def mirror_prefix(publisher_id: str) -> str:

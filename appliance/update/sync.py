@@ -21,6 +21,7 @@ from appliance.update.decide import Answer, Content, Policy, compose, is_worth_k
 from appliance.update.follow import Part, Visit, configured, follow
 from appliance.update.memory import publisher_states, readable_records, remember, trust_folder
 from appliance.update.mend import mend
+from appliance.update.published import forget_published, keep_published
 from appliance.update.report import PlanReport, Problem, SyncReport, together
 from appliance.update.sources import Count, Network, Sources
 from sync.files import make_folder
@@ -180,6 +181,14 @@ class _Round:
         if self._is_new or len(self._found.folders) > KEPT:
             unfinished = [entry for one in arrivals for entry in one.unfinished]
             tidy(self._box.paths, self._box.store, unfinished)
+        self._keep_published()
+
+    def _keep_published(self) -> None:
+        """What neighbours ask for and this box has in another form only."""
+        if not self._box.config.peers.serve:
+            forget_published(self._box.paths)
+        elif self._served is not None:
+            keep_published(self._box.paths, self._served.record)
 
     def report(self, arrivals: Sequence[Arrival], content: Content) -> SyncReport:
         """What came of it."""
@@ -197,10 +206,11 @@ class _Round:
             withdrawn=len(content.withdrawn),
             bytes_fetched=total.since(self._metadata).bytes,
             metadata_bytes=self._metadata.bytes,
+            peer_bytes=self._sources.peer_count().bytes,
             requests=total.requests,
             bytes_reused=sum(one.applied.bytes_reused for one in every),
             resources_new=sum(one.applied.resources_new for one in every),
-            notes=(*self.warnings, *self.line(), *notes),
+            notes=(*self.warnings, *self.line(), *notes, *self._sources.peer_notes()),
             problems=(*self.own_problems(), *problems),
         )
 
@@ -246,7 +256,13 @@ class _Round:
     @property
     def _desk(self) -> Desk:
         return Desk(
-            self._box.store, self.policy, self.record, self._progress, self._haste, self._shift
+            self._box.store,
+            self.policy,
+            self.record,
+            self._progress,
+            self._haste,
+            self._shift,
+            self._box.config.peers,
         )
 
     def _trust(self, content: Content, arrivals: Sequence[Arrival]) -> dict[str, Path]:

@@ -97,6 +97,8 @@ class Web:
     """``http://[user:password@]host:port`` for every request (https by CONNECT); empty: none."""
     block: int = BLOCK
     """Bytes read at once; small ones let a rate cap work smoothly."""
+    redirects: int = MAX_REDIRECTS
+    """Followed one after the other; 0 for servers that may send us nowhere else."""
 
     _pools: dict[bool, urllib3.PoolManager] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -148,7 +150,7 @@ class Web:
     def _follow(self, url: str, headers: dict[str, str], what: str) -> Response:
         """The first answer that is no redirect; https is never left for http."""
         ours = {"User-Agent": self.agent, "Accept-Encoding": "identity"}
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(self.redirects + 1):
             response = self._pool_for(url).request(
                 "GET",
                 url,
@@ -162,7 +164,7 @@ class Web:
                 return response
             _give_back(response)
             url = _redirected(what, url, target)
-        raise out_of_order(what, f"more than {MAX_REDIRECTS} redirects")
+        raise out_of_order(what, f"more than {self.redirects} redirects")
 
     def _pool_for(self, url: str) -> urllib3.PoolManager:
         """Made when first met: reading the trust store takes its time."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.needs import Needs, needs_of
 from appliance.update.build import read_feed
-from appliance.update.lessons import Needs, needs_of
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.packed import noise
 from tests.kit.province import Province

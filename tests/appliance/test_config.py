@@ -22,6 +22,7 @@ from appliance.config import (
     parse_want,
     save,
 )
+from appliance.onlink import PeerPolicy
 from sync.errors import UsageError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "box" / "kexia.toml"
@@ -41,6 +42,14 @@ FULL = BoxConfig(
     ),
     volumes=Volumes(on=False, types=("exfat", "ext4"), leds=("led0", "mmc0::")),
     uploads=Uploaders.ANYONE,
+    peers=PeerPolicy(
+        serve=True,
+        use=True,
+        interfaces=("eth0", "lan"),
+        port=8092,
+        rate_kib=2048,
+        fault_kib=1024,
+    ),
     sync_every_hours=6,
 )
 
@@ -97,6 +106,15 @@ def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
             st.integers(0, MAX_BUDGET_MIB),
             st.integers(0, MAX_BUDGET_MIB),
         ),
+        peers=st.builds(
+            PeerPolicy,
+            st.booleans(),
+            st.booleans(),
+            st.lists(st.sampled_from(["lan", "eth0"])).map(tuple),
+            st.integers(1024, 65535),
+            st.integers(0, 2**20),
+            st.integers(0, 2**20),
+        ),
         wants=st.sets(st.sampled_from([("43/a", "l1"), ("cn/x", "a.b-2")])).map(
             lambda items: tuple(sorted(items))
         ),
@@ -138,6 +156,10 @@ def test_lessons_are_asked_for_and_no_longer() -> None:
         ("[listen]\nhots = 'x'", "listen.hots is no field"),
         ("sync_every_hours = 1000", "sync_every_hours must be a number from 0 to 168"),
         ("[network]\nrate_kib = -1", "network.rate_kib must be a number from 0 to 1048576"),
+        ("[peers]\nserve = 1", "peers.serve must be true or false"),
+        ("[peers]\nport = 80", "peers.port must be a number from 1024 to 65535"),
+        ("[peers]\ninterfaces = 'eth0'", "peers.interfaces must be a list of texts"),
+        ("[peers]\nport = 8082\nwifi = true", "peers.wifi is no field"),
         ("[network]\nmetered_mib = -1", "network.metered_mib must be a number"),
         ("[upload]\nwho = 'everybody'", "upload.who: 'everybody' is none of pin, anyone, nobody"),
         ("[upload]\nwhom = 'pin'", "upload.whom is no field"),

@@ -13,11 +13,11 @@ from appliance.box.status import read_status
 from appliance.cli.lines import status_lines
 from appliance.config import Uplink
 from appliance.generation import current
+from appliance.onlink import PHONES
 from appliance.update import metered
 from appliance.update import sync as update
 from appliance.update.ledger import MIB, Ledger
 from appliance.update.metered import (
-    PHONES,
     Phone,
     Route,
     decide,

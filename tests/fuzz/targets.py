@@ -4,7 +4,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-from appliance import sticks
+from appliance import announcement, sticks
 from appliance.serve.upload_note import decode_note
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
@@ -152,6 +152,14 @@ RECIPIENT = bytes(range(64, 96))
 HAVE = (GOLDEN / "have-1.zst").read_bytes()
 
 
+def read_announcement(data: bytes) -> None:
+    """A TXT record as zeroconf hands it over: strings, each up to its first ``=`` a key."""
+    parts = [line.partition(b"=") for line in data.split(b"\n")]
+    said = announcement.parse({key: value if mark else None for key, mark, value in parts}, 8082)
+    assert len(said.box) == 16
+    assert all(len(each) == 8 for each in said.marks)
+
+
 def read_archive(data: bytes) -> None:
     """Cut files are told apart from broken ones, both refused; no member lies beyond the end."""
     try:
@@ -192,6 +200,7 @@ TARGETS = (
     Target("routes", tuple(map(plain_of, ROUTES)), read_routes, compression.compress),
     Target("note", ((GOLDEN / "stick-1.json").read_bytes(),), note.decode),
     Target("archive", (ARCHIVE,), read_archive),
+    Target("announcement", (b"v=1\nid=0123456789abcdef\ns=00112233,aabbccdd",), read_announcement),
     Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
     Target("paper", (signed(HAVE),), read_paper),

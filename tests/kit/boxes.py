@@ -10,7 +10,7 @@ import copy
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -20,12 +20,13 @@ from appliance.box.programmes import Invitation, init_box
 from appliance.box.status import Status, read_status
 from appliance.config import BoxPaths
 from appliance.generation import Generation, current
+from appliance.onlink import PeerPolicy
 from appliance.update import rollback
 from appliance.update import sync as update
 from appliance.update.build import read_feed
 from appliance.update.report import PlanReport, SyncReport
 from appliance.update.rollback import RolledReport
-from appliance.update.sources import Network
+from appliance.update.sources import Neighbours, Network
 from appliance.update.subscribe import set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
 from appliance.version import BUILD_TIME
@@ -55,6 +56,8 @@ class BoxUnderTest:
     """Bytes a sync may fetch from web servers; None: as many as there are."""
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     ticks: Callable[[], float] = time.monotonic
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    """Boxes next door; none."""
 
     @classmethod
     def create(
@@ -93,6 +96,7 @@ class BoxUnderTest:
             sleep=lambda _: None,
             purse=lambda: None if self.budget is None else Purse(self.budget),
             wrap=self.wrap,
+            neighbours=self.neighbours,
         )
         return Machine(lambda: clock, network, self.ticks)
 
@@ -109,6 +113,11 @@ class BoxUnderTest:
         found = current(self.paths)
         assert found is not None
         return found
+
+    def set_peers(self, policy: PeerPolicy) -> "BoxUnderTest":
+        """``[peers]`` of its kexia.toml."""
+        config.save(self.paths, replace(config.load(self.paths), peers=policy))
+        return self
 
     def subscribe(self, *collections: str) -> "BoxUnderTest":
         set_subscriptions(self.paths, collections, ())
