@@ -12,7 +12,7 @@ import typer
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from appliance.publisher.programmes import Keys
+    from appliance.publisher.desk import Keys
 
 VARIABLE = "KEXIA_PASSPHRASE"
 
@@ -30,7 +30,7 @@ KeyFiles = Annotated[
 
 def keys(passphrase_file: Path | None, brought: list[Path] | None = None) -> "Keys":
     """How this command opens private keys."""
-    from appliance.publisher.programmes import Keys
+    from appliance.publisher.desk import Keys
 
     given = _given(passphrase_file)
 

@@ -139,12 +139,13 @@ def release(
 ) -> None:
     """Stage the next edition of every collection that changed, for editor and reviewer to sign."""
     from appliance.publisher import programmes as publisher
+    from appliance.publisher import signing
 
     if sign_all:
-        publisher.check_may_sign_all(workspace)
+        signing.check_may_sign_all(workspace)
     with showing(as_json=as_json) as shown:
         released = publisher.release(workspace, collection or (), _now(), shown, reprove=reprove)
-    signed = publisher.sign_all(workspace, keys(passphrase_file)) if sign_all else ()
+    signed = signing.sign_all(workspace, keys(passphrase_file)) if sign_all else ()
     staged = released.candidate
     value = {
         "staged": None if staged is None else staged.number,
@@ -171,11 +172,11 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign the newest candidate, here or on another machine; says what is being signed."""
-    from appliance.publisher import programmes as publisher
+    from appliance.publisher.signing import sign_staged
 
     if as_role not in (KeyRole.EDITOR, KeyRole.REVIEWER):
         raise UsageError(f"candidates are not signed by {as_role}", hint="--as editor|reviewer")
-    signed = publisher.sign_staged(place, as_role, keys(passphrase_file, key))
+    signed = sign_staged(place, as_role, keys(passphrase_file, key))
     result(plain_object(signed), as_json=as_json, text=lambda: words.signed(signed))
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from appliance.cli.console import size
 
 if TYPE_CHECKING:
-    from appliance.publisher.programmes import Checked, Sent, Signed
+    from appliance.publisher.programmes import Checked, Sent
+    from appliance.publisher.signing import Signed
     from appliance.publisher.status import Status
     from sync.publish.promote import Night
     from sync.publish.retain import Retention

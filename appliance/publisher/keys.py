@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from appliance.publisher.programmes import Keys, writing
+from appliance.publisher.desk import Keys, writing
 from sync.errors import UsageError
 from sync.files import write_durably
 from sync.publish import children, in_force, rotate

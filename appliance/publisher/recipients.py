@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from appliance.publisher.programmes import Keys, writing
+from appliance.publisher.desk import Keys, writing
 from sync.errors import UsageError
 from sync.publish import in_force, recipients
 from sync.publish.workspace import open_workspace

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 
-from appliance.publisher.programmes import writing
+from appliance.publisher.desk import writing
 from sync import lease
 from sync.publish import retain
 from sync.publish.retain import Policy, Retention

@@ -12,6 +12,8 @@ import pytest
 
 from appliance.cli.main import main
 from appliance.publisher import programmes as publisher
+from appliance.publisher import signing
+from appliance.publisher.desk import Keys
 from sync import lease
 from sync.progress import Silent
 from sync.publish import in_force, sign, stage
@@ -387,8 +389,8 @@ def test_signatures_are_renewed_before_they_expire(office: Office) -> None:
     released = publisher.release(office.workspace, (), later, Silent())
     assert released.renewal
     assert publisher.release(office.workspace, (), later, Silent()).candidate is None
-    publisher.sign_all(office.workspace, publisher.Keys())
-    night = publisher.nightly(office.workspace, publisher.Keys(), later, Silent())
+    signing.sign_all(office.workspace, Keys())
+    night = publisher.nightly(office.workspace, Keys(), later, Silent())
     assert KeyRole.EDITOR not in night.expiring
     assert office.offers() == {"43/music-1a": 1}
 

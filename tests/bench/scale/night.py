@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from appliance.publisher import programmes
-from appliance.publisher.programmes import Keys
+from appliance.publisher import programmes, signing
+from appliance.publisher.desk import Keys
 from sync.progress import Silent
 from sync.publish.packs import cut, routes
 from sync.publish.workspace import Registration, SourceKind
@@ -108,7 +108,7 @@ def first_edition(desk: Path, source: Path, extent: Extent) -> tuple[float, floa
         programmes.add(desk, Registration(collection, folder, f"册 {collection}", kind))
     vars(cut)["LEVEL"] = vars(routes)["LEVEL"] = QUICK
     programmes.release(desk, (), datetime.now(UTC), Silent())
-    programmes.sign_all(desk, Keys())
+    signing.sign_all(desk, Keys())
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
