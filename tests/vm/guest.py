@@ -20,6 +20,8 @@ class Guest:
     """A booted machine."""
 
     machine: Machine
+    exfat: Path = Path()
+    """A stick with lessons that the guest made itself, before its box began."""
     _box: int = 0
 
     def boot(self) -> "Guest":

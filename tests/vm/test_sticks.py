@@ -35,6 +35,8 @@ def guest(tmp_path_factory: pytest.TempPathFactory, lessons: Lessons) -> Iterato
         made.make_box(lessons.province.root, COLLECTION)
         text = made.read(f"{BOX}/kexia.toml").decode()
         made.write(f"{BOX}/kexia.toml", text.replace('"exfat",', '"exfat", "ext4",').encode())
+        # Before the box runs, which would take the sticks for its own and set them read-only.
+        made.exfat = exfat(made, lessons.lay(folder / "lessons"), folder / "exfat.img")
         made.run_box()
         yield made
 
@@ -57,12 +59,10 @@ def plug_and_see(guest: Guest, image: Path, name: str = "s") -> str:
 def test_a_plugged_stick_is_imported(
     emptied: Guest, lessons: Lessons, tmp_path: Path, kind: str
 ) -> None:
-    folder = lessons.lay(tmp_path / "stick")
-    path = tmp_path / "stick.img"
-    if kind == "exfat":
-        image = exfat(emptied, folder, path)
-    else:
-        image = make(path, kind, files=folder, mib=64).path
+    image = emptied.exfat
+    if kind != "exfat":
+        folder = lessons.lay(tmp_path / "stick")
+        image = make(tmp_path / "stick.img", kind, files=folder, mib=64).path
     assert plug_and_see(emptied, image) == "done"
     assert emptied.editions() == {COLLECTION: 1}
     mounts = emptied.run("cat", "/proc/mounts")
