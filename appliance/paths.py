@@ -76,11 +76,6 @@ class BoxPaths:
         return self.run / "volumes"
 
     @property
-    def volumes_lease(self) -> Path:
-        """The sole right to mount for this box."""
-        return self.run / "volumes.lease"
-
-    @property
     def returning(self) -> Path:
         """Sticks that were being written when they were pulled."""
         return self.root / "returning.json"

@@ -32,6 +32,8 @@ AGAIN = 5.0
 """Seconds between two questions to an update process that is paused or not there."""
 PATIENCE = 6
 """Questions to one that is not there before anybody is told: at start it comes up after us."""
+SETTLE = 3.0
+"""Seconds that an error waits for the word that the stick was pulled: reading fails before that."""
 LOOKING = 120.0
 """Seconds a medium has to show what is on it."""
 _LOG = logging.getLogger("kexia.volumes")
@@ -128,13 +130,15 @@ class Attendance:
             verdict = Verdict(Word.FAILING, f"{error.filename or ''}: {error.strerror}")
         except KexiaError as error:
             verdict = of_error(error)
+        if verdict.phase is Phase.PROBLEM:
+            self._gone.wait(SETTLE)
         with self._lock:
             if not self._gone.is_set():
                 self._put(verdict.phase, verdict.word, verdict.detail)
 
     def _visit(self) -> Verdict:
         is_protected = self._tools.opener.is_protected(self.device)
-        with self._mounted(self._tools.opener.mount) as place:
+        with self._mounted(self._tools.opener.mount, self._release) as place:
             places, asks = carried(place), asks_for_papers(place)
             if not places and not asks:
                 return Verdict(Word.NOT_OURS)
@@ -212,22 +216,28 @@ class Attendance:
     def _give_back(self, verdict: Verdict) -> Verdict:
         """Overwrite the box's file; whatever goes wrong, the lessons are in."""
         keepsake, unfinished = self.device.keepsake, self._tools.unfinished
-        is_clean = self._tools.opener.is_clean(self.device, self._how)
+        opener = self._tools.opener
+        is_clean = opener.is_clean(self.device, self._how)
         if not (is_clean or unfinished.has(keepsake)):
             return _or_problem(verdict, Word.DONE_DIRTY, "not ejected by a computer")
         self._say(Phase.RETURNING, Word.RETURNING)
         unfinished.begin(keepsake)
         try:
-            with self._mounted(self._tools.opener.mount_for_writing) as place:
+            with self._mounted(opener.mount_for_writing, opener.unmount) as place:
                 outcome = write_back(self._tools.paths, place)
+            if opener.is_clean(self.device, self._how):
+                unfinished.end(keepsake)
         except NotMounted as error:
-            self._check()
+            self._settle()
             return _or_problem(verdict, Word.DONE_NOT_BACK, error.fact)
-        unfinished.end(keepsake)
+        if not outcome.is_done:
+            self._settle()
         return _given(verdict, outcome)
 
     @contextmanager
-    def _mounted(self, mount: Callable[[Device, Open], Path]) -> Iterator[Path]:
+    def _mounted(
+        self, mount: Callable[[Device, Open], Path], unmount: Callable[[Path], None]
+    ) -> Iterator[Path]:
         """Mounted as long as the block runs; the medium's last byte is written when it ends."""
         self._check()
         self._place = mount(self.device, self._how)
@@ -239,9 +249,22 @@ class Attendance:
             self._tools.opener.let_go(self._place)
             raise
         else:
-            self._tools.opener.unmount(self._place)
+            unmount(self._place)
         finally:
             self._place = None
+
+    def _release(self, place: Path) -> None:
+        """After reading: nothing is lost if somebody still has a file of it open."""
+        try:
+            self._tools.opener.unmount(place)
+        except NotMounted as error:
+            _LOG.warning("%s: %s", self.device.name, error.fact)
+            self._tools.opener.let_go(place)
+
+    def _settle(self) -> None:
+        """After an error: raises _Gone if it came of the stick being pulled."""
+        self._gone.wait(SETTLE)
+        self._check()
 
     def _check(self) -> None:
         if self._gone.is_set():

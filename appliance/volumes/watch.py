@@ -16,6 +16,8 @@ from appliance.volumes.mount import Mounts
 from appliance.volumes.unfinished import Unfinished
 from sync.lease import hold
 
+LEASE = "volumes.lease"
+"""In the folder of the mounts: the sole right to mount there."""
 _LOG = logging.getLogger("kexia.volumes")
 
 
@@ -25,15 +27,17 @@ def watch_volumes(paths: BoxPaths, volumes: Volumes, mounts: Path, stop: threadi
     Killed at any instant it begins anew: what it left mounted is let go, what is still plugged in
     is looked at again.
     """
-    with hold(paths.volumes_lease, holder="kexia box volumes"):
-        opener = Mounts(mounts.absolute())
+    folder = mounts.absolute()
+    # The lease lies where only who mounts may write: root opens no file that others name.
+    with hold(folder / LEASE, holder="kexia box volumes"):
+        opener = Mounts(folder)
         if opener.may and (stale := opener.clean_up()):
             _LOG.warning("let go of %d media that a process before left mounted", stale)
         leds = Leds(volumes.leds)
         board = Board(paths.volumes, leds)
         tools = Tools(paths, opener, UpdateSocket(paths), board, Unfinished(paths.returning))
         try:
-            Hall(Monitor(), tools, volumes.types, own_disks(mounts.absolute())).run(stop)
+            Hall(Monitor(), tools, volumes.types, own_disks(folder)).run(stop)
         finally:
             leds.show(Pattern.NOTHING)
             paths.volumes.unlink(missing_ok=True)

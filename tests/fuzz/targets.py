@@ -4,7 +4,10 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+from appliance import sticks
 from appliance.serve.upload_note import decode_note
+from appliance.volumes import soundness
+from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
@@ -47,6 +50,8 @@ DIRECTORY = directory.encode(Directory("43", "湖南省", (ENTRY,), (2,)))
 FEED = plain_bytes(heads.FEED)
 BASE = heads.BASE.plain
 GROUP = text(1, 5000)
+FAT_HEAD = b"\xeb\x58\x90mkfs.fat\0\2\1\x20\0\2".ljust(4096, b"\0")
+"""512 bytes a sector, 32 reserved."""
 STREAM = b"".join(deflate.deflate([GROUP], Parameters(Wrap.ZLIB, 6, 8)))
 NEST = archive({"kit.tgz": gzipped(tarred({"a.js": GROUP, "a.js.gz": gzipped(GROUP)}))})
 """A compressed file in a compressed TAR in a ZIP."""
@@ -78,6 +83,17 @@ def read_prefixed(stored: bytes) -> None:
 def read_opened(data: bytes) -> None:
     span = replace(SPAN, length=len(data))
     assert sum(map(len, given(span, [data]))) == len(OPENED) + len(data) - len(NEST)
+
+
+def read_label(data: bytes) -> None:
+    assert len(readable(data.decode("utf-8", "surrogateescape"))) <= MAX_LABEL
+
+
+def read_head_of_volume(data: bytes) -> None:
+    for kind in ("vfat", "exfat", "ext4"):
+        place = soundness.second_entry(kind, data)
+        assert place is None or 0 < place < 2**29
+        soundness.is_clean(kind, data, data[:8])
 
 
 def read_feed(stored: bytes) -> None:
@@ -221,6 +237,9 @@ TARGETS = (
         "stream", (STREAM,), lambda data: list(deflate.inflate([data], Wrap.ZLIB, size=len(GROUP)))
     ),
     Target("opened", (NEST,), read_opened),
+    Target("volumes", ((GOLDEN / "volumes-1.json").read_bytes(),), sticks.decode),
+    Target("volume-label", (rb"\xbd\xcc\xd1\xa7U\x20\xc5\xcc", b"LESSONS"), read_label),
+    Target("volume-head", (FAT_HEAD, bytes(soundness.HEAD)), read_head_of_volume),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.sticks import Word
 from appliance.volumes.decide import Open
 from appliance.volumes.device import Change, Device, Happened
 from appliance.volumes.mount import NotMounted
@@ -41,6 +42,10 @@ class Slots:
     refusing: dict[str, NotMounted] = field(default_factory=dict)
     mounted: dict[Path, tuple[str, bool]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    stays_dirty: bool = False
+    """Letting go does not reach the medium any more."""
+    busy: bool = False
+    """Somebody keeps a file open whenever it is unmounted after reading."""
     hold: threading.Event | None = None
     """A mount waits for it, as for a stick that does not answer."""
     on_write: Callable[[Path], None] = lambda _: None
@@ -63,12 +68,15 @@ class Slots:
         return place
 
     def unmount(self, place: Path) -> None:
+        if self.busy and not self.mounted[place][1]:
+            raise NotMounted(Word.CANNOT_MOUNT, "target is busy")
         name, writable = self.mounted.pop(place)
         self.log.append(f"unmount {name}")
         if writable:
             shutil.rmtree(self.media[name])
-            shutil.copytree(place, self.media[name])
-            self.dirty.discard(name)
+            shutil.copytree(place, self.media[name], symlinks=True)
+            if not self.stays_dirty:
+                self.dirty.discard(name)
         shutil.rmtree(place)
 
     def let_go(self, place: Path) -> None:

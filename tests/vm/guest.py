@@ -36,6 +36,12 @@ class Guest:
         assert code is None or told["code"] == code, f"{command}: {told}"
         return str(told["output"])
 
+    def kexia(self, *words: str) -> str:
+        """What a command of ours says; it must end with 0."""
+        told = self._ask({"what": "kexia", "words": list(words)})
+        assert told["code"] in (0, None), f"{words}: {told}"
+        return str(told["output"])
+
     def start(self, *command: str, log: str) -> int:
         """A command that goes on; its process number."""
         return int(self._ask({"what": "start", "command": list(command), "log": log})["pid"])
@@ -74,17 +80,16 @@ class Guest:
         """The box's own id; it gets one with its first papers."""
         found = str(self.status().get("box") or "")
         if not found:
-            self.run("kexia", "box", "back", BOX, "--json", code=None)
+            self.kexia("box", "back", BOX, "--json")
             found = str(self.status()["box"])
         return found
 
     def forget_lessons(self) -> None:
-        """The box as it was before its first lesson, running again."""
-        self._ask({"what": "end", "pid": self._box})
-        self.run("rm", "-rf", f"{BOX}/generations", f"{BOX}/current", f"{BOX}/library")
-        self.run("rm", "-rf", f"{BOX}/staging", f"{BOX}/feeds", f"{BOX}/tables")
+        """The box as it was before its first lesson; it runs on."""
+        self.until(lambda: self.status()["update"]["doing"] == "", "an idle update process")
+        names = ("generations", "current", "library", "staging", "feeds", "tables")
+        self.run("rm", "-rf", *(f"{BOX}/{name}" for name in names))
         self.run("mkdir", f"{BOX}/generations")
-        self.run_box()
 
     def seconds(self, work: Callable[[], object]) -> float:
         """How long ``work`` takes."""
@@ -109,8 +114,8 @@ class Guest:
         """A box that follows the publisher of ``root`` and has no uplink; not running yet."""
         self.write("/srv/1.root.json", root)
         options = ("--root", "/srv/1.root.json", "--name", "青山教学点", "--demo")
-        self.run("kexia", "box", "init", BOX, *options)
-        self.run("kexia", "box", "subscribe", BOX, *collections)
+        self.kexia("box", "init", BOX, *options)
+        self.kexia("box", "subscribe", BOX, *collections)
 
     def run_box(self) -> None:
         """``kexia box run``, up when its socket and its board are there."""

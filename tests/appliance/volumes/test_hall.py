@@ -125,6 +125,7 @@ def room(
     box: BoxUnderTest, tmp_path: Path, lessons: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Room]:
     monkeypatch.setattr(attend, "AGAIN", 0.05)
+    monkeypatch.setattr(attend, "SETTLE", 0.3)
     monkeypatch.setattr("appliance.volumes.hall.os.geteuid", lambda: 0)
     made = Room(box, tmp_path)
     made.slots.media["sdb1"] = lessons
@@ -239,6 +240,13 @@ def test_what_cannot_be_mounted_says_why(busy: Room) -> None:
     busy.slots.refusing["sdb1"] = NotMounted(Word.NOT_IN_KERNEL, "unknown filesystem type")
     busy.hands.plug(DEVICE)
     busy.until(Word.NOT_IN_KERNEL)
+
+
+def test_a_stick_somebody_still_reads_is_let_go_all_the_same(busy: Room) -> None:
+    busy.slots.busy = True
+    busy.hands.plug(DEVICE)
+    busy.until(Word.DONE)
+    assert busy.slots.log == ["mount sdb1 ro", "let go"]
 
 
 def test_without_the_right_it_says_so(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,6 +370,18 @@ def test_pulled_during_the_import_it_asks_for_the_stick_again(room: Room, slow: 
     room.hands.plug(elsewhere)
     room.until(Word.DONE, "sdc1")
     room.until(None)
+
+
+def test_an_error_that_comes_before_the_word_that_it_was_pulled(room: Room, slow: Slow) -> None:
+    """A read fails at once; that the stick is gone is known a moment later."""
+    place = room.slots.folder / "sdb1-0"
+    slow.report = {"problems": [{"error": f"{place}: cannot be read", "exit_code": 8}]}
+    room.hands.plug(DEVICE)
+    assert slow.began.wait(20)
+    slow.go.set()
+    until(lambda: "unmount sdb1" in room.slots.log, "the end of the import")
+    room.hands.pull(DEVICE)
+    room.until(Word.PULLED)
 
 
 def test_ended_during_an_import_nothing_stays_mounted(room: Room, slow: Slow) -> None:
@@ -491,6 +511,19 @@ class TestTheWayBack:
         room.slots.dirty.add("sdb1")
         room.hands.plug(DEVICE)
         room.until(Word.DONE_DIRTY)
+
+    def test_a_write_that_failed_is_finished_next_time(self, room: Room) -> None:
+        """The error comes, and it is let go, before anybody says that it was pulled."""
+
+        def broken(place: Path) -> None:
+            (place / f"KEXIA/back/{BOX_ID}/back.kxb").unlink()
+            (place / f"KEXIA/back/{BOX_ID}/back.kxb").symlink_to("/dev/null")
+            room.slots.stays_dirty = True
+
+        room.slots.on_write = broken
+        room.hands.plug(DEVICE)
+        room.until(Word.DONE_NOT_BACK)
+        assert Unfinished(room.box.paths.returning).has(DEVICE.keepsake)
 
     def test_a_file_that_is_too_small_is_said(self, room: Room, lessons: Path) -> None:
         (lessons / f"KEXIA/back/{BOX_ID}/back.kxb").write_bytes(bytes(100))
