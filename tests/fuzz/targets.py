@@ -4,11 +4,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-<<<<<<< HEAD
 from appliance import announcement, sticks
-=======
-from appliance import sticks
->>>>>>> wt-upload
 from appliance.serve.upload_note import decode_note
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
