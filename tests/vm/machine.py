@@ -11,7 +11,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -77,9 +77,15 @@ class Machine:
             lines.close()
         self._end()
 
-    def plug(self, name: str, image: Path, *, read_only: bool = False) -> None:
-        """A stick with this image, in a free slot."""
+    def plug(
+        self, name: str, image: Path, *, read_only: bool = False, bad: Sequence[int] = ()
+    ) -> None:
+        """A stick with this image, in a free slot; sectors ``bad`` of 512 bytes cannot be read."""
+        file: dict[str, Any]
         file = {"driver": "file", "filename": str(image), "read-only": read_only}
+        if bad:
+            errors = [{"event": "read_aio", "errno": 5, "sector": one} for one in bad]
+            file = {"driver": "blkdebug", "image": file, "inject-error": errors}
         node = {"driver": "raw", "node-name": name, "file": file, "read-only": read_only}
         self.ask("blockdev-add", node)
         stick = {"driver": "usb-storage", "id": name, "bus": "usb.0", "drive": name}

@@ -88,6 +88,24 @@ def test_several_at_once_and_one_that_is_not_ours(
     emptied.until(lambda: emptied.sticks() == {}, "an empty board")
 
 
+def test_what_cannot_be_read_costs_its_lesson_alone(
+    emptied: Guest, lessons: Lessons, tmp_path: Path
+) -> None:
+    """Read errors in the middle of one film: the box serves the rest, and says the stick is bad."""
+    image = make(tmp_path / "s.img", "fat32", files=lessons.lay(tmp_path / "s"), mib=64).path
+    film = lessons.content["l1.mp4"]
+    middle = image.read_bytes().index(film[len(film) // 2 :][:512]) // 512
+    emptied.machine.plug("s", image, bad=range(middle, middle + 8))
+    trouble = {"incomplete", "failing"}
+    emptied.until(lambda: bool(trouble & set(emptied.words())), trouble)
+    assert emptied.is_whole()
+    assert emptied.status()["lessons"] == len(lessons.content) - 1
+    emptied.machine.unplug("s")
+    assert plug_and_see(emptied, image) == "done"
+    assert emptied.editions() == {COLLECTION: 1}
+    emptied.machine.unplug("s")
+
+
 def test_pulled_at_thirty_moments_it_costs_nothing_but_the_rest(
     emptied: Guest, lessons: Lessons, tmp_path: Path
 ) -> None:
