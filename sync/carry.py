@@ -12,7 +12,7 @@ from sync.apply import Applied, apply
 from sync.deflate import reproduces
 from sync.digest import Digest
 from sync.directory import CollectionEntry
-from sync.errors import BudgetSpent, KexiaError
+from sync.errors import BudgetSpent, KexiaError, MediumFailing, NoSource
 from sync.feed import Feed, Resource
 from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted, kept_feed, receive_feed
 from sync.library import Store
@@ -24,6 +24,8 @@ from sync.transport.base import Transport
 
 Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
 """Which resources of an edition to bring, what matters most first; None: all, as listed."""
+Lacking = BudgetSpent | NoSource | MediumFailing
+"""Why the lists of an edition cannot be had now."""
 LONGEST = 64 * 2**20
 """Bytes asked for at once, at the most: a long import stops between two requests."""
 PORTION = 3 * 2**20
@@ -69,11 +71,10 @@ class Carrier:
         ``short``: the longest update packs that are read whole, in bytes; 0 if only lists shall
         come.
         """
-        for source in self._raw:
-            self._ready.update((one.resource.digest, one) for one in self._places(source, entries))
-        wanted, spent = self._look_at(entries, short)
-        if spent is not None:
-            raise spent
+        self._ready = self._find_ready(entries)
+        wanted, lacking = self._look_at(entries, short)
+        if lacking is not None:
+            raise lacking
         return self._plan(wanted)
 
     @property
@@ -88,7 +89,8 @@ class Carrier:
         was signed contradicts itself); what is done is kept.
 
         Many editions come in portion by portion, as a plan is in memory whole; yet nothing of the
-        first is written unless there is room for all.
+        first is written unless there is room for all. An edition whose lists are not to be had does
+        not keep out the others.
         """
         portions = tuple(_portions(entries))
         if len(portions) > 1:
@@ -96,10 +98,15 @@ class Carrier:
         total = Applied()
         for portion in portions:
             total = total.plus(self._take(portion))
-            wanted, spent = self._look_at(portion, SHORT)
+        missing: Lacking | None = None
+        for portion in portions:
+            wanted, lacking = self._look_at(portion, SHORT)
             total = total.plus(self.execute(self._plan(wanted)))
-            if spent is not None:
-                raise spent
+            if isinstance(lacking, BudgetSpent):
+                raise lacking
+            missing = missing or lacking
+        if missing is not None:
+            raise missing
         return total
 
     def _take(self, entries: Sequence[CollectionEntry]) -> Applied:
@@ -122,37 +129,47 @@ class Carrier:
                 lacking.update({one.digest: one for one in resources if one.digest not in held})
         return source.places(lacking.values())
 
+    def _find_ready(self, entries: Sequence[CollectionEntry]) -> dict[Digest, Place]:
+        """What lies ready of the entries at any raw source."""
+        found: dict[Digest, Place] = {}
+        for source in self._raw:
+            places = self._places(source, entries)
+            found.update((one.resource.digest, one) for one in places)
+        return found
+
     def _check_room(self, portions: Iterable[Sequence[CollectionEntry]]) -> None:
         """As far as the budget reaches: apply looks again before it writes."""
         taken = 0
         for portion in portions:
-            for source in self._raw:
-                places = self._places(source, portion)
-                check_room(places, self._store, besides=taken)
-                taken += sum(place.resource.size for place in places)
-            wanted, spent = self._look_at(portion, SHORT)
+            self._ready = self._find_ready(portion)
+            check_room(tuple(self._ready.values()), self._store, besides=taken)
+            taken += self.ready_bytes
+            wanted, lacking = self._look_at(portion, SHORT)
             plan = self._plan(wanted)
             applying.check_room(plan, self._store, besides=taken)
             taken += sum(resource.size for resource in plan.resources)
-            if spent is not None:
-                return
+            if isinstance(lacking, BudgetSpent):
+                break
+        self._ready = {}
 
     def _look_at(
         self, entries: Sequence[CollectionEntry], short: int
-    ) -> tuple[list[Wanted], BudgetSpent | None]:
-        """The lists of those that the budget reaches, and that it is spent, if it is.
+    ) -> tuple[list[Wanted], Lacking | None]:
+        """The lists of those whose lists can be had, and why not all of them can.
 
         A stick may have the lists of those that come later.
         """
         self._progress.step("plan", total=len(entries), unit="collections")
         found: list[Wanted] = []
-        spent: BudgetSpent | None = None
+        lacking: Lacking | None = None
         for entry in entries:
             try:
                 found.append(self._wanted(entry, short))
             except BudgetSpent as error:
-                spent = spent or error
-        return found, spent
+                lacking = lacking if isinstance(lacking, BudgetSpent) else error
+            except (NoSource, MediumFailing) as error:
+                lacking = lacking or error
+        return found, lacking
 
     def execute(self, plan: Plan) -> Applied:
         """Apply ``plan``, and plan again what it could not make; raises as ``carry``."""

@@ -35,9 +35,12 @@ MAX_GAP = 256 * 1024
 """Unwanted bytes of a concatenation read over rather than opened anew behind."""
 LONGEST = 16 * 2**20
 """Bytes of a concatenation read at once: a long import stops between two reads."""
-MAX_CONCATENATIONS = 4096
+MAX_CONCATENATIONS = 1024
+"""Read of one source; far more than any stick holds."""
 MISSES = 64
 """Files asked for in vain, one after the other, after which a source has no more of them."""
+MISSES_AT_HAND = 20_000
+"""The same where asking costs nothing: of a mounted stick, a second's work."""
 PATIENCE = 8
 """Files that could not be read, one after the other, after which a source is given up."""
 
@@ -68,8 +71,10 @@ class Taken:
 class RawSource:
     """The raw resources of one source."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, misses: int = MISSES_AT_HAND) -> None:
+        """``misses``: files asked for in vain, one after the other, before it has no more."""
         self.transport = transport
+        self._misses = misses
 
     def places(self, wanted: Iterable[Resource]) -> tuple[Place, ...]:
         """Where those of ``wanted`` lie that are there, in the order to read them.
@@ -90,7 +95,7 @@ class RawSource:
     def _listed(self, sought: dict[Digest, Resource]) -> Iterator[Place]:
         """What the tables of concatenations name; each resource once."""
         seen: set[Digest] = set()
-        for number in range(MAX_CONCATENATIONS):
+        for number in range(MAX_CONCATENATIONS if sought else 0):
             name = f"{CONCATENATIONS}/{number}"
             try:
                 table = decode_table(self.transport.read(f"{name}.tab", limit=MAX_TABLE))
@@ -118,7 +123,7 @@ class RawSource:
                 misses = 0
             else:
                 misses += 1
-            if misses >= MISSES:
+            if misses >= self._misses:
                 break
         return found
 
@@ -136,7 +141,11 @@ def raw_sources(transport: Transport) -> tuple[RawSource, ...]:
     """Those of a pool that may have whole resources, the cheapest first."""
     if not isinstance(transport, Pool):
         return ()
-    return tuple(RawSource(one.transport) for one in transport.healthy() if one.has_raw)
+    return tuple(
+        RawSource(one.transport, misses=MISSES if one.cost else MISSES_AT_HAND)
+        for one in transport.healthy()
+        if one.has_raw
+    )
 
 
 def take(places: Sequence[Place], source: RawSource, store: Store, progress: Progress) -> Taken:

@@ -98,7 +98,8 @@ def bring(heard: Heard, desk: Desk) -> Arrival:
         except (BudgetSpent, ShiftOver) as error:
             return _partly(_with(arrival, error, *carrying.notes), candidate, wanted, desk)
         except (NoSource, MediumFailing, TrustRefused) as error:
-            arrival = _with(arrival, _given_up(candidate, error), *carrying.notes)
+            worst = carrying.failing or _given_up(candidate, error)
+            arrival = _with(arrival, worst, *carrying.notes)
             arrival = replace(arrival, unfinished=(*arrival.unfinished, *wanted.take))
             if not isinstance(error, TrustRefused):
                 begun = begun or (candidate, wanted)

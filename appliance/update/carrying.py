@@ -18,7 +18,7 @@ from sync.apply import Applied
 from sync.carry import LONGEST, Carrier, Order
 from sync.digest import Digest
 from sync.directory import CollectionEntry
-from sync.errors import KexiaError
+from sync.errors import KexiaError, MediumFailing
 from sync.feed import Feed, Resource
 from sync.fetch import fetch_tables
 from sync.library import Store
@@ -95,6 +95,12 @@ class Carrying:
     def ready(self) -> int:
         """Bytes of whole resources that a stick has, after ``plan``."""
         return self._carrier.ready_bytes if self._carrier else 0
+
+    @property
+    def failing(self) -> MediumFailing | None:
+        """What a stick could not read; then another copy helps, and nothing is written to it."""
+        bad = self._carrier.bad if self._carrier else ()
+        return next((one for one in bad if isinstance(one, MediumFailing)), None)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -138,6 +138,7 @@ class Sources:
         self._open: dict[str, Transport] = {}
         self._carried = tuple(carried)
         self._known: dict[str, str] = {}
+        self._failing: dict[str, MediumFailing] = {}
         self._used: set[str] = set()
         self._peers: list[_Peer] | None = None
         self.purse = network.purse()
@@ -222,6 +223,9 @@ class Sources:
         """What is wrong with carried locations: unreadable, or of no publisher of this box."""
         problems: list[NoSource | MediumFailing] = []
         for location in (item for item in self._carried if item not in self._used):
+            if failing := self._failing_at(location):
+                problems.append(failing)
+                continue
             try:
                 self._at(location).read(FIRST_ROOT, limit=MAX_ROOT)
             except NotThere:
@@ -233,6 +237,11 @@ class Sources:
             else:
                 problems.append(_of_nobody(location))
         return problems
+
+    def _failing_at(self, location: str) -> MediumFailing | None:
+        """What of it could not be read while it was asked whose it is."""
+        found = (error for label, error in self._failing.items() if label.startswith(location))
+        return next(found, None)
 
     def _at(self, location: str) -> Transport:
         if location not in self._open:
@@ -255,7 +264,10 @@ class Sources:
         if repository.label not in self._known:
             try:
                 digest = sha256(repository.read(FIRST_ROOT, limit=MAX_ROOT))
-            except (NoSource, MediumFailing, FormatError):
+            except MediumFailing as error:
+                self._failing[repository.label] = error
+                digest = Digest("")
+            except (NoSource, FormatError):
                 digest = Digest("")
             self._known[repository.label] = digest[:16]
         return self._known[repository.label]

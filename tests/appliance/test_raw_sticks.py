@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sync import carry, compression
 from sync.digest import sha256, sharded
-from sync.errors import NoSource
+from sync.errors import MediumFailing, NoSource
 from sync.stick.layout import ROOT
 from sync.transport.base import Transport
 from tests.kit.boxes import BoxUnderTest, Forger
@@ -99,6 +100,55 @@ def test_what_a_stick_lacks_comes_over_the_line(
     assert sorted(box.resources().values()) == sorted(SECOND.values())
 
 
+def test_in_portions_a_stick_needs_no_other_lists(
+    tmp_path: Path, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan is made in parts when the feeds are many; a stick has raw files and no tables."""
+    monkeypatch.setattr(carry, "PORTION", 1)
+    other = {"b1.html": b"<p>b", "b2.mp4": noise(5, 1_200_000)}
+    province.publish({"43/b": other})
+    stick = lay_root(tmp_path / "stick", province, [*FIRST.values(), *other.values()])
+    box = BoxUnderTest.create(tmp_path / "box", province.root).subscribe("43/a", "43/b")
+    report = box.sync(stick)
+    assert (report.exit_code, report.editions) == (0, {"43/a": 1, "43/b": 1})
+
+
+@pytest.mark.parametrize("portion", [1, 10**9])
+def test_a_collection_the_stick_lacks_does_not_keep_out_the_other(
+    tmp_path: Path, province: Province, monkeypatch: pytest.MonkeyPatch, portion: int
+) -> None:
+    monkeypatch.setattr(carry, "PORTION", portion)
+    other = {"b1.html": b"<p>b", "b2.mp4": noise(5, 1_200_000)}
+    province.publish({"43/b": other})
+    stick = lay_root(tmp_path / "stick", province, other.values())
+    feeds = [path for path in stick.rglob("feeds/*/*") if b"43/a" in decompressed(path)]
+    assert feeds
+    for path in feeds:
+        path.unlink()
+    box = BoxUnderTest.create(tmp_path / "box", province.root).subscribe("43/a", "43/b")
+    report = box.sync(stick)
+    assert report.exit_code == 9
+    assert box.lessons() == {"43/b/b1", "43/b/b2"}
+
+
+def test_a_stick_that_gives_read_errors_is_said_to_fail(
+    box: BoxUnderTest, second: Path, tmp_path: Path, province: Province
+) -> None:
+    box.wrap = lambda inner: Pulled(inner, 1_000_000, MediumFailing)
+    report = box.sync(second)
+    assert report.exit_code == 8
+    assert box.lessons() >= {"43/a/l1", "43/a/l2"}
+    new = BoxUnderTest.create(tmp_path / "new", province.root).subscribe("43/a")
+    new.wrap = lambda inner: Pulled(inner, 0, MediumFailing)
+    assert new.sync(second).exit_code == 8
+
+
+def decompressed(path: Path) -> bytes:
+    data = path.read_bytes()
+    size = compression.content_size(data, limit=2**20, what="feed")
+    return compression.decompress(data, size=size, what="feed")
+
+
 def test_pulled_out_and_plugged_in_again(box: BoxUnderTest, second: Path) -> None:
     box.wrap = lambda inner: Pulled(inner, 1_000_000)
     report = box.sync(second)
@@ -129,8 +179,10 @@ def test_an_older_stick_and_a_stranger_s_bring_nothing(
 class Pulled:
     """A source that is gone after so many bytes of content."""
 
-    def __init__(self, inner: Transport, left: int) -> None:
-        self._inner, self._left = inner, left
+    def __init__(
+        self, inner: Transport, left: int, error: type[NoSource | MediumFailing] = NoSource
+    ) -> None:
+        self._inner, self._left, self._error = inner, left, error
 
     @property
     def label(self) -> str:
@@ -138,12 +190,12 @@ class Pulled:
 
     def read(self, name: str, *, limit: int) -> bytes:
         if self._left <= 0:
-            raise NoSource("pulled out")
+            raise self._error("pulled out")
         return self._inner.read(name, limit=limit)
 
     def stream(self, name: str, *, offset: int, length: int) -> Iterator[bytes]:
         for block in self._inner.stream(name, offset=offset, length=length):
             if self._left <= 0:
-                raise NoSource("pulled out")
+                raise self._error("pulled out")
             self._left -= len(block)
             yield block

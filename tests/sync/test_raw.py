@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from sync import apply, files, raw
-from sync.errors import KexiaError, NoRoom, NoSource, ShiftOver
+from sync.errors import KexiaError, MediumFailing, NoRoom, NoSource, ShiftOver
 from sync.feed import Resource
 from sync.library import Store
 from sync.progress import Silent
@@ -80,8 +80,17 @@ def test_a_repository_without_raw_resources_is_left_after_some_misses(
 ) -> None:
     (tmp_path / "bare").mkdir()
     meter = Meter(VolumeTransport(tmp_path / "bare"))
-    assert RawSource(meter).places(listed(noise(seed, 9) for seed in range(5_000))) == ()
+    far = RawSource(meter, misses=raw.MISSES)
+    assert far.places(listed(noise(seed, 9) for seed in range(5_000))) == ()
     assert meter.requests <= raw.MISSES + 1
+
+
+def test_long_files_that_a_stick_lacks_do_not_hide_the_shorter_ones_it_has(
+    stick: Path, store: Store
+) -> None:
+    lacking = [Resource(resource(bytes([n])).digest, 10**9 + n) for n in range(raw.MISSES * 3)]
+    places = RawSource(VolumeTransport(stick)).places([*lacking, *listed(LARGE)])
+    assert [place.resource for place in places] == listed(LARGE)
 
 
 def test_a_damaged_file_costs_itself_alone(stick: Path, store: Store) -> None:
@@ -143,6 +152,12 @@ class PulledOut:
                 raise self._error("pulled out")
             self._left -= len(block)
             yield block
+
+
+def test_what_cannot_be_read_costs_itself_and_is_told_apart(stick: Path, store: Store) -> None:
+    taken = bring(PulledOut(VolumeTransport(stick), 2_000_000, MediumFailing), LARGE, store)
+    assert holds(store, LARGE[:1])
+    assert {type(error) for error in taken.bad} == {MediumFailing}
 
 
 @pytest.mark.parametrize("seed", range(12))
