@@ -22,6 +22,7 @@ from appliance.box.keepsake import snapshot
 from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.generation import Generation, GenerationDamaged, current, prove_trust, survey
+from appliance.state import StateDamaged
 from appliance.update.follow import configured
 from appliance.update.history import SYNCS, read_history
 from appliance.update.sync import Box
@@ -40,6 +41,7 @@ from sync.stick.sealing import Kind
 from sync.trust.clock import TrustClock
 
 KEPT_REPORTS = 30
+_MAX_PROBLEMS = 4096
 _NOBODY = "no publisher of this box names recipients, so it sends no report and no backup"
 
 
@@ -84,19 +86,22 @@ def prepare(box: Box) -> Sent:
     listed = _sign_list(box, identity)
     readers = recipients_of(current(box.paths))
     saved: bytes | None = None
-    notes = [] if readers else [_NOBODY]
+    problems: list[str] = []
     if readers:
         identity = next_number(box.paths, identity)
         _keep_report(box, _sealed_report(box, identity, readers), identity)
         try:
             identity = next_number(box.paths, identity)
             saved = sealed_backup(box, identity, readers)
-        except UsageError as error:
-            notes.append(error.fact)
+        except (UsageError, StateDamaged) as error:
+            problems.append(f"no backup is sent: {error.fact}")
     reports = list(_kept_reports(box))
-    ordered = (listed, *reports[:1], saved, *reports[1:])
-    papers = tuple(paper for paper in ordered if paper is not None)
+    first = (listed, *reports[:1])
+    if saved is not None:
+        problems += _beyond_a_stick(first, saved)
+    papers = (*first, *([] if saved is None else [saved]), *reports[1:])
     keep_prepared(box.paths, Prepared(identity.box, papers))
+    write_durably(_problems_file(box.paths), "\n".join(problems).encode(), mode=0o640)
     return Sent(
         box=identity.box,
         epoch=identity.epoch,
@@ -105,7 +110,7 @@ def prepare(box: Box) -> Sent:
         bytes=sum(map(len, papers)),
         reports=len(reports),
         recipients=tuple(each.name for each in readers),
-        notes=tuple(notes),
+        notes=tuple(problems if readers else [_NOBODY]),
         file=str(prepared_file(box.paths)),
     )
 
@@ -128,7 +133,8 @@ def sending(paths: BoxPaths, served: Generation | None) -> dict[str, object]:
     """For the box's status: its id, who reads its reports, what keeps it from sending any."""
     readers = [each.name for each in recipients_of(served)]
     try:
-        return {"box": known_id(paths), "back": {"recipients": readers, "problem": ""}}
+        problem = _last_problems(paths)
+        return {"box": known_id(paths), "back": {"recipients": readers, "problem": problem}}
     except IdentityDamaged as error:
         return {"box": None, "back": {"recipients": readers, "problem": error.fact}}
 
@@ -143,6 +149,27 @@ def recipients_of(served: Generation | None) -> tuple[Recipient, ...]:
         for state in served.record.publishers:
             found |= {each.public: each for each in _named(served, state.id)}
     return tuple(sorted(found.values()))[: sealing.MAX_RECIPIENTS]
+
+
+def _problems_file(paths: BoxPaths) -> Path:
+    return prepared_file(paths).with_name("problems")
+
+
+def _last_problems(paths: BoxPaths) -> str:
+    """What could not be sent when papers were made last, a line each; empty if all could."""
+    with suppress(OSError), _problems_file(paths).open("rb") as file:
+        return "; ".join(file.read(_MAX_PROBLEMS).decode(errors="replace").splitlines())
+    return ""
+
+
+def _beyond_a_stick(first: tuple[bytes, ...], saved: bytes) -> Iterator[str]:
+    """Said of a backup that a phone carries, but no file that is made on a stick."""
+    _, left_out = back.pack((*first, saved), back.room(back.DEFAULT_SIZE))
+    if left_out:
+        yield (
+            f"the backup takes {len(saved)} bytes, for which a stick's file has no room; take it "
+            "with a phone (/admin) or as a file: kexia box backup BOX --to FILE"
+        )
 
 
 def _named(served: Generation, publisher: str) -> tuple[Recipient, ...]:
@@ -270,7 +297,8 @@ def sealed_backup(
 ) -> bytes | None:
     """``state.db``, signed and sealed; None if teachers have made nothing yet.
 
-    Raises UsageError if it takes more than ``limit`` bytes (0: what a stick's file can hold).
+    Raises UsageError if it takes more than ``limit`` bytes (0: what papers may take at most, with
+    room beside it), StateDamaged if ``state.db`` cannot be read.
     """
     limit = limit or back.room(back.MAX_SIZE) // 2
     database = snapshot(box.paths.state_db, box.paths.cache / "back", limit=backup.MAX_PLAIN)
@@ -280,7 +308,7 @@ def sealed_backup(
     paper = _sealed((Kind.BACKUP, Kind.SEALED_BACKUP), backup.encode(made), identity, readers)
     if len(paper) > limit:
         raise UsageError(
-            f"the backup takes {len(paper)} bytes, more than the {limit} that fit on a stick",
+            f"the backup takes {len(paper)} bytes, more than the {limit} allowed",
             hint="carry it as a file: kexia box backup BOX --to FILE",
         )
     return paper

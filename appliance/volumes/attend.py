@@ -26,7 +26,7 @@ from appliance.volumes.mount import NotMounted
 from appliance.volumes.unfinished import Unfinished
 from appliance.volumes.verdict import Verdict, of_error, of_report
 from appliance.volumes.write_back import Outcome, Written, write_back
-from sync.errors import Incomplete, KexiaError
+from sync.errors import Incomplete, KexiaError, LeaseHeld
 
 AGAIN = 5.0
 """Seconds between two questions to an update process that is paused or not there."""
@@ -36,6 +36,8 @@ SETTLE = 3.0
 """Seconds that an error waits for the word that the stick was pulled: reading fails before that."""
 LOOKING = 120.0
 """Seconds a medium has to show what is on it."""
+_AGAIN = (Incomplete.exit_code, LeaseHeld.exit_code)
+"""Of an import that did not begin or was cut off: paused, busy, being restarted."""
 _LOG = logging.getLogger("kexia.volumes")
 
 
@@ -102,8 +104,9 @@ class Attendance:
         if self._stick.phase is Phase.RETURNING:
             self._thread.join(seconds)
         self._gone.set()
-        if self._place is not None:
-            self._tools.opener.let_go(self._place)
+        place = self._place  # its thread may let go of it meanwhile
+        if place is not None:
+            self._tools.opener.let_go(place)
 
     def say_if_late(self) -> None:
         """Say that a medium does not answer. Its thread may hang in the kernel for ever; if not, it
@@ -143,9 +146,14 @@ class Attendance:
             if not places and not asks:
                 return Verdict(Word.NOT_OURS)
             verdict = self._bring(places) if places else Verdict(Word.DONE_NOTHING_NEW)
-            expected = asks and verdict.allows_writing and self._is_expected(place)
-        if not expected:
-            return verdict
+            if not (asks and verdict.allows_writing):
+                return verdict
+            try:
+                if not self._is_expected(place):
+                    return verdict
+            except KexiaError as error:
+                _LOG.warning("no papers for the way back: %s", error.fact)
+                return _or_problem(verdict, Word.DONE_NOT_BACK, error.fact)
         if is_protected:
             return _or_problem(verdict, Word.DONE_NOT_BACK, "the medium is write-protected")
         return self._give_back(verdict)
@@ -164,20 +172,25 @@ class Attendance:
                 is_late = tries > PATIENCE
                 word = Word.NO_UPDATE if is_late else Word.WAITING
                 self._say(Phase.PROBLEM if is_late else Phase.WAITING, word, error.fact)
-            except Incomplete:
+            except KexiaError as error:
+                if error.exit_code not in _AGAIN:
+                    raise
                 self._say(Phase.WAITING, Word.WAITING)
             self._gone.wait(AGAIN)
 
     def _ask(self, places: Sequence[str]) -> Verdict:
-        """One import; raises NotRunning or Incomplete if it is to be asked for again."""
+        """One import; raises NotRunning, or an error of ``_AGAIN``, if it is to be asked for again.
+
+        What the update process ended with comes as ``Refused``, with that error's exit code.
+        """
         self._say(Phase.IMPORTING, Word.IMPORTING)
         course = Course(self._reached, self._tools.clock)
         try:
             report = self._tools.update.bring(places, course)
-        except (NotRunning, Incomplete):
-            raise
         except KexiaError as error:
             self._check()
+            if isinstance(error, NotRunning) or error.exit_code in _AGAIN:
+                raise
             return of_error(error)
         self._check()
         return of_report(report, places)
@@ -199,12 +212,9 @@ class Attendance:
                 self._put(phase, word)
 
     def _is_expected(self, place: Path) -> bool:
-        """True if the stick waits for papers of this box, and there are some."""
-        try:
-            box_id = self._tools.update.prepare()
-        except KexiaError as error:
-            _LOG.warning("no papers for the way back: %s", error.fact)
-            return False
+        """True if the stick waits for papers of this box, and there are some; raises KexiaError."""
+        self._say(Phase.WAITING, Word.WAITING)  # its import has ended; another's may be under way
+        box_id = self._tools.update.prepare()
         if box_id is None:
             return False
         try:
@@ -221,18 +231,25 @@ class Attendance:
         if not (is_clean or unfinished.has(keepsake)):
             return _or_problem(verdict, Word.DONE_DIRTY, "not ejected by a computer")
         self._say(Phase.RETURNING, Word.RETURNING)
-        unfinished.begin(keepsake)
         try:
+            unfinished.begin(keepsake)
             with self._mounted(opener.mount_for_writing, opener.unmount) as place:
                 outcome = write_back(self._tools.paths, place)
             if opener.is_clean(self.device, self._how):
-                unfinished.end(keepsake)
-        except NotMounted as error:
+                self._note_end()
+        except KexiaError as error:  # not mounted, or the box's own disk is full or failing
             self._settle()
             return _or_problem(verdict, Word.DONE_NOT_BACK, error.fact)
         if not outcome.is_done:
             self._settle()
         return _given(verdict, outcome)
+
+    def _note_end(self) -> None:
+        """The papers are on the stick: that the box cannot note it does not change that."""
+        try:
+            self._tools.unfinished.end(self.device.keepsake)
+        except KexiaError as error:
+            _LOG.warning("%s: %s", self.device.name, error.fact)
 
     @contextmanager
     def _mounted(
@@ -274,6 +291,7 @@ class Attendance:
         with self._lock:
             if self._gone.is_set():
                 raise _Gone
+            self._stick = replace(self._stick, done=0, total=0)  # those of the step before
             self._put(phase, word, detail)
 
     def _put(self, phase: Phase, word: Word, detail: str = "") -> None:

@@ -60,16 +60,18 @@ class Board:
             return entry.stick if entry else None
 
     def show(self) -> None:
-        """Write the file if something changed. Raises KexiaError if the box's disk fails."""
+        """Write the file if something changed. Raises KexiaError if the box's disk fails; the lamps
+        show it all the same.
+        """
         with self._lock:
             shown = tuple(self._worth_saying())
         data = sticks.encode(Sticks(os.getpid(), shown))
         if data == self._shown:
             return
+        self._leds.show(pattern(stick.phase for stick in shown))
         make_folder(self._path.parent)
         write_whole(self._path, data)
         self._shown = data
-        self._leds.show(pattern(stick.phase for stick in shown))
 
     def _worth_saying(self) -> list[Stick]:
         ours = {one.disk for one in self._entries.values() if one.stick.word not in _ASIDE}

@@ -9,6 +9,7 @@ from appliance.sticks import Phase, Stick, Word
 from appliance.volumes.attend import Attendance, Tools
 from appliance.volumes.decide import Ignore, Open, decide
 from appliance.volumes.device import Change, Device, Happened
+from sync.errors import KexiaError
 
 BUSY, IDLE = 0.25, 2.0
 """Seconds between two looks at the board while something happens, and else."""
@@ -37,12 +38,13 @@ class Hall:
         self._types, self._own_disks = types, own_disks
         self._visits: dict[str, Attendance] = {}
         self._waiting: dict[str, Device] = {}
+        self._trouble = ""
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set; then every medium is let go."""
         try:
             while not stop.is_set():
-                self._tools.board.show()
+                self._show()
                 for change in self._events.changes(BUSY if self._visits else IDLE):
                     self._note(change)
                 for visit in self._visits.values():
@@ -51,6 +53,16 @@ class Hall:
         finally:
             for visit in self._visits.values():
                 visit.end(LAST_WORDS)
+
+    def _show(self) -> None:
+        """A disk of the box's own that is full or failing must not end the visits; said once."""
+        try:
+            self._tools.board.show()
+            self._trouble = ""
+        except KexiaError as error:
+            if error.fact != self._trouble:
+                _LOG.error("what is plugged in cannot be told: %s", error.fact)
+            self._trouble = error.fact
 
     def _note(self, change: Change) -> None:
         name = change.device.name

@@ -349,6 +349,37 @@ def test_a_backup_too_large_for_a_stick_is_said(
     assert "more than the" in str(told["notes"])
 
 
+def test_a_backup_that_only_a_phone_can_carry_is_said(
+    box: BoxUnderTest, province: Province, tmp_path: Path
+) -> None:
+    box.subscribe("43/a").sync(province.repository)
+    teach(box.paths, os.urandom(2_200_000).hex())
+    told = ask(box, "back")
+    assert told["papers"] == 3
+    assert "no room" in str(told["notes"])
+    assert ask(box, "status")["back"] == {
+        "recipients": [OFFICE.name],
+        "problem": "; ".join(told["notes"]) if isinstance(told["notes"], list) else "",
+    }
+    file = tmp_path / "stick" / BACK / str(known_id(box.paths)) / BACK_FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(back.DEFAULT_SIZE))
+    assert write_back(box.paths, tmp_path / "stick").left_out == 1
+    box.paths.state_db.unlink()
+    ask(box, "back")
+    assert ask(box, "status")["back"] == {"recipients": [OFFICE.name], "problem": ""}
+
+
+def test_damaged_work_costs_the_backup_alone(box: BoxUnderTest, province: Province) -> None:
+    box.subscribe("43/a").sync(province.repository)
+    box.paths.state_db.write_bytes(b"no database" * 1000)
+    told = ask(box, "back")
+    assert (told["papers"], told["reports"]) == (2, 1)
+    assert listed(box).held
+    assert "no backup is sent" in str(told["notes"])
+    assert "no backup is sent" in str(ask(box, "status")["back"])
+
+
 def test_a_card_with_work_of_its_own_is_not_overwritten(card: BoxUnderTest, saved: Path) -> None:
     teach(card.paths, "its own")
     before = open_identity(card.paths)

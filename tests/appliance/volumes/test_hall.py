@@ -14,8 +14,9 @@ from appliance.config import Volumes
 from appliance.control import Event, Server
 from appliance.sticks import Phase, Stick, Word
 from appliance.volumes import attend, hall
-from appliance.volumes.attend import Tools
+from appliance.volumes.attend import Attendance, Tools
 from appliance.volumes.board import Board
+from appliance.volumes.decide import Open
 from appliance.volumes.device import Device
 from appliance.volumes.errand import UpdateSocket
 from appliance.volumes.hall import Hall
@@ -23,7 +24,8 @@ from appliance.volumes.leds import Leds
 from appliance.volumes.mount import NotMounted
 from appliance.volumes.unfinished import Unfinished
 from appliance.volumes.write_back import Prepared, keep_prepared
-from sync.errors import UsageError
+from sync.errors import Incomplete, KexiaError, LeaseHeld, UsageError
+from sync.files import partial_of
 from sync.progress import Progress
 from sync.stick import back
 from tests.kit.boxes import BoxUnderTest
@@ -316,12 +318,21 @@ class Slow:
         self.report: Event = {"new_generation": True, "problems": []}
         self.places: list[object] = []
         self.prepared = 0
+        self.refusing: list[KexiaError] = []
+        """What the next imports end with."""
+        self.no_papers: KexiaError | None = None
+        self.its_turn = threading.Event()
+        """Of the papers for the way back."""
+        self.its_turn.set()
 
     def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
         command = message["command"]
         if command == "status":
             return {"update": {"paused": False}}
         if command == "back":
+            self.its_turn.wait(20)
+            if self.no_papers:
+                raise self.no_papers
             self.prepared += 1
             return {}
         if command != "sync":
@@ -329,6 +340,8 @@ class Slow:
         places = message["from"]
         assert isinstance(places, list)
         self.places += places
+        if self.refusing:
+            raise self.refusing.pop()
         progress.step("fetch 43/a", total=1000)
         time.sleep(0.25)
         progress.advance(400)
@@ -344,6 +357,7 @@ def slow(room: Room) -> Iterator[Slow]:
         room.begin()
         yield made
         made.go.set()
+        made.its_turn.set()
         room.end()
 
 
@@ -389,6 +403,55 @@ def test_ended_during_an_import_nothing_stays_mounted(room: Room, slow: Slow) ->
     assert slow.began.wait(20)
     room.end()
     until(lambda: not room.slots.mounted, "let go")
+
+
+@pytest.mark.parametrize("error", [Incomplete("the update process ends"), LeaseHeld("busy")])
+def test_an_update_process_that_is_busy_or_ends_is_asked_again(
+    room: Room, slow: Slow, error: KexiaError
+) -> None:
+    """It says so with an exit code: no fault of the stick."""
+    slow.refusing.append(error)
+    slow.go.set()
+    room.hands.plug(DEVICE)
+    until(lambda: (stick := room.said()) is not None and not stick.phase.is_working, room.said())
+    assert room.word() is Word.DONE
+    assert len(slow.places) == 2
+
+
+def test_what_cannot_be_told_in_the_file_is_in_the_lamps(
+    busy: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a disk that is full or failing: the import goes on, and is told when it can be."""
+    told = busy.box.paths.volumes
+    until(told.exists, "the first word")
+    told.unlink()
+    told.mkdir()
+    busy.hands.plug(DEVICE)
+    until(lambda: (busy.lamp / "brightness").read_text().strip() == "1", "a steady lamp")
+    assert busy.box.editions() == {"43/a": 1}
+    assert len([one for one in caplog.messages if "cannot be told" in one]) == 1
+    told.rmdir()
+    busy.until(Word.DONE)
+
+
+def test_a_medium_that_is_let_go_just_when_the_box_ends(
+    room: Room, lessons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own thread forgets the place at the same moment."""
+    places: list[Path] = [lessons]
+    asked: list[Path] = []
+    monkeypatch.setattr(
+        Attendance,
+        "_place",
+        property(lambda _: places.pop() if places else None, lambda *_: None),
+        raising=False,
+    )
+    monkeypatch.setattr(room.slots, "let_go", asked.append)
+    paths = room.box.paths
+    board = Board(paths.volumes, room.leds)
+    tools = Tools(paths, room.slots, UpdateSocket(paths), board, Unfinished(paths.returning))
+    Attendance(DEVICE, Open("vfat", ("ro",)), tools).end(1)
+    assert asked == [lessons]
 
 
 def test_trouble_with_a_server_is_no_fault_of_the_stick(room: Room, slow: Slow) -> None:
@@ -484,6 +547,54 @@ class TestTheWayBack:
         room.hands.plug(DEVICE)
         until(lambda: room.word() in (Word.REFUSED, Word.FAILING), room.said())
         assert "mount sdb1 rw" not in room.slots.log
+
+    def test_read_errors_count_more_than_what_is_missing_for_them(
+        self, room: Room, slow: Slow
+    ) -> None:
+        place = room.slots.folder / "sdb1-0"
+        slow.report = {
+            "new_generation": True,
+            "problems": [
+                {"error": f"the state of {place} is not complete anywhere", "exit_code": 9},
+                {"error": f"{place}/KEXIA: read errors", "exit_code": 8},
+            ],
+        }
+        room.hands.plug(DEVICE)
+        room.until(Word.FAILING)
+        assert "mount sdb1 rw" not in room.slots.log
+
+    def test_papers_that_wait_their_turn_are_no_import(self, room: Room, slow: Slow) -> None:
+        slow.its_turn.clear()
+        room.hands.plug(DEVICE)
+        assert slow.began.wait(20)
+        until(lambda: (it := room.said()) is not None and it.phase is not Phase.LOOKING)
+        until(lambda: (it := room.said()) is not None and it.percent == 0, "the end of the import")
+        room.until(Word.WAITING)
+        slow.its_turn.set()
+        room.until(Word.DONE_FOR_BOTH)
+
+    def test_a_box_that_cannot_make_papers_says_so(self, room: Room, slow: Slow) -> None:
+        slow.no_papers = KexiaError("identity/key is damaged")
+        room.hands.plug(DEVICE)
+        until(lambda: (it := room.said()) is not None and it.phase is Phase.DONE, room.said())
+        stick = room.said()
+        assert stick is not None
+        assert (stick.word, stick.detail) == (Word.DONE_NOT_BACK, "identity/key is damaged")
+        assert "mount sdb1 rw" not in room.slots.log
+
+    def test_a_box_that_cannot_note_that_it_writes_does_not_write(self, room: Room) -> None:
+        room.box.paths.returning.mkdir()
+        room.hands.plug(DEVICE)
+        room.until(Word.DONE_NOT_BACK)
+        assert "mount sdb1 rw" not in room.slots.log
+
+    def test_nor_does_it_matter_that_it_cannot_note_the_end(self, room: Room) -> None:
+        returning = room.box.paths.returning
+        room.slots.on_write = lambda _: partial_of(returning).mkdir()
+        room.hands.plug(DEVICE)
+        room.until(Word.DONE_FOR_BOTH)
+        assert self.papers(room) == [b"the report"]
+        assert Unfinished(returning).has(DEVICE.keepsake)
 
     def test_pulled_while_it_is_written_it_is_finished_next_time(self, room: Room) -> None:
         """The stick then looks as if no computer had ejected it; but it was the box itself."""

@@ -13,7 +13,7 @@ from appliance.volumes.board import Board
 from appliance.volumes.errand import Course, Reached
 from appliance.volumes.leds import Leds, Pattern, pattern
 from appliance.volumes.unfinished import MAX_MEDIA, Unfinished
-from appliance.volumes.verdict import of_report
+from appliance.volumes.verdict import Verdict, of_report
 from sync.errors import KexiaError
 from sync.files import write_whole
 from tests.kit.slots import stick_device
@@ -117,6 +117,14 @@ def test_a_stick_in_the_next_slot_is_another_one() -> None:
     assert of_report({"problems": [problem]}, ["/run/volumes/sdb1-12"]).word is Word.FAILING
     below = {"error": "/run/volumes/sdb1-12/KEXIA/00: bad", "exit_code": 8}
     assert of_report({"problems": [below]}, ["/run/volumes/sdb1-12"]).word is Word.FAILING
+
+
+@pytest.mark.parametrize("codes", [(9, 8), (8, 9), (6, 5, 8, 9), (4, 8)])
+def test_read_errors_come_first_and_nothing_is_written_then(codes: tuple[int, ...]) -> None:
+    problems = [{"error": f"/m: trouble {code}", "exit_code": code} for code in codes]
+    verdict = of_report({"problems": problems, "new_generation": True}, ["/m"])
+    assert verdict == Verdict(Word.FAILING, "/m: trouble 8")
+    assert not verdict.allows_writing
 
 
 @given(
