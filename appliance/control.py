@@ -23,7 +23,8 @@ from sync.progress import Progress
 MAX_REQUEST = 64 * 1024
 MAX_ANSWER = 8 * 2**20
 """Longest line either side reads, in bytes (a plan of many collections is the longest)."""
-MAX_CLIENTS = 16
+MAX_CLIENTS = 32
+"""More than sticks are attended at once (16), each of which may wait here: a person gets in too."""
 _REQUEST_SECONDS = 10.0
 """How long a client may take to say what it wants."""
 

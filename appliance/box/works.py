@@ -4,8 +4,10 @@ The command line hands a request to the update process if one runs; if not, it t
 does the same work itself. Either way it is done here.
 """
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,8 @@ from sync.lease import hold
 from sync.progress import Progress, Silent
 from sync.stick.report import SyncResult
 from sync.transport.allowance import Purse
+
+_LOG = logging.getLogger("kexia.update")
 
 
 class Works:
@@ -86,11 +90,15 @@ class Works:
         try:
             done = measured(lambda: update.sync(box, texts(message, "from"), progress)).value()
         except KexiaError as error:
-            note_sync(self._paths.root / SYNCS, SyncResult(at, error.exit_code, 0, 0))
-            keep_error(kept, clock.wall, error)
+            with _only_informing():
+                note_sync(self._paths.root / SYNCS, SyncResult(at, error.exit_code, 0, 0))
+            with _only_informing():
+                keep_error(kept, clock.wall, error)
             raise
-        note_sync(self._paths.root / SYNCS, result_of(done, at))
-        keep_report(kept, clock.wall, done)
+        with _only_informing():
+            note_sync(self._paths.root / SYNCS, result_of(done, at))
+        with _only_informing():
+            keep_report(kept, clock.wall, done)
         return done
 
     def _plan(self, message: Mapping[str, object], progress: Progress) -> Event:
@@ -162,6 +170,15 @@ def _seen(paths: BoxPaths) -> Event:
     box, served = config.load(paths), current(paths)
     found = read_status(paths, box, served).value()
     return {**found, **sending(paths, served), "peers": peers_status(paths, box, now())}
+
+
+@contextmanager
+def _only_informing() -> Iterator[None]:
+    """What a sync came to is told as it was, also where a full disk keeps no note of it."""
+    try:
+        yield
+    except KexiaError as error:
+        _LOG.warning("no note of this sync is kept: %s", error.fact)
 
 
 def measured(work: Callable[[], SyncReport]) -> SyncReport:

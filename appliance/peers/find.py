@@ -22,6 +22,7 @@ from zeroconf import (
 from appliance.announcement import SERVICE, Announcement, instance, properties
 from appliance.onlink import Link
 from appliance.peers.choose import Sighting
+from sync.errors import NoSource
 
 BROWSE = 3.0
 """Seconds to listen; announcements are answered within one (RFC 6762)."""
@@ -33,7 +34,7 @@ _LOG = logging.getLogger("kexia.peers")
 
 
 class Announcer:
-    """Tells the neighbourhood of this box, as long as it lives; never raises, says what failed."""
+    """Tells the neighbourhood of this box, as long as it lives."""
 
     def __init__(self) -> None:
         self._zeroconf: Zeroconf | None = None
@@ -41,15 +42,18 @@ class Announcer:
         self._info: ServiceInfo | None = None
 
     def __call__(self, links: tuple[Link, ...], said: Announcement | None) -> None:
-        """Announce ``said`` on ``links`` from now on, in place of what was announced before."""
+        """Announce ``said`` on ``links`` from now on, in place of what was announced before.
+
+        Raises NoSource if the network does not let us; nothing is announced then.
+        """
         try:
             if links != self._links or said is None:
                 self._close()
             if said is not None and (addresses := _mdns_addresses(links)):
                 self._tell(links, addresses, said)
         except (OSError, Error) as error:
-            _LOG.error("neighbours do not hear of this box: %s", error)
             self._close()
+            raise NoSource(f"neighbours do not hear of this box: {error}") from error
 
     def _tell(self, links: tuple[Link, ...], addresses: list[str], said: Announcement) -> None:
         info = ServiceInfo(

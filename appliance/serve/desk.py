@@ -26,7 +26,7 @@ from appliance.serve.state import NothingYet, State
 from appliance.serve.troubles import BAD, NO_REPORT, Declined
 from appliance.serve.upload_api import phase_of
 from appliance.serve.upload_note import MAX_SIZE
-from appliance.serve.upload_words import NO_LESSONS, SAYINGS, Stage
+from appliance.serve.upload_words import NO_LESSONS, SAYINGS
 from appliance.serve.uploads import HEAD, MAX_PART, Upload
 from sync.errors import KexiaError
 from sync.files import free_space
@@ -321,7 +321,7 @@ def _file_row(item: Upload, say: Callable[..., str]) -> Row:
         percent=item.percent,
         is_moving=phase.is_working,
         detail=item.note.detail,
-        id="" if item.note.stage is Stage.WHOLE else item.id,
+        id="" if item.is_importing else item.id,
     )
 
 

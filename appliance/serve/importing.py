@@ -27,6 +27,10 @@ from sync.errors import (
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
 """Seconds until the update process is asked again; doubled each time."""
+ROOM_WAIT = 600.0
+"""Seconds until a file for which there was no room is tried again."""
+MOST_CUT_OFF = 3
+"""A file in whose import the update process ended so often is not tried again."""
 _LOG = logging.getLogger("kexia.serve")
 _AGAIN = (Incomplete.exit_code, LeaseHeld.exit_code)
 
@@ -42,7 +46,7 @@ class Verdict:
     @property
     def is_final(self) -> bool:
         """False if the same file is to be tried again later."""
-        return self.word not in (Word.WAITING, Word.PAUSED)
+        return self.word not in (Word.WAITING, Word.PAUSED, Word.NO_ROOM)
 
 
 def judge(report: Mapping[str, object], place: str, name: str) -> Verdict:
@@ -107,6 +111,11 @@ def _problems(report: Mapping[str, object]) -> list[tuple[int, str]]:
     ]
 
 
+def wait_after(word: Word, tries: int) -> float:
+    """Seconds until a file of which this was said is tried again, after ``tries`` before. Pure."""
+    return ROOM_WAIT if word is Word.NO_ROOM else min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 9))
+
+
 class Importer:
     """Brings whole files in, one after the other, until it is closed."""
 
@@ -125,8 +134,9 @@ class Importer:
         self._task = asyncio.create_task(self._run())
         self._wake.set()
 
-    def look(self) -> None:
-        """Something may have become whole."""
+    def look(self, upload: Upload) -> None:
+        """It may have become whole, or somebody wants it who sent it before: try it at once."""
+        upload.tries, upload.due = 0, 0.0
         self._wake.set()
 
     async def close(self) -> None:
@@ -137,30 +147,28 @@ class Importer:
                 await self._task
 
     async def _run(self) -> None:
-        wait = FIRST_WAIT
         while True:
-            waiting = self._next()
-            if waiting is None:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            if await self._bring(waiting):
-                wait = FIRST_WAIT
-                continue
             self._wake.clear()
+            upload = self._next()
+            if upload is not None and upload.due <= _ticks():
+                await self._bring(upload)
+                continue
+            wait = None if upload is None else upload.due - _ticks()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait)
-            wait = min(LONGEST_WAIT, wait * 2)
 
     def _next(self) -> Upload | None:
+        """The file that is due first; of those that are due alike, the one that waits longest."""
         whole = [item for item in self._uploads.listed() if item.note.stage is Stage.WHOLE]
-        return whole[-1] if whole else None
+        return min(reversed(whole), key=lambda item: item.due, default=None)
 
-    async def _bring(self, upload: Upload) -> bool:
-        """Have a file brought in and note what came of it; False if it is to be tried again."""
+    async def _bring(self, upload: Upload) -> None:
+        """Have a file brought in and note what came of it, or when to try it again."""
+        upload.is_importing = True
         try:
-            await asyncio.to_thread(self._uploads.say, upload, Stage.WHOLE, Word.IMPORTING)
             verdict = await self._ask(upload)
+            upload.due = _ticks() + wait_after(verdict.word, upload.tries)
+            upload.tries += 1
             await asyncio.to_thread(
                 self._uploads.say,
                 upload,
@@ -171,8 +179,8 @@ class Importer:
             )
         except (KexiaError, OSError) as error:
             _LOG.error("what came of an upload cannot be noted: %s", error)
-            return False
-        return verdict.is_final
+        finally:
+            upload.is_importing = False
 
     async def _ask(self, upload: Upload) -> Verdict:
         place = str(self._uploads.data(upload.id).absolute())
@@ -185,10 +193,18 @@ class Importer:
                 self._paths, {"command": "sync", "from": [place]}, seconds=None, on_progress=moved
             )
         except KexiaError as error:
+            if isinstance(error, Incomplete) and upload.word is Word.IMPORTING:
+                upload.cut_off += 1  # no answer at all: it ended in the middle of this import
+                if upload.cut_off >= MOST_CUT_OFF:
+                    return Verdict(Word.FAULT, error.fact)
             return judge_error(error, place, upload.note.name)
         finally:
             upload.step, upload.done, upload.total = "", 0, 0
         return judge(report, place, upload.note.name)
+
+
+def _ticks() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _show(upload: Upload, event: Event) -> None:

@@ -36,7 +36,10 @@ _CONTENT = "{name:(?:feeds|resources|tables)/[0-9a-f]{2}/[0-9a-f]{64}}"
 _NAME = "{name:[a-z0-9./-]{1,160}}"
 
 Announce = Callable[[tuple[Link, ...], Announcement | None], None]
-"""Tell the neighbourhood on these links, or take back what was told; may block."""
+"""Tell the neighbourhood on these links, or take back what was told; may block.
+
+Raises KexiaError or OSError if it was not told; then it is tried again.
+"""
 
 
 @dataclass(frozen=True)
@@ -187,9 +190,9 @@ async def _attend(doors: Doors, shelf: Shelf, around: Neighbourhood, files: Open
             versions = await shelf.versions()
             said = Announcement(around.box, doors.port, marks(versions)) if versions else None
             if (doors.links, said) != told:
-                told = (doors.links, said)
                 files.close()  # of the generation before: removed files give their room back
                 await asyncio.to_thread(around.announce, doors.links, said)
+                told = (doors.links, said)
         except (KexiaError, OSError) as error:
             _LOG.error("neighbours are not looked after for a moment: %s", error)
         await asyncio.sleep(around.period)

@@ -46,7 +46,7 @@ class UploadApi:
         self._uploads = uploads
         self._admission = admission
         self._importer = importer
-        self._writing: dict[str, asyncio.Task[object]] = {}
+        self._wanting: dict[str, asyncio.Task[object] | None] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._beginning = asyncio.Lock()
 
@@ -70,7 +70,7 @@ class UploadApi:
         head = await _at_most(request, HEAD)
         async with self._beginning:
             upload, is_new = await asyncio.to_thread(self._uploads.begin, name, size, head)
-        self._importer.look()
+        self._importer.look(upload)
         response = self._json(request, upload, status=201 if is_new else 200)
         response.headers["Location"] = f"/api/v1/uploads/{upload.id}"
         return response
@@ -96,11 +96,11 @@ class UploadApi:
             raise Declined(BAD)
         async with self._turn(upload):
             await self._receive(upload, offset, request.content_length, request.content.read)
-        self._importer.look()
+        self._importer.look(upload)
         return web.Response(status=204, headers=_headers(upload))
 
     async def give_up(self, request: web.Request) -> web.Response:
-        """Remove a file that is on its way, or its result."""
+        """Remove a file that is on its way or waits, or its result."""
         await self._let_in(request)
         upload = self._uploads.find(request.match_info["id"])
         await self.drop(upload)
@@ -108,10 +108,11 @@ class UploadApi:
 
     async def drop(self, upload: Upload) -> None:
         """Remove a file; one that is being imported stays until that has ended."""
-        if upload.note.stage is Stage.WHOLE:
-            raise Declined(IN_USE)
         async with self._turn(upload):
-            await asyncio.to_thread(self._uploads.remove, upload)
+            if upload.is_importing:
+                raise Declined(IN_USE)
+            self._uploads.known.pop(upload.id, None)  # before anybody begins to import it
+            await _to_the_end(lambda: self._uploads.remove(upload))
         self._turns.pop(upload.id, None)
 
     async def take_whole(
@@ -131,7 +132,7 @@ class UploadApi:
         except BaseException:
             await _to_the_end(lambda: self._uploads.remove(upload))
             raise
-        self._importer.look()
+        self._importer.look(upload)
         return upload
 
     async def _receive_form(self, upload: Upload, read: Callable[[int], Awaitable[bytes]]) -> None:
@@ -199,17 +200,17 @@ class UploadApi:
 
     @asynccontextmanager
     async def _turn(self, upload: Upload) -> AsyncIterator[None]:
-        """The sole right to a file; whoever had it is ended."""
+        """The sole right to a file; whoever had it, or waits for it, is ended."""
         turn = self._turns.setdefault(upload.id, asyncio.Lock())
-        if (before := self._writing.get(upload.id)) is not None:
+        if (before := self._wanting.get(upload.id)) is not None:
             before.cancel()
-        async with turn:
-            if (task := asyncio.current_task()) is not None:
-                self._writing[upload.id] = task
-            try:
+        task = self._wanting[upload.id] = asyncio.current_task()
+        try:
+            async with turn:
                 yield
-            finally:
-                self._writing.pop(upload.id, None)
+        finally:
+            if self._wanting.get(upload.id) is task:
+                del self._wanting[upload.id]
 
     async def _let_in(self, request: web.Request) -> Caller:
         caller = await self._admission.caller(request)

@@ -41,8 +41,11 @@ def looks_like_lessons(head: bytes) -> bool:
 
 
 def plain_name(name: str) -> str:
-    """A file's name as it may be shown and kept: its last part, short, of one line."""
-    last = re.split(r"[/\\]", name)[-1]
+    """A file's name as it may be shown and kept: its last part, short, of one line, in Unicode.
+
+    Bytes of a header that are no UTF-8 come as surrogates, which nothing can write.
+    """
+    last = re.split(r"[/\\]", name.encode("utf-8", "replace").decode())[-1]
     return _UNPRINTABLE.sub("", last).strip()[:100] or "?"
 
 

@@ -13,7 +13,7 @@ class Stage(StrEnum):
 
     COMING = "coming"
     WHOLE = "whole"
-    """All of it is here; the update process has not said yet what it is worth."""
+    """All of it is here; the update process has not said yet what it is worth, or had no room."""
     ENDED = "ended"
     """Judged; the file is gone, the note stays for a while."""
 
@@ -78,7 +78,7 @@ SAYINGS: Mapping[Word, Saying] = {
     ),
     Word.NO_ROOM: Saying(
         N_("The box has no room for the lessons in this file."),
-        N_("Ask the technician to make room, then send it again."),
+        N_("Ask the technician to make room; then it goes on by itself."),
     ),
     Word.INCOMPLETE: Saying(
         N_("The copy in this file is not complete; what is there has been taken."), _NEW_FILE

@@ -43,9 +43,9 @@ MAX_PART = 8 * 2**20
 HEAD = 64 * 1024
 """Bytes that come with the announcement of a file: by them the same file is known again."""
 FLOOR = 256 * 2**20
-"""Bytes that uploads leave free, for the import and for everything else."""
+"""Bytes that uploads leave free for everything else."""
 MOST = 4
-"""Files on their way at once."""
+"""Files at once that are on their way or wait to be brought in."""
 MOST_NOTES = 20
 """Results remembered."""
 STALE = timedelta(days=7)
@@ -65,6 +65,14 @@ class Upload:
     """Of the import's present step."""
     is_sending: bool = False
     """A part is coming in at this moment."""
+    is_importing: bool = False
+    """The update process is asked to bring it in at this moment."""
+    tries: int = 0
+    """How often it was asked in vain since somebody last wanted it."""
+    cut_off: int = 0
+    """How often the update process ended in the middle; a power cut, which ends us too, is none."""
+    due: float = 0.0
+    """When it is asked again, by the event loop's clock."""
 
     @property
     def id(self) -> str:
@@ -76,11 +84,17 @@ class Upload:
         """What is said of it now."""
         if self.note.stage is Stage.COMING:
             return Word.COMING if self.is_sending else Word.BROKEN_OFF
-        if self.note.word is Word.IMPORTING and self.step == "paused":
+        if self.note.stage is Stage.ENDED or not self.is_importing:
+            return self.note.word
+        if self.step == "paused":
             return Word.PAUSED
-        if self.note.word is Word.IMPORTING and self.step.startswith("waiting for"):
-            return Word.WAITING
-        return self.note.word
+        return Word.WAITING if self.step.startswith("waiting for") else Word.IMPORTING
+
+    @property
+    def is_kept(self) -> bool:
+        """Never stale: somebody sends it, or it is here and only waits for its turn."""
+        waits = self.note.stage is Stage.WHOLE and self.note.word is not Word.NO_ROOM
+        return self.is_sending or self.is_importing or waits
 
     @property
     def percent(self) -> int:
@@ -141,18 +155,18 @@ class Uploads:
         """All, the newest first."""
         return sorted(self.known.values(), key=lambda item: item.note.touched, reverse=True)
 
-    def coming(self) -> list[Upload]:
-        """Those that are not whole."""
-        return [item for item in list(self.known.values()) if item.note.stage is Stage.COMING]
+    def open(self) -> list[Upload]:
+        """Those whose bytes are here, all or some."""
+        return [item for item in list(self.known.values()) if item.note.stage is not Stage.ENDED]
 
     def begin(self, name: str, size: int, head: bytes) -> tuple[Upload, bool]:
-        """A file that is announced: the one that has already begun, or a new one and True.
+        """A file that is announced: the one that is here or on its way, or a new one and True.
 
         Raises Declined (too large, too many, no room, no file of lessons).
         """
         self._check_head(size, head)
         name, digest = plain_name(name), sha256(head)
-        for item in self.coming():
+        for item in self.open():
             if (item.note.name, item.note.size, item.note.head) == (name, size, digest):
                 return item, False
         return self._new(name, size, head), True
@@ -184,13 +198,17 @@ class Uploads:
         return upload
 
     def _check_room(self, size: int) -> None:
-        """Raise Declined if ``size`` more bytes do not fit beside what is already promised."""
-        coming = self.coming()
-        if len(coming) >= MOST:
+        """Raise Declined if ``size`` more bytes do not fit beside what is already promised.
+
+        An import needs the bytes of its file once more before it gives them back, one at a time.
+        """
+        found = self.open()
+        if len(found) >= MOST:
             raise Declined(TOO_MANY)
-        promised = sum(item.note.size - item.offset for item in coming)
+        promised = sum(item.note.size - item.offset for item in found)
+        again = max([size, *(item.note.size for item in found)])
         make_folder(self.folder)
-        if self.free(self.folder) - promised - FLOOR < size:
+        if self.free(self.folder) - promised - again - FLOOR < size:
             raise Declined(FULL)
 
     def _write_new(self, note: Note, head: bytes) -> None:
@@ -200,6 +218,9 @@ class Uploads:
         except KexiaError as error:
             self._forget(note.id)
             raise _full(error) from error
+        except BaseException:
+            self._forget(note.id)
+            raise
 
     def open_part(self, upload: Upload, offset: int, length: int) -> BinaryIO:
         """The file, ready for a part of at most ``length`` bytes at ``offset``; raises Declined."""
@@ -246,15 +267,17 @@ class Uploads:
         editions: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Note how far a file is; its bytes go when it has ended."""
+        is_news = (stage, word) != (upload.note.stage, upload.note.word)
         note = replace(
             upload.note,
             stage=stage,
             word=word,
             detail=detail[:500],
             editions=tuple(editions)[:100],
-            touched=self._seconds(),
+            touched=self._seconds() if is_news else upload.note.touched,
         )
-        self._write(note)
+        if note != upload.note:
+            self._write(note)
         if stage is Stage.ENDED:
             self.data(upload.id).unlink(missing_ok=True)
         upload.note = note
@@ -274,9 +297,7 @@ class Uploads:
             age = now.timestamp() - item.note.touched
             if item.note.touched < BUILD_TIME.timestamp():
                 item.note = replace(item.note, touched=self._seconds())  # noted by a false clock
-            elif item in ended[MOST_NOTES:] or (
-                age > STALE.total_seconds() and not item.is_sending
-            ):
+            elif item in ended[MOST_NOTES:] or (age > STALE.total_seconds() and not item.is_kept):
                 self.remove(item)
 
     def _forget(self, upload_id: str) -> None:

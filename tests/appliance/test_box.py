@@ -23,7 +23,8 @@ from appliance.cli.main import main
 from appliance.config import BoxConfig, BoxPaths
 from appliance.control import NotRunning, ask
 from appliance.demo.demo import free_port
-from sync.errors import Incomplete, UsageError
+from appliance.update.history import SYNCS
+from sync.errors import Incomplete, KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Silent
 from tests.kit.faults import Silence
@@ -307,6 +308,21 @@ def test_requests_nobody_understands(box: Path, message: dict[str, object], says
     paths = BoxPaths(box)
     with pytest.raises(UsageError, match=says):
         Works(paths, real_machine(paths))(message, Silent())
+
+
+def test_a_sync_is_told_as_it_was_though_no_note_of_it_can_be_kept(
+    box: Path, kexia: Kexia, caplog: pytest.LogCaptureFixture
+) -> None:
+    kexia("box", "subscribe", box, "43/a")
+    paths = BoxPaths(box)
+    for place in (box / SYNCS, paths.last_sync):
+        (place / "in the way").mkdir(parents=True)
+    works = Works(paths, real_machine(paths))
+    assert works({"command": "sync"}, Silent())["editions"] == {"43/a": 1}
+    paths.scratch.write_bytes(b"")
+    with pytest.raises(KexiaError, match=str(paths.scratch)):
+        works({"command": "sync"}, Silent())
+    assert caplog.text.count("no note of this sync is kept") == 4
 
 
 def test_a_second_update_process_is_refused(box: Path) -> None:

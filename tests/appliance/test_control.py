@@ -12,6 +12,7 @@ import pytest
 from appliance import control
 from appliance.config import BoxPaths
 from appliance.control import MAX_CLIENTS, Event, NotRunning, Refused, Server, ask, request
+from appliance.volumes.hall import MAX_VISITS
 from sync.errors import Incomplete, UsageError
 from sync.progress import Progress, Silent
 
@@ -104,6 +105,22 @@ class TestListening:
                 stack.enter_context(raw(paths))
             assert until(lambda: not is_answered(paths)), "every client found a place"
         assert until(lambda: is_answered(paths)), "no place became free"
+
+
+def test_a_person_gets_in_while_as_many_sticks_wait_as_there_may_be(paths: BoxPaths) -> None:
+    go_on = threading.Event()
+
+    def sync_or_status(message: Mapping[str, object], _progress: Progress) -> Event:
+        if message.get("command") == "sync":
+            go_on.wait(30)
+        return {"said": message.get("say")}
+
+    with Server(paths, sync_or_status).listening(), ExitStack() as stack:
+        for _ in range(MAX_VISITS):
+            stick = stack.enter_context(raw(paths))
+            stick.sendall(b'{"command": "sync"}\n')
+        assert ask(paths, {"command": "status", "say": 1}, Silent()) == {"said": 1}
+        go_on.set()
 
 
 def is_answered(paths: BoxPaths) -> bool:

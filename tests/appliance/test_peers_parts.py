@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from appliance.holdings import repository_name
 from appliance.network import read_interfaces
 from appliance.onlink import ETHERNET, LAN, LOOPBACK, Interface, Link, PeerPolicy, link_to, links
 from appliance.peers.choose import Chooser, Sighting, printable
+from appliance.peers.find import Announcer
 from appliance.peers.refused import FOR, MOST, Refused
 from appliance.serve.fairness import Doorkeeper, Pace
 from sync.digest import sha256
-from sync.errors import FormatError
+from sync.errors import FormatError, NoSource
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OWN = "0" * 16
@@ -222,6 +224,15 @@ def test_foreign_announcements_are_read_or_refused(txt: dict[bytes, bytes | None
     except FormatError:
         return
     assert len(said.box) == 16
+
+
+def test_an_announcement_nobody_can_hear_is_an_error_and_the_next_is_told() -> None:
+    announcer, said = Announcer(), Announcement("a" * 16, 8082, frozenset({"0a1b2c3d"}))
+    loopback = (Link("lo", (ipaddress.ip_interface("127.0.0.1/8"),)),)
+    with pytest.raises(NoSource, match="do not hear of this box"):
+        announcer(loopback, replace(said, box="a" * 99))  # longer than a name may be
+    announcer(loopback, said)
+    announcer((), None)
 
 
 def test_marks_tell_states_apart() -> None:

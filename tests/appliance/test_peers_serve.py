@@ -12,10 +12,11 @@ from random import Random
 import pytest
 import urllib3
 
+from appliance.announcement import Announcement, marks
 from appliance.onlink import Link, PeerPolicy
 from appliance.serve.fairness import PER_CLIENT
 from sync.digest import Digest, sha256, sharded
-from sync.errors import NotThere
+from sync.errors import NoSource, NotThere
 from sync.transport.http import HttpTransport
 from sync.trust import DemoKeys, TrustClock, parse_root, refresh
 from tests.kit.boxes import BoxUnderTest
@@ -231,10 +232,21 @@ def test_one_neighbour_gets_a_few_connections_only(west: Street) -> None:
 
 
 def test_the_announcement_says_which_state_is_here(street: Street) -> None:
-    from appliance.announcement import marks
-
     links, said = street.peer.announced[-1]
     assert links == (LAN,)
     assert said is not None
     timestamp = json.loads((street.province.repository / "metadata/timestamp.json").read_bytes())
     assert said.marks == marks({street.id: timestamp["signed"]["version"]})
+
+
+def test_what_could_not_be_announced_is_announced_again(street: Street) -> None:
+    errors: list[Exception] = [OSError("no such device"), NoSource("not heard")]
+
+    def announce(_links: tuple[Link, ...], _said: Announcement | None) -> None:
+        if errors:
+            raise errors.pop()
+
+    with PeerServer(street.box.paths, lambda: (), announce=announce) as peer:
+        pass  # entered once it was announced
+    assert peer.announced[0][1] is not None
+    assert not errors

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import pytest
@@ -15,7 +17,8 @@ from openapi_schema_validator import OAS31Validator
 
 from appliance import config
 from appliance.config import Uploaders
-from appliance.control import ask
+from appliance.control import Event, Server, ask, short_name
+from appliance.serve import importing
 from appliance.serve import uploads as store
 from appliance.serve.api import OPENAPI
 from appliance.serve.importing import judge, judge_error
@@ -25,7 +28,8 @@ from appliance.serve.upload_words import Stage, Word
 from appliance.serve.uploads import HEAD, MAX_PART, MOST
 from sync.digest import sha256
 from sync.errors import Incomplete, KexiaError, LeaseHeld, TrustRefused
-from sync.progress import Silent
+from sync.files import make_folder
+from sync.progress import Progress, Silent
 from sync.transport.archive import end, header, padding
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.cutter import Cutter
@@ -132,26 +136,13 @@ async def test_what_came_of_a_broken_part_is_kept(
     told = await phone.begin(lessons)
     address, offset = told.headers["Location"], told.offset
     assert (told.status, offset) == (201, HEAD)
-    host, _, port = phone.url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    cookies = "; ".join(f"{item.key}={item.value}" for item in phone.session.cookie_jar)
-    head = (
-        f"PATCH {address} HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {phone.url}\r\n"
-        f"Cookie: {cookies}\r\nX-Kexia-Token: {phone.token}\r\nUpload-Offset: {offset}\r\n"
-        "Content-Type: application/offset+octet-stream\r\nContent-Length: 500000\r\n\r\n"
-    )
-    writer.write(head.encode() + lessons[offset : offset + 70_000])
-    await writer.drain()
-    # The connection still looks alive; whoever asks where to go on ends it and is told.
-    for _ in range(100):
-        await asyncio.sleep(0.05)
-        if (await phone.ask("GET", address)).text.find('"coming"') > 0:
-            break
-    await asyncio.sleep(0.2)
-    kept = (await phone.ask("HEAD", address)).offset
-    assert offset < kept <= offset + 70_000
-    assert await reader.read() == b""
-    writer.close()
+    part = lessons[offset:][:70_000]
+    async with raw(phone, f"PATCH {address}", part, part_of_half_a_megabyte(offset)) as (reader, _):
+        # The connection still looks alive; whoever asks where to go on ends it and is told.
+        await is_coming(phone, address)
+        kept = (await phone.ask("HEAD", address)).offset
+        assert offset < kept <= offset + 70_000
+        assert await reader.read() == b""
     box_file = next(box.paths.uploads.glob("*.kexia"))
     assert box_file.read_bytes() == lessons[:kept]
 
@@ -192,7 +183,6 @@ async def test_a_file_that_was_whole_when_the_pages_stopped_is_brought_in(
         address = await phone.send(lessons)
         value = await phone.until(address, lambda found: found["stage"] == "whole")
         assert value["word"] in ("waiting", "importing")
-        assert (await phone.ask("DELETE", address)).status == 409
     with updating(box):
         async with phone_at(box) as phone:
             assert (await phone.ended(address))["word"] == "done"
@@ -235,13 +225,38 @@ async def test_a_full_box_says_so_before_anything_is_sent(
 
 def test_room_is_promised_once(tmp_path: Path, lessons: bytes) -> None:
     size = 10 * len(lessons)
-    free = store.FLOOR + 2 * size
+    free = store.FLOOR + 3 * size  # the import of one of them needs its bytes once more
     found = store.Uploads(tmp_path, lambda: NOW, lambda _: free)
     for name in ("a", "b"):
         found.begin(name, size, lessons[:HEAD])
     with pytest.raises(Declined) as error:
         found.begin("c", size, lessons[:HEAD])
     assert error.value.trouble.status == 507
+
+
+def test_room_is_announced_for_the_import_too(tmp_path: Path, lessons: bytes) -> None:
+    size = 10 * len(lessons)
+    free = [store.FLOOR + 2 * size - 1]
+    found = store.Uploads(tmp_path, lambda: NOW, lambda _: free[0])
+    with pytest.raises(Declined):
+        found.begin("a", size, lessons[:HEAD])
+    free[0] += 1
+    found.begin("a", size, lessons[:HEAD])
+
+
+def test_what_waits_is_never_stale_but_what_has_no_room_is(tmp_path: Path) -> None:
+    clock = [NOW]
+    found = store.Uploads(tmp_path, lambda: clock[0])
+    small = tar_of({"KEXIA/stick.json": b"{}"})
+    paused, _ = found.begin("a.kexia", len(small), small)
+    large, _ = found.begin("b.kexia", len(small), small)
+    for day in range(9):
+        clock[0] = NOW + timedelta(days=day)
+        found.say(paused, Stage.WHOLE, Word.PAUSED)
+        found.say(large, Stage.WHOLE, Word.NO_ROOM, detail=f"{day} MiB are free")
+    found.clear()
+    assert set(found.known) == {paused.id}
+    assert not found.data(large.id).exists()
 
 
 def test_what_is_stale_goes_but_not_by_a_false_clock(tmp_path: Path, lessons: bytes) -> None:
@@ -294,6 +309,151 @@ async def test_only_so_many_at_once(phone: Phone, lessons: bytes) -> None:
     assert (await phone.ask("DELETE", again.headers["Location"])).status == 204
     assert (await phone.begin(lessons, "one more.kexia")).status == 201
     assert (await phone.ask("HEAD", again.headers["Location"])).status == 404
+
+
+async def test_whole_files_count_and_can_be_removed(box: BoxUnderTest, lessons: bytes) -> None:
+    set_pin(box)
+    small = tar_of({"KEXIA/stick.json": b"{}"})[:512]
+    async with phone_at(box) as phone:
+        told = [await phone.begin(small, f"{number}.kexia") for number in range(MOST)]
+        assert [item.offset for item in told] == [512] * MOST
+        assert (await phone.begin(small, "one more.kexia")).status == 429
+        assert (await phone.begin(lessons)).status == 429
+        addresses = [item.headers["Location"] for item in told]
+        assert (await phone.ask("DELETE", addresses[0])).status == 204
+        await phone.sign_in()
+        button = f"/admin/uploads/{addresses[1].rpartition('/')[2]}/remove"
+        assert button in await phone.open("/admin")
+        assert (await phone.post(button)).status == 303
+        assert files_of(box) == [".json"] * (MOST - 2) + [".kexia"] * (MOST - 2)
+        assert (await phone.begin(lessons)).status == 201
+
+
+async def test_a_file_is_removed_after_its_import_not_in_it(
+    box: BoxUnderTest, phone: Phone, lessons: bytes
+) -> None:
+    go_on = threading.Event()
+
+    def slowly(_message: Mapping[str, object], progress: Progress) -> Event:
+        progress.step("lessons", total=2)
+        go_on.wait(30)
+        return {"editions": {"43/a": 1}}
+
+    with Server(box.paths, slowly).listening():
+        address = await phone.send(lessons)
+        await phone.until(address, lambda found: found["word"] == "importing")
+        told = await phone.ask("DELETE", address)
+        assert (told.status, json.loads(told.text)["error"]) == (409, "in_use")
+        go_on.set()
+        assert (await phone.ended(address))["word"] == "done"
+    assert (await phone.ask("DELETE", address)).status == 204
+    assert files_of(box) == []
+
+
+async def test_a_file_on_which_the_update_process_dies_is_given_up(
+    box: BoxUnderTest, phone: Phone, lessons: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "FIRST_WAIT", 0.01)
+    died: list[bytes] = []
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        died.append(await reader.readline())
+        writer.close()
+
+    make_folder(box.paths.run)
+    with short_name(box.paths.run) as folder:
+        server = await asyncio.start_unix_server(die, f"{folder}/{box.paths.socket.name}")
+    async with server:
+        value = await phone.ended(await phone.send(lessons))
+    assert (value["word"], len(died)) == ("fault", importing.MOST_CUT_OFF)
+    assert files_of(box) == [".json"]
+
+
+async def test_a_file_without_room_is_kept_and_comes_in_when_there_is_some(
+    box: BoxUnderTest, phone: Phone, lessons: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with updating(box):
+        with monkeypatch.context() as full:
+            full.setattr("sync.raw.FLOOR", 2**60)  # this disk has less than that to leave free
+            address = await phone.send(lessons)
+            value = await phone.until(address, lambda found: found["word"] == "no-room")
+        assert (value["stage"], value["do"]) == ("whole", "请技术员腾出空间，之后会自动继续。")
+        assert files_of(box) == [".json", ".kexia"]
+        told = await phone.begin(lessons)  # chosen again: nothing is sent, it is tried at once
+        assert (told.status, told.headers["Location"]) == (200, address)
+        assert told.offset == len(lessons)
+        assert (await phone.ended(address))["word"] == "done"
+    assert sorted(box.resources().values()) == sorted(FILES.values())
+
+
+async def test_a_file_without_room_is_tried_again_by_itself(
+    box: BoxUnderTest, phone: Phone, lessons: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "ROOM_WAIT", 0.5)
+    with updating(box):
+        with monkeypatch.context() as full:
+            full.setattr("sync.raw.FLOOR", 2**60)
+            address = await phone.send(lessons)
+            await phone.until(address, lambda found: found["word"] == "no-room")
+        assert (await phone.ended(address))["word"] == "done"
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.kexia", b"\xed\xa0\x80.kexia", b"%ED%A0%80.kexia"])
+async def test_a_name_that_is_no_text_is_shown_all_the_same(
+    box: BoxUnderTest, phone: Phone, name: bytes
+) -> None:
+    small = tar_of({"KEXIA/stick.json": b"{}"})
+    async with raw(phone, "POST /api/v1/uploads", small, {"Upload-Name": name}) as (reader, _):
+        assert (await reader.readline()).split()[1] == b"201"
+    [note] = box.paths.uploads.glob("*.json")
+    assert decode_note(note.read_bytes()).name.endswith(".kexia")
+    assert note.with_suffix(".kexia").read_bytes() == small
+
+
+async def test_a_token_that_is_no_text_is_a_wrong_one(phone: Phone) -> None:
+    small = tar_of({"KEXIA/stick.json": b"{}"})
+    phone.token = "x"
+    async with raw(phone, "POST /api/v1/uploads", small, {"X-Kexia-Token": b"\xff"}) as (reader, _):
+        assert (await reader.readline()).split()[1] == b"403"
+
+
+def test_a_note_that_cannot_be_written_leaves_no_file(
+    tmp_path: Path, lessons: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(_: Note) -> bytes:
+        raise UnicodeError
+
+    monkeypatch.setattr(store, "encode_note", stumble)
+    with pytest.raises(UnicodeError):
+        store.Uploads(tmp_path, lambda: NOW).begin("a", 999_999, lessons[:HEAD])
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_who_comes_third_ends_the_second_too(
+    phone: Phone, lessons: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = await phone.begin(lessons)
+    address, offset = told.headers["Location"], told.offset
+    slow, go_on = threading.Event(), threading.Event()
+    close_part = store.Uploads.close_part
+
+    def close_slowly(self: store.Uploads, upload: store.Upload, file: BinaryIO) -> None:
+        slow.set()
+        go_on.wait(30)
+        close_part(self, upload, file)
+
+    monkeypatch.setattr(store.Uploads, "close_part", close_slowly)
+    fields, part = part_of_half_a_megabyte(offset), lessons[offset:][:70_000]
+    async with raw(phone, f"PATCH {address}", part, fields) as (first, _):
+        await is_coming(phone, address)
+        async with raw(phone, f"PATCH {address}", b"", fields) as (second, _):
+            await asyncio.to_thread(slow.wait, 30)  # the second waits now, and will send nothing
+            where = asyncio.create_task(phone.ask("HEAD", address))
+            await asyncio.sleep(0.3)
+            go_on.set()
+            assert await first.read() == b""
+            assert await second.read() == b"", "it was ended, not waited for"
+            assert offset < (await where).offset <= offset + 70_000
 
 
 async def test_a_plain_form_does_the_same_without_a_script(
@@ -453,7 +613,7 @@ async def test_who_may_not_send_may_not(box: BoxUnderTest, lessons: bytes) -> No
         ([(5, "/u/1.kexia: digest")], {"43/a": 2}, Word.PARTLY),
         ([(4, "/u/1.kexia: holds nothing of a publisher this box follows")], {}, Word.OF_NOBODY),
         ([(4, "/u/1.kexia: ends early")], {}, Word.NOT_LESSONS),
-        ([(6, "no room")], {}, Word.NO_ROOM),
+        ([(6, "no room")], {"43/a": 1}, Word.NO_ROOM),
         ([(9, "a newer state is not complete")], {}, Word.INCOMPLETE),
     ],
 )
@@ -463,7 +623,7 @@ def test_reports_are_judged(
     listed = [{"error": fact, "exit_code": code} for code, fact in problems]
     verdict = judge({"problems": listed, "editions": editions}, "/u/1.kexia", "n.kexia")
     assert verdict.word is word
-    assert verdict.is_final
+    assert verdict.is_final is (word is not Word.NO_ROOM)
     assert "/u/1.kexia" not in verdict.detail
 
 
@@ -479,6 +639,49 @@ def test_reports_are_judged(
 def test_errors_are_judged(error: KexiaError, word: Word, is_final: bool) -> None:
     verdict = judge_error(error, "/u/1.kexia", "n.kexia")
     assert (verdict.word, verdict.is_final) == (word, is_final)
+
+
+@asynccontextmanager
+async def raw(
+    phone: Phone, line: str, body: bytes, fields: Mapping[str, bytes]
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A request as no client library sends it, on a connection of its own."""
+    host, _, port = phone.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    cookies = "; ".join(f"{item.key}={item.value}" for item in phone.session.cookie_jar)
+    length = str(len(body)).encode()
+    every = {
+        "Host": f"{host}:{port}".encode(),
+        "Origin": phone.url.encode(),
+        "Cookie": cookies.encode(),
+        "X-Kexia-Token": phone.token.encode(),
+        "Upload-Length": length,
+        "Content-Length": length,
+        **fields,
+    }
+    writer.write(f"{line} HTTP/1.1\r\n".encode())
+    writer.writelines(b"%s: %s\r\n" % (name.encode(), value) for name, value in every.items())
+    writer.write(b"\r\n" + body)
+    await writer.drain()
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def is_coming(phone: Phone, address: str) -> None:
+    """Wait until a part comes in, and then for what was sent of it."""
+    await phone.until(address, lambda value: value["word"] == "coming")
+    await asyncio.sleep(0.2)
+
+
+def part_of_half_a_megabyte(offset: int) -> dict[str, bytes]:
+    """Of which more is announced than comes."""
+    return {
+        "Upload-Offset": str(offset).encode(),
+        "Content-Type": b"application/offset+octet-stream",
+        "Content-Length": b"500000",
+    }
 
 
 LINE = "----WebKitFormBoundaryAsLongAsThoseOfBrowsers"
