@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from dataclasses import replace
 from typing import Protocol
 
 from appliance.sticks import Phase, Stick, Word
@@ -86,11 +87,18 @@ class Hall:
         decision = decide(device, self._types, self._own_disks)
         if isinstance(decision, Ignore):
             _LOG.info("%s: %s", device.name, decision.why)
-        elif isinstance(decision, Open):
+            return
+        self._forget_the_empty_disk(device)
+        if isinstance(decision, Open):
             self._open(device, decision)
         else:
             _LOG.info("%s: refused: %s", device.name, decision.detail)
             self._refuse(device, decision.word, decision.detail)
+
+    def _forget_the_empty_disk(self, device: Device) -> None:
+        """A partition that comes after its disk was looked at: the disk is not empty after all."""
+        if not device.is_disk and device.disk not in self._visits:
+            self._tools.board.drop(replace(device, name=device.disk))
 
     def _open(self, device: Device, how: Open) -> None:
         if os.geteuid() != 0:

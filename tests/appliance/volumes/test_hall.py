@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,15 @@ def test_refused_devices_are_named(busy: Room) -> None:
     until(lambda: (busy.lamp / "delay_on").read_text().strip() == "100", "a fast lamp")
     busy.hands.pull(stick_device(fs_type="BitLocker"))
     busy.until(None)
+
+
+def test_a_partition_that_comes_late_makes_its_disk_no_empty_one(busy: Room) -> None:
+    disk = replace(stick_device("sdc", fs_type=""), disk="sdc", table="dos", partitions=0)
+    busy.hands.plug(disk)
+    busy.until(Word.NO_FILE_SYSTEM, "sdc")
+    busy.hands.plug(replace(stick_device("sdc1", fs_type="ntfs"), disk="sdc", partitions=1))
+    busy.until(Word.NTFS, "sdc1")
+    busy.until(None, "sdc")
 
 
 def test_what_cannot_be_mounted_says_why(busy: Room) -> None:
