@@ -30,6 +30,7 @@ SHOWN = {data for name, data in CONTENT.items() if name != "bad.pdf"}
 def province(tmp_path: Path) -> Province:
     made = Province.create(tmp_path)
     made.publish({"43/a": CONTENT})
+    made.let_read("长沙县电教馆")
     made.withdraw("43/a/bad")
     made.publish_all()
     return made

@@ -308,6 +308,7 @@ def test_without_a_rate_nobody_waits() -> None:
         ("directory", f"targets/{sha256(b'')}.directory"),
         ("rollout", f"targets/{sha256(b'')}.rollout"),
         ("roots/4301.root.json", f"targets/roots/{sha256(b'')}.4301.root.json"),
+        ("config/recipients.json", f"targets/config/{sha256(b'')}.recipients.json"),
         ("floor.json", ""),
         ("root.json", ""),
         ("targets.json", ""),
