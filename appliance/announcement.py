@@ -1,9 +1,9 @@
 """What a box says of itself to its neighbours by mDNS, and what it makes of what they say. Pure.
 
-Service ``_kexia._tcp``, instance ``kexia-<box id>``, TXT record::
+Service ``_kexia._tcp``, instance ``kexia-<peer id>``, TXT record::
 
     v=1    format: what below /kexia-peer/1/ is answered
-    id=    16 hexadecimal digits, drawn by chance once
+    id=    the peer id: 16 hexadecimal digits, drawn by chance once; not the box id of its papers
     s=     for each publisher that is passed on, 8 digits (see ``mark``), joined by commas
 
 Nothing of it is believed: a mark spares a question, and an address is asked only if it is a
@@ -32,7 +32,7 @@ class Announcement:
     """What one box announces."""
 
     box: str
-    """Its id."""
+    """Its peer id."""
     port: int
     marks: frozenset[str]
     """Of the states that it passes on."""
@@ -48,8 +48,8 @@ def marks(versions: Mapping[str, int]) -> frozenset[str]:
     return frozenset(mark(key, versions[key]) for key in sorted(versions)[:MOST_MARKS])
 
 
-def is_box_id(text: str) -> bool:
-    """True for an id a box may have."""
+def is_peer_id(text: str) -> bool:
+    """True for an id that a box may have among its neighbours."""
     return _ID.fullmatch(text) is not None
 
 
@@ -69,8 +69,8 @@ def parse(txt: Mapping[bytes, bytes | None], port: int | None) -> Announcement:
     if version != FORMAT:
         raise FormatError(f"announces format {version[:20]!r}, this box knows {FORMAT}")
     box, said = _text(txt, b"id"), _text(txt, b"s")
-    if not is_box_id(box):
-        raise FormatError(f"announces no box id ({box[:40]!r})")
+    if not is_peer_id(box):
+        raise FormatError(f"announces no peer id ({box[:40]!r})")
     if not _MARKS.fullmatch(said):
         raise FormatError(f"announces no marks of states ({said[:40]!r})")
     if port is None or not 1024 <= port <= 65535:

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from appliance.config import BoxPaths
 from appliance.generation import TRUST, Generation
@@ -19,13 +19,14 @@ from sync.digest import Digest, sharded
 from sync.directory import CollectionEntry
 from sync.feed import Feed, listed, parse_plain
 from sync.library import ContentFolder, Store
+from sync.stick import recipients
 
 _ROLES = ("snapshot", "targets", "editor", "reviewer", "rollout", "withdraw")
 """Files under a version in the repository, without one in the trust state."""
 _CONTENT = re.compile(r"(feeds|resources|tables)/([0-9a-f]{2})/([0-9a-f]{64})")
 _ROOT = re.compile(r"root_history/([1-9][0-9]{0,5})\.root\.json")
-_CHILD = re.compile(r"roots/([a-z0-9-]{1,32}\.root\.json)")
-_TARGETS = ("directory", "rollout", "withdraw")
+_CHILD = re.compile(r"roots/[a-z0-9-]{1,32}\.root\.json")
+_TARGETS = ("directory", "rollout", "withdraw", recipients.PATH)
 DIGEST = 32
 """Bytes of a digest in the list of resources."""
 
@@ -158,10 +159,9 @@ def repository_name(path: str, digest: Digest, versions: Mapping[str, int]) -> s
         return f"metadata/{path}"
     if path != role and role in _ROLES and role in versions:
         return f"metadata/{versions[role]}.{path}"
-    if path in _TARGETS:
-        return f"targets/{digest}.{path}"
-    if child := _CHILD.fullmatch(path):
-        return f"targets/roots/{digest}.{child[1]}"
+    if path in _TARGETS or _CHILD.fullmatch(path):
+        place = PurePosixPath("targets", path)
+        return str(place.with_name(f"{digest}.{place.name}"))
     return ""
 
 

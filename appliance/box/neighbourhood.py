@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from appliance import config
-from appliance.box.peer_id import box_id
+from appliance.box.peer_id import own_peer_id
 from appliance.config import BoxPaths
 from appliance.network import goes_straight, read_links
 from appliance.peers.choose import Around, Chooser
@@ -24,7 +24,7 @@ def look_around(paths: BoxPaths) -> Around:
     refused = Refused(paths.refused_peers).now(now())
     chooser = Chooser(
         links,
-        own=box_id(paths.peer_id),
+        own=own_peer_id(paths.peer_id),
         refused={key: one.reason for key, one in refused.items()},
         goes_straight=partial(goes_straight, among=links),
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from appliance import config
 from appliance.box.neighbourhood import look_around, now
-from appliance.box.peer_id import box_id
+from appliance.box.peer_id import own_peer_id
 from appliance.config import BoxConfig, BoxPaths
 from appliance.peers.refused import Refused
 
@@ -16,12 +16,12 @@ def found(paths: BoxPaths) -> Value:
     box = config.load(paths)
     around = look_around(paths)
     return {
-        "box": box_id(paths.peer_id),
+        "peer": own_peer_id(paths.peer_id),
         **peers_status(paths, box, now()),
         "interfaces": [link.name for link in around.links],
         "peers": [
             {
-                "box": one.said.box,
+                "peer": one.said.box,
                 "url": one.url,
                 "interface": one.interface,
                 "marks": sorted(one.said.marks),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from appliance import config
-from appliance.box.peer_id import box_id
+from appliance.box.peer_id import own_peer_id
 from appliance.config import BoxPaths, Listen
 from appliance.network import read_links
 from appliance.onlink import PeerPolicy
@@ -27,4 +27,6 @@ def neighbourhood(paths: BoxPaths) -> Neighbourhood | None:
         return None
     from appliance.peers.find import Announcer  # zeroconf is large; most boxes do not use it
 
-    return Neighbourhood(policy, box_id(paths.peer_id), partial(read_links, policy), Announcer())
+    return Neighbourhood(
+        policy, own_peer_id(paths.peer_id), partial(read_links, policy), Announcer()
+    )

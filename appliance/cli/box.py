@@ -164,6 +164,10 @@ def stick(
         Path,
         typer.Option(metavar="DIR|FILE.kexia", help="The mounted stick's folder, or a file."),
     ],
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Give up what is on the stick and is not on this box."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fill a stick for a neighbour with what this box serves; run again to go on or renew."""
@@ -172,9 +176,11 @@ def stick(
     from appliance.cli.plain import plain_object
     from appliance.cli.stick_words import prepared
     from appliance.technician.from_box import fill_stick
+    from appliance.technician.spare import Earlier
 
+    earlier = Earlier.REPLACE if replace else Earlier.SPARE
     with showing(as_json=as_json) as shown:
-        done = fill_stick(BoxPaths(box), to, datetime.now(UTC), shown)
+        done = fill_stick(BoxPaths(box), to, datetime.now(UTC), shown, earlier)
     result(plain_object(done), as_json=as_json, text=lambda: prepared(done))
 
 

@@ -104,12 +104,12 @@ def _peers_in_status(value: object) -> Iterable[str]:
 
 def peer_lines(value: Value) -> Iterable[str]:
     """Boxes next door."""
-    yield f"this box: {value['box']}, takes from neighbours: {_yes(value['use'])}, " + (
+    yield f"this box as a peer: {value['peer']}, takes from neighbours: {_yes(value['use'])}, " + (
         f"serves them: {_yes(value['serve'])}"
     )
     yield f"looked on: {', '.join(texts(value, 'interfaces')) or 'no interface that is allowed'}"
     for item in objects(value, "peers"):
-        yield f"  {item['box']}  {item['url']}  by {item['interface']}"
+        yield f"  {item['peer']}  {item['url']}  by {item['interface']}"
     for item in objects(value, "passed"):
         yield f"  passed over: {item['name']}: {item['reason']}"
     for item in objects(value, "refused"):

@@ -70,9 +70,9 @@ class Chooser:
 
     links: tuple[Link, ...]
     own: str
-    """This box's id."""
+    """This box's peer id."""
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Reason by box id or address."""
+    """Reason by peer id or address."""
     goes_straight: Callable[[str], bool] = lambda _: True
     """Whether the kernel would send to an address without a router between."""
     most: int = MOST

@@ -28,7 +28,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """``BOX/refused-peers.json``: by box id and by address, as either may be exchanged."""
+    """``BOX/refused-peers.json``: by peer id and by address, as either may be exchanged."""
 
     path: Path
 

@@ -48,7 +48,7 @@ class Neighbourhood:
 
     policy: PeerPolicy
     box: str
-    """This box's id."""
+    """This box's peer id."""
     look: Callable[[], tuple[Link, ...]]
     """The links that are allowed now; may block."""
     announce: Announce

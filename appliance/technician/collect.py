@@ -11,7 +11,7 @@
 Papers are kept before they are remembered, so a run that is killed is repeated, not lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -140,19 +140,38 @@ class _Desk:
 
     def __init__(self, county: County, registry: Registry, at: str) -> None:
         self._county, self._registry, self._at = county, registry, at
+        self._room = registries.MAX_SIZE - len(registries.encode(registry))
         self._trays: dict[str, _Tray] = {}
         self._refused: list[Refused] = []
+        self._strangers = self._unkept = 0
+        """Of this stick: boxes that are new, papers that found no room."""
 
     def read(self, stick: Path) -> None:
+        self._strangers = self._unkept = 0
         try:
             for letter in letters_on(stick):
                 self._take(letter)
         except MediumFailing as error:
             self._refused.append(Refused(str(stick), error.fact))
+        self._refused += (Refused(str(stick), why) for why in self._left_out())
         write_durably(self._county.registry, registries.encode(self._registry))
+
+    def _left_out(self) -> Iterator[str]:
+        if self._strangers > registries.MAX_NEW:
+            more = self._strangers - registries.MAX_NEW
+            yield f"{more} more boxes that are new here; if you expected them, collect it again"
+        if self._unkept:
+            yield (
+                f"{self._unkept} papers are not kept: {self._county.registry} is full; "
+                "move it away to begin anew, every box is new once then"
+            )
 
     def _take(self, letter: Letter) -> None:
         self._refused += letter.refused
+        if letter.received and letter.box not in self._registry.boxes:
+            self._strangers += 1
+            if self._strangers > registries.MAX_NEW:
+                return
         # in the order they were written, so that none seems late that only lies further behind
         for received in sorted(letter.received, key=lambda one: one.paper.sequence):
             self._judge(received)
@@ -164,11 +183,14 @@ class _Desk:
         judged = registries.judge(self._registry, paper, data, name)
         tray.flags |= judged.flags
         if judged.keep:
+            after = registries.remember(self._registry, paper, data, at=self._at, name=name)
+            growth = registries.growth(self._registry, after, paper.box)
+            if growth > self._room:
+                self._unkept += 1
+                return
             tray.kept |= True
             self._keep(tray, received)
-            self._registry = registries.remember(
-                self._registry, paper, data, at=self._at, name=name
-            )
+            self._registry, self._room = after, self._room - growth
 
     def _keep(self, tray: _Tray, received: Received) -> None:
         paper, data = received.paper, received.data

@@ -100,6 +100,10 @@ class StickFolder:
             return None
         return run if self.size(name) == sum(entry.size for entry in run) else None
 
+    def holds_lessons(self) -> bool:
+        """Whether any file is here that a preparation may have written."""
+        return any(map(_is_ours, self._names(ROOT)))
+
     def stale(self, items: Sequence[Item]) -> tuple[str, ...]:
         """Files of an earlier preparation that are not among ``items``.
 

@@ -19,6 +19,7 @@ from appliance.record import Kept, PublisherState
 from appliance.technician.folder import StickFolder
 from appliance.technician.items import Item, Read, Run, few_runs, numbers, whole_item
 from appliance.technician.prepare import Filling, Prepared
+from appliance.technician.spare import Earlier, check_spared
 from appliance.update.published import as_published
 from sync.chunker import Buffer
 from sync.digest import sharded
@@ -44,11 +45,18 @@ class _Part:
     """Metadata, targets and feeds by their names in the repository."""
 
 
-def fill_stick(paths: BoxPaths, to: Path, now: datetime, progress: Progress) -> Prepared:
+def fill_stick(
+    paths: BoxPaths,
+    to: Path,
+    now: datetime,
+    progress: Progress,
+    earlier: Earlier = Earlier.SPARE,
+) -> Prepared:
     """Bring the folder (a stick) or ``.kexia`` file ``to`` up to what the box serves.
 
-    Raises InputRefused for a box without lessons, ProofFailed if the box's own files are damaged,
-    Incomplete if it took in something newer meanwhile, and what ``prepare`` raises.
+    Raises InputRefused for a box without lessons, or a stick that ``check_spared`` spares;
+    ProofFailed if the box's own files are damaged, Incomplete if it took in something newer
+    meanwhile, and what ``prepare`` raises.
     """
     generation = current(paths)
     if generation is None or not generation.record.collections:
@@ -62,6 +70,8 @@ def fill_stick(paths: BoxPaths, to: Path, now: datetime, progress: Progress) -> 
             Publisher(one.state.id, one.state.code, one.state.name, one.carried) for one in parts
         )
         note = Note(now, (), publishers, complete=True, back=False)
+        if earlier is Earlier.SPARE:
+            check_spared(to, note)
         done = Filling(to, note, partial(_items, parts, Store(paths.root))).fill(progress)
     except ProofFailed as error:
         raise ProofFailed(

@@ -16,6 +16,8 @@ from sync.stick.sealing import Kind, Paper
 
 FORMAT = "kexia-boxes-1"
 MAX_SIZE = 64 * 2**20
+MAX_NEW = 256
+"""Boxes that are new, of one stick: anybody can make up keys."""
 KEPT_EPOCHS = 16
 KEPT_PAPERS = 256
 """Of an epoch, the newest by their sequence."""
@@ -28,7 +30,7 @@ class Flag(Enum):
     NEW_BOX = "new-box"
     """Never seen before: is it one of ours?"""
     NEW_KEY = "new-key"
-    """A name that another box had: restored onto a new card, or somebody pretends."""
+    """It took a name that another box has: restored onto a new card, or somebody pretends."""
     NEW_EPOCH = "new-epoch"
     """The box was copied, or its history lost."""
     SEEN = "seen"
@@ -149,8 +151,24 @@ def remember(registry: Registry, paper: Paper, data: bytes, *, at: str, name: st
     return Registry({**registry.boxes, paper.box: kept})
 
 
+def growth(before: Registry, after: Registry, box: str) -> int:
+    """Bytes by which the file grows, or one more, if what differs is ``box`` alone."""
+    return _weight(after, box) - _weight(before, box)
+
+
+def _weight(registry: Registry, box: str) -> int:
+    known = registry.boxes.get(box)
+    if known is None:
+        return 0
+    return len(canonical.dumps({box: _known_value(known)})) - 1  # no braces, but a comma
+
+
 def _takes_a_name(registry: Registry, box: str, name: str) -> bool:
-    return bool(name) and any(other != box for other in registry.named(name))
+    """Whether it says now, and did not say before, that it has a name that another box has."""
+    known = registry.boxes.get(box)
+    if not name or (known is not None and known.name == name):
+        return False
+    return any(other != box for other in registry.named(name))
 
 
 def _begin(data: bytes) -> str:
@@ -158,13 +176,16 @@ def _begin(data: bytes) -> str:
 
 
 def encode(registry: Registry) -> bytes:
-    """The file's bytes."""
-    return canonical.dumps(
+    """The file's bytes; raises FormatError for more than ``MAX_SIZE``."""
+    data = canonical.dumps(
         {
             "format": FORMAT,
             "boxes": {box: _known_value(known) for box, known in registry.boxes.items()},
         }
     )
+    if len(data) > MAX_SIZE:
+        raise FormatError(f"registry of boxes: {len(data)} bytes, at most {MAX_SIZE} are allowed")
+    return data
 
 
 def _known_value(known: Known) -> dict[str, object]:

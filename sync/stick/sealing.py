@@ -44,6 +44,8 @@ VERSION = 1
 KEY_BYTES = 32
 """Of every key here, private (its seed) or public."""
 MAX_RECIPIENTS = 16
+MAX_NUMBER = 2**63 - 1
+"""Of an epoch or a sequence: what every format here counts to."""
 PAPER_BYTES = 122
 """What a signed paper adds to its body."""
 _DOMAIN = b"kexia-paper-1\0"
@@ -116,6 +118,8 @@ def open_paper(data: bytes, *, kind: Kind, limit: int) -> Paper:
             f"a paper of kind {found} in version {version}, expected was {kind} in {VERSION}",
             hint="it may come from a newer box; update this software",
         )
+    if max(epoch, sequence) > MAX_NUMBER:
+        raise FormatError("a paper whose epoch or sequence is not below 2^63")
     try:
         VerifyKey(public).verify(_DOMAIN + head + body, data[_SIGNED_AT:PAPER_BYTES])
     except CryptoError as error:

@@ -21,7 +21,7 @@ from sync.transport.deadline import TooSlow
 CAP = 4 * 2**20
 """Bytes that a fault may cost."""
 _SHARDED = re.compile(r"(?:.*/)?(?:feeds|tables|resources)/[0-9a-f]{2}/([0-9a-f]{64})")
-_TARGET = re.compile(r"(?:.*/)?targets/(?:roots/)?([0-9a-f]{64})\.[a-z0-9.-]+")
+_TARGET = re.compile(r"(?:.*/)?targets/(?:[a-z]+/)?([0-9a-f]{64})\.[a-z0-9.-]+")
 PATIENCE = 2
 """Answers that break off one after the other, after which it is left alone."""
 _EMPTY = sha256(b"")

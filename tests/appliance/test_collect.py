@@ -31,6 +31,7 @@ from sync.errors import KexiaError, LeaseHeld, NoSource, UsageError
 from sync.lease import hold
 from sync.progress import Silent
 from sync.stick import back, have, sealing
+from sync.stick import registry as registries
 from sync.stick.layout import BACK, BACK_FILE
 from sync.stick.registry import Flag
 from sync.stick.sealing import Kind
@@ -318,6 +319,79 @@ def test_a_list_that_lies_about_its_box_is_refused(stick: Path, county: County) 
         put(stick, mine, [paper])
         [refused] = collect([stick], county, WALL, Silent()).refused
         assert "another box or moment" in refused.why
+
+
+def strangers(stick: Path, count: int, papers: int = 1) -> None:
+    """Boxes that somebody made up, each with a key of its own."""
+    for number in range(count):
+        seed = number.to_bytes(32, "big")
+        box = sealing.box_id(sealing.public_of(seed))
+        signed = [
+            sealing.sign(Kind.SEALED_REPORT, b"x", seed=seed, epoch=1, sequence=sequence)
+            for sequence in range(1, papers + 1)
+        ]
+        put(stick, box, signed)
+
+
+def test_a_flood_of_boxes_is_taken_in_parts(
+    stick: Path, county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "MAX_NEW", 3)
+    strangers(stick, 7)
+    for known, left in ((3, 4), (6, 1)):
+        done = collect([stick], county, WALL, Silent())
+        assert done.exit_code == 5
+        [refused] = done.refused
+        assert f"{left} more boxes that are new" in refused.why
+        assert len(read_registry(county).boxes) == known
+        assert len(list(county.outbox.iterdir())) == known
+    assert collect([stick], county, WALL, Silent()).refused == ()
+    assert len(read_registry(county).boxes) == 7
+
+
+def test_a_full_memory_takes_no_more_and_stays_readable(
+    box: BoxUnderTest, stick: Path, county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit(box, stick)
+    flags(county, stick)
+    monkeypatch.setattr(registries, "MAX_SIZE", county.registry.stat().st_size + 700)
+    strangers(stick, 9, papers=5)
+    done = collect([stick], county, WALL, Silent())
+    assert done.exit_code == 5
+    [refused] = done.refused
+    assert "is full" in refused.why
+    assert county.registry.stat().st_size <= registries.MAX_SIZE
+    boxes = read_registry(county).boxes.values()
+    remembered = sum(len(epoch.papers) for known in boxes for epoch in known.epochs)
+    assert len(list(county.outbox.iterdir())) == remembered, "what is kept is remembered"
+    assert 1 < len(boxes) < 10
+    assert Flag.SEEN in {flag for one in done.boxes for flag in one.flags}, "the others are judged"
+
+
+@pytest.mark.parametrize("number", ["epoch", "sequence"])
+def test_a_number_too_high_does_not_spoil_the_memory(
+    stick: Path, county: County, number: str
+) -> None:
+    seed = bytes(32)
+    numbers = {"epoch": 1, "sequence": 1, number: 2**63}
+    paper = sealing.sign(Kind.SEALED_REPORT, b"x", seed=seed, **numbers)
+    put(stick, sealing.box_id(sealing.public_of(seed)), [paper])
+    for _ in range(2):
+        [refused] = collect([stick], county, WALL, Silent()).refused
+        assert "2^63" in refused.why
+
+
+def test_two_boxes_of_one_name_are_told_once(
+    box: BoxUnderTest, stick: Path, county: County, province: Province, tmp_path: Path
+) -> None:
+    other = BoxUnderTest.create(tmp_path / "other", province.root)
+    expect(stick, [open_identity(other.paths).box])
+    visit(box, stick)
+    visit(other, stick)
+    assert Flag.NEW_KEY in flags(county, stick)
+    for again in (box, other):
+        visit(again, stick)
+    assert flags(county, stick) == set()
 
 
 def test_what_else_lies_there_is_not_looked_at(

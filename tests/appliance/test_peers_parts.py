@@ -19,6 +19,9 @@ from appliance.announcement import (
     parse,
     properties,
 )
+from appliance.box.identity import open_identity
+from appliance.box.neighbours_found import found
+from appliance.cli.lines import peer_lines
 from appliance.holdings import repository_name
 from appliance.network import read_interfaces
 from appliance.onlink import ETHERNET, LAN, LOOPBACK, Interface, Link, PeerPolicy, link_to, links
@@ -28,6 +31,8 @@ from appliance.peers.refused import FOR, MOST, Refused
 from appliance.serve.fairness import Doorkeeper, Pace
 from sync.digest import sha256
 from sync.errors import FormatError, NoSource
+from tests.kit.boxes import BoxUnderTest
+from tests.kit.province import Province
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OWN = "0" * 16
@@ -165,8 +170,8 @@ def test_the_first_address_on_a_cable_is_taken() -> None:
         (sighting(port=80), "port 80"),
         (sighting(port=None), "port None"),
         (sighting(v="2"), "format '2'"),
-        (sighting(id="B" * 16), "no box id"),
-        (sighting(id="../../etc"), "no box id"),
+        (sighting(id="B" * 16), "no peer id"),
+        (sighting(id="../../etc"), "no peer id"),
         (sighting(s="zz"), "no marks"),
         (sighting("c" * 16), "set aside for a while: it lied"),
         (sighting("d" * 16, "10.77.0.66"), "set aside for a while: its address lied"),
@@ -319,6 +324,7 @@ def test_without_a_rate_nobody_waits() -> None:
         ("directory", f"targets/{sha256(b'')}.directory"),
         ("rollout", f"targets/{sha256(b'')}.rollout"),
         ("roots/4301.root.json", f"targets/roots/{sha256(b'')}.4301.root.json"),
+        ("config/recipients.json", f"targets/config/{sha256(b'')}.recipients.json"),
         ("floor.json", ""),
         ("root.json", ""),
         ("targets.json", ""),
@@ -327,3 +333,13 @@ def test_without_a_rate_nobody_waits() -> None:
 )
 def test_what_a_kept_file_is_called_in_its_repository(path: str, name: str) -> None:
     assert repository_name(path, sha256(b""), {"snapshot": 7, "editor": 2}) == name
+
+
+def test_a_peer_id_is_not_called_a_box_id(tmp_path: Path) -> None:
+    box = BoxUnderTest.create(tmp_path / "box", Province.create(tmp_path).root)
+    box.set_peers(PeerPolicy(use=True, interfaces=("none0",)))
+    mine = open_identity(box.paths).box
+    value = found(box.paths)
+    assert "box" not in value
+    assert value["peer"] == box.paths.peer_id.read_text() != mine
+    assert f"this box as a peer: {value['peer']}" in next(iter(peer_lines(value)))

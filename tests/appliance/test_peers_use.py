@@ -103,6 +103,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Province, Path, Path
     province.publish({"43/a": OLD})
     old = BoxUnderTest.create(folder / "old", province.root).subscribe("43/a")
     old.sync(province.repository)
+    province.let_read("长沙县电教馆")
     province.publish({"43/a": NEW})
     other = BoxUnderTest.create(folder / "other", province.root).subscribe("43/a")
     other.set_peers(PeerPolicy(serve=True))

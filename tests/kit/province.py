@@ -19,7 +19,7 @@ from sync.digest import Digest, sha256
 from sync.feed import Resource
 from sync.files import write_durably
 from sync.progress import Silent
-from sync.publish import in_force, promote, stage
+from sync.publish import in_force, promote, recipients, stage
 from sync.publish.init import init_workspace
 from sync.publish.keys import KeyRing
 from sync.publish.packs.cut import CutRequest, Source
@@ -28,6 +28,7 @@ from sync.publish.roles import KeyRole
 from sync.publish.stage import Candidate
 from sync.publish.withdraw import withdraw
 from sync.publish.workspace import Workspace, open_workspace
+from sync.stick.recipients import Recipient
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 """When a test province is founded, unless the test says otherwise."""
@@ -157,6 +158,11 @@ class Province:
     def withdraw(self, lesson_key: str, reason: str = "错误") -> None:
         """Hide ``collection/lesson`` at once."""
         withdraw(self.workspace, self.ring, lesson_key, reason, self.now)
+
+    def let_read(self, office: str) -> None:
+        """Name an office that may read what boxes send back, at once; nobody has its key."""
+        recipient = Recipient(bytes.fromhex(sha256(office.encode())), office)
+        recipients.add(self.workspace, self.ring, recipient, self.now)
 
 
 PASSPHRASE = b"correct horse battery staple"

@@ -134,12 +134,40 @@ def test_reports_of_a_life_before_may_come_late_and_are_no_clone() -> None:
     assert desk.flags(22, epoch=1, kind=REPORT) == {Flag.CLONED}
 
 
-def test_another_key_under_a_known_name_is_told() -> None:
+def test_another_key_under_a_known_name_is_told_once() -> None:
     desk = Desk()
     desk.take(1, name="青山教学点")
     assert desk.flags(1, seed=B, name="青山教学点") == {Flag.NEW_BOX, Flag.NEW_KEY}
-    assert desk.flags(2, name="青山教学点") == {Flag.NEW_KEY}
+    for seed in (A, B):
+        assert desk.flags(2, seed=seed, name="青山教学点") == set()
     assert desk.flags(3, name="另一个名字") == set()
+    assert desk.flags(4, name="青山教学点") == {Flag.NEW_KEY}, "it took the name again"
+
+
+def test_a_box_that_says_its_name_later_is_told_then() -> None:
+    desk = Desk()
+    desk.take(1, name="青山教学点")
+    assert desk.flags(1, seed=B, kind=REPORT) == {Flag.NEW_BOX}
+    assert desk.flags(2, seed=B, name="青山教学点") == {Flag.NEW_KEY}
+    assert desk.flags(3, seed=B, name="青山教学点") == set()
+
+
+@given(st.lists(st.tuples(st.sampled_from([A, B]), st.integers(0, 9), st.integers(0, 2))))
+def test_how_much_longer_a_paper_makes_it_is_known(steps: list[tuple[bytes, int, int]]) -> None:
+    before = Registry()
+    for seed, sequence, epoch in steps:
+        data = sealing.sign(REPORT, b"", seed=seed, epoch=epoch, sequence=sequence)
+        paper = sealing.open_paper(data, kind=REPORT, limit=2**20)
+        after = registries.remember(before, paper, data, at=AT)
+        longer = len(registries.encode(after)) - len(registries.encode(before))
+        assert 0 <= registries.growth(before, after, paper.box) - longer <= 1
+        before = after
+
+
+def test_no_more_is_written_than_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registries, "MAX_SIZE", len(registries.encode(sample())) - 1)
+    with pytest.raises(FormatError, match="at most"):
+        registries.encode(sample())
 
 
 STEPS = st.lists(

@@ -176,6 +176,8 @@ def test_what_somebody_above_found_out_ends_it(memory: Memory) -> None:
         (f"repositories/0123/{named(SHORT, 'feeds')}", True),
         (f"targets/{sha256(SHORT)}.directory", True),
         (f"targets/roots/{sha256(SHORT)}.4301.root.json", True),
+        (f"targets/config/{sha256(SHORT)}.recipients.json", True),
+        (f"targets/config/deeper/{sha256(SHORT)}.recipients.json", False),
         ("metadata/timestamp.json", False),
         ("metadata/1.root.json", False),
         (f"packs/{sharded(sha256(SHORT))}.pack", False),
