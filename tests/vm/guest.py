@@ -59,12 +59,12 @@ class Guest:
         return self._ask({"what": "look", "box": BOX})
 
     def sticks(self) -> dict[str, str]:
-        """What the volumes process says of each stick: word by label or name."""
+        """What the volumes process says of each stick: word by the kernel's name."""
         try:
             value = json.loads(self.read(f"{BOX}/run/volumes.json"))
         except RuntimeError:
             return {}
-        return {stick["label"] or stick["name"]: stick["word"] for stick in value["sticks"]}
+        return {stick["name"]: stick["word"] for stick in value["sticks"]}
 
     def words(self) -> list[str]:
         """What is said of all sticks."""
