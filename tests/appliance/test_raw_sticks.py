@@ -1,11 +1,13 @@
 """A stick with raw resources beside a box: the same trust and switch as over a line."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from appliance.volumes.look import carried
 from sync import carry, compression
 from sync.digest import sha256, sharded
 from sync.errors import MediumFailing, NoSource
@@ -141,6 +143,22 @@ def test_a_stick_that_gives_read_errors_is_said_to_fail(
     new = BoxUnderTest.create(tmp_path / "new", province.root).subscribe("43/a")
     new.wrap = lambda inner: Pulled(inner, 0, MediumFailing)
     assert new.sync(second).exit_code == 8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_million_empty_files_cost_nothing(province: Province, box: BoxUnderTest) -> None:
+    """Names are asked for, never listed."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        below = lay_stick(Path(memory), province.repository, FIRST.values())
+        for folder in (Path(memory), below / "resources" / "00", below / "concatenations"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for number in range(340_000):
+                (folder / f"x{number}").touch()
+        assert carried(Path(memory)) == (memory,)
+        report = box.sync(memory)
+        assert report.editions == {"43/a": 1}
+        assert report.requests < 100
 
 
 def decompressed(path: Path) -> bytes:
