@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -142,9 +143,9 @@ def test_a_phone_without_scripts_sends_the_same_file(
         browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(lessons))
         browser.find_element(By.CSS_SELECTOR, "#send button").click()
         done = "完成：文件里的课程已导入课匣。"
-        WebDriverWait(browser, 60).until(
-            lambda chrome: done in chrome.find_element(By.TAG_NAME, "main").text
-        )  # the page looks again without a script
+        # The page looks again without a script, perhaps between finding and reading.
+        patient = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])
+        patient.until(lambda chrome: done in chrome.find_element(By.TAG_NAME, "main").text)
         assert browser.current_url.endswith("/stick")
     finally:
         browser.quit()
