@@ -124,7 +124,7 @@ class Carrier:
         for entry in entries:
             feed = receive_feed(entry, source.transport, self._store)
             if feed is not None:
-                resources = self._order(entry, feed) or feed.resources
+                resources = Wanted(entry, feed, order=self._order(entry, feed)).resources
                 held = self._store.library.sizes_of(one.digest for one in resources)
                 lacking.update({one.digest: one for one in resources if one.digest not in held})
         return source.places(lacking.values())

@@ -68,6 +68,15 @@ def test_a_new_box_is_filled_from_raw_files_alone(
     assert sorted(box.resources().values()) == sorted(FIRST.values())
 
 
+def test_of_an_edition_of_which_nothing_is_wanted_nothing_is_taken(
+    tmp_path: Path, province: Province
+) -> None:
+    stick = lay_root(tmp_path / "stick", province, FIRST.values())
+    box = BoxUnderTest.create(tmp_path / "other", province.root).want("43/a/l9")
+    box.sync(stick)
+    assert not list(box.store.library.digests())
+
+
 def test_only_what_is_lacking_is_needed_and_read(box: BoxUnderTest, second: Path) -> None:
     lacking = len(SECOND["l1.bin"]) + len(LONG) + len(SECOND["l4.html"])
     planned = box.plan(second)
