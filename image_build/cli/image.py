@@ -1,0 +1,20 @@
+"""``kexia image …``: what a technician does to make boxes. Words in, lines or one object out.
+
+Every command imports what it needs when it runs. On a box there is no ``image_build``.
+"""
+
+import typer
+
+from appliance.cli.console import EXIT_CODES
+
+app = typer.Typer(
+    name="image",
+    help="Images for boxes: described, built, personalised for each site, burned, verified.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _image() -> None:
+    """Images for boxes."""
