@@ -5,13 +5,15 @@ we know or an extra one, and every row keeps the number the spreadsheet program 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from catalog.errors import SheetRefused
 from catalog.sheets.table import (
     MAX_CELL as MAX_CELL,
+)
+from catalog.sheets.table import (
     MAX_COLUMNS,
     Table,
     fold_heading,
