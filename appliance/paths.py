@@ -16,6 +16,11 @@ class BoxPaths:
         return self.root / "kexia.toml"
 
     @property
+    def network(self) -> Path:
+        """``network.toml``: the network the site wants, with the Wi-Fi's pass phrase."""
+        return self.root / "network.toml"
+
+    @property
     def roots(self) -> Path:
         """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
         return self.root / "roots"
