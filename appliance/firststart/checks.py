@@ -9,6 +9,7 @@ import re
 import unicodedata
 from itertools import pairwise
 
+from appliance.night import CLOCK
 from catalog import codes
 from sync.directory import COLLECTION, is_address
 
@@ -18,7 +19,6 @@ FORMULA = ("=", "+", "-", "@")
 """What a text may not begin with: a spreadsheet program would run it."""
 _CODE = re.compile(r"[0-9]{6,12}")
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _PIN = re.compile(r"[0-9]{6}")
 _SSH_KEY = re.compile(
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com)"
@@ -60,7 +60,7 @@ def check_subject(text: str) -> str:
 
 def check_clock(text: str) -> str:
     """What is wrong with a time of day."""
-    return "" if _CLOCK.fullmatch(text) else "must be a time of day, like 22:00"
+    return "" if CLOCK.fullmatch(text) else "must be a time of day, like 22:00"
 
 
 def check_pin(text: str) -> str:

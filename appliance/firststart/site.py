@@ -1,7 +1,8 @@
-"""The site file: what a technician says about one teaching point, on the card's FAT partition. Pure.
+"""The site file: what a technician says of one teaching point, on the card's FAT partition. Pure.
 
-``site.toml``, format 1, made by `kexia image new` or by hand in an editor of any age: UTF-8 with or
-without a mark, UTF-16 or GB 18030, lines ended either way. Golden file: ``tests/golden/site-1.toml``.
+``site.toml``, format 1, made by `kexia image new` or by hand in an editor of any age: UTF-8 with
+or without a mark, UTF-16 or GB 18030, lines ended either way. Golden file:
+``tests/golden/site-1.toml``.
 """
 
 import re
@@ -24,6 +25,7 @@ from appliance.firststart.checks import (
 from appliance.firststart.reading import Reader
 from appliance.lan import config as lan
 from appliance.lan.config import NetworkConfig
+from appliance.night import Night
 from sync.errors import Fault, InputRefused
 
 FORMAT = 1
@@ -54,12 +56,7 @@ class SitePublisher:
     """What the box subscribes to; ids below this publisher's code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
-    """When the box may fetch much, by the clock on the wall: ``22:00`` to ``06:00``."""
-
-    begin: str = "22:00"
-    end: str = "06:00"
+NIGHT = Night("22:00", "06:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +73,8 @@ class Site:
     serial: str = ""
     """The county's own number for this box."""
     publishers: tuple[SitePublisher, ...] = ()
-    network: NetworkConfig = NetworkConfig()
-    night: Night = Night()
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    night: Night = NIGHT
     pin: str = field(default="", repr=False)
     """Six digits, a secret; empty: none, or the box has it already."""
     ssh_keys: tuple[str, ...] = ()
@@ -114,7 +111,7 @@ def read_site(data: bytes) -> Site:
         publishers=_publishers(top, faults),
         network=_network(top, faults),
         night=Night(
-            night.text("from", check_clock, "22:00"), night.text("to", check_clock, "06:00")
+            night.text("from", check_clock, NIGHT.begin), night.text("to", check_clock, NIGHT.end)
         ),
         pin=access.text("pin", check_pin),
         ssh_keys=access.texts("ssh_keys", check_ssh_key, MAX_KEYS),
@@ -180,7 +177,7 @@ def _refused(what: str, cure: str) -> InputRefused:
 
 
 def _publishers(top: Reader, faults: list[Fault]) -> tuple[SitePublisher, ...]:
-    found = []
+    found: list[SitePublisher] = []
     for number, table in enumerate(top.tables("publisher", MAX_PUBLISHERS), start=1):
         reader, before = Reader(f"[[publisher]] {number}", table, faults), len(faults)
         root = reader.text("root", _check_root)
