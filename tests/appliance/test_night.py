@@ -1,4 +1,4 @@
-"""The night window: by the clock of schools, over midnight, and never where nobody knows the hour."""
+"""The night window: by the clock of schools, over midnight; never without a clock."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
