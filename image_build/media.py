@@ -100,15 +100,15 @@ def why_not(disk: Disk, own: frozenset[str]) -> str:
         return "this computer runs from it"
     if reason := _in_use(disk):
         return reason
+    if disk.is_read_only:
+        return "write-protected"
     if disk.kind == "loop":
         return ""  # a file; it is never listed, only written when it is named
     if disk.kind != "disk" or disk.bus == "mmc":
         return "no card and no stick"
     if disk.bus not in ("usb", "sd") and not disk.is_removable:
         return "built in: only cards, sticks and USB disks are written"
-    if not disk.size:
-        return "no card in it"
-    return "write-protected" if disk.is_read_only else ""
+    return "" if disk.size else "no card in it"
 
 
 def _in_use(disk: Disk) -> str:

@@ -19,6 +19,8 @@ from sync.files import sync_file
 
 _SIZE, _SECTOR, _SEQUENCE = 0x80081272, 0x1268, 0x80081280
 """BLKGETSIZE64, BLKSSZGET, BLKGETDISKSEQ (linux/fs.h)."""
+_IS_READ_ONLY = 0x125E
+"""BLKROGET."""
 _DROP_CACHE, _DISCARD, _READ_TABLE = 0x1261, 0x1277, 0x125F
 """BLKFLSBUF, BLKDISCARD, BLKRRPART."""
 _EJECT = 0x5309
@@ -39,6 +41,7 @@ class Medium:
         self.node = node
         self.size = _number(descriptor, _SIZE)
         self.sector = _number(descriptor, _SECTOR)
+        self.is_read_only = bool(_number(descriptor, _IS_READ_ONLY))
         self._facts = _facts(node)
         self._buffer = mmap.mmap(-1, buffer)
         """Anonymous memory begins on a page, as O_DIRECT wants it."""
@@ -105,7 +108,6 @@ class Medium:
 
     def close(self) -> None:
         """Close it."""
-        self._buffer.close()
         self._file.close()
 
     @contextmanager
@@ -148,6 +150,7 @@ def opened(disk: Disk, *, buffer: int) -> Iterator[Medium]:
     medium = Medium(_descriptor(disk.node), disk.node, max(buffer, _ALIGNED))
     try:
         _check_same(medium, disk)
+        _check_writable(medium)
         yield medium
     finally:
         medium.close()
@@ -171,13 +174,22 @@ def _cannot_open(node: Path, error: OSError) -> KexiaError:
             hint="eject it in the file manager, plug it in again, then run the same command",
         )
     if error.errno in (errno.EROFS, errno.EACCES):
-        return UsageError(
-            f"{node} is write-protected", hint="move the little slider on the card's side"
-        )
+        return _protected(node)
     if error.errno in (*_GONE, errno.ENOENT):
         return MediumFailing(f"{node} was pulled out", hint="plug it in and run the command again")
     return MediumFailing(
         f"{node} cannot be opened: {error.strerror}", hint="try it in another reader"
+    )
+
+
+def _check_writable(medium: Medium) -> None:
+    if medium.is_read_only:
+        raise _protected(medium.node)
+
+
+def _protected(node: Path) -> UsageError:
+    return UsageError(
+        f"{node} is write-protected", hint="move the little slider on the card's side"
     )
 
 

@@ -48,8 +48,8 @@ class Bad:
     real: int = 0
     """Bytes it has; 0: all it claims."""
     lie: Lie = Lie.WRAPS
-    fails_writes_from: int = 0
-    """Bytes from which on writing gives an error; 0: nowhere."""
+    fails_writes_at: int = -1
+    """A byte that cannot be written; -1: none."""
     fails_reads_at: int = -1
     """A byte that cannot be read; -1: none."""
     flips_at: int = -1
@@ -71,7 +71,7 @@ class Bad:
 
     def write(self, offset: int, data: bytes) -> None:
         self._check_alive()
-        if self.fails_writes_from and offset + len(data) > self.fails_writes_from:
+        if offset <= self.fails_writes_at < offset + len(data):
             raise OSError(errno.EIO, "unwritable")
         self.written += len(data)
         done = 0
@@ -81,7 +81,7 @@ class Bad:
             self._store(at, start, part)
 
     def content(self) -> bytes:
-        """All it holds, without its misconduct."""
+        """All it holds, without its misconduct, dead or alive."""
         return b"".join(self._page(at)[a:b] for at, a, b in _spans(0, self.size))
 
     def fill(self, data: bytes) -> None:
@@ -269,6 +269,7 @@ def loop_of(served: Served) -> Iterator[Path]:
 def loop(file: Path) -> Iterator[Path]:
     """A loop device over a file; reads and writes go past the page cache of the file."""
     node = _call("losetup", "--find", "--show", "--direct-io=on", str(file))
+    _call("blockdev", "--setrw", node)  # what an earlier user of this number set stays set
     try:
         yield Path(node)
     finally:
