@@ -49,7 +49,7 @@ def digest_of(path: Path, progress: Progress) -> Digest:
 
 
 def artifacts(folder: Path) -> list[Path]:
-    """Files of a build that are given away: all but hidden ones and the sums themselves, by name."""
+    """Files of a build that are given away: all but hidden ones and the sums, by name."""
     return sorted(
         path
         for path in folder.iterdir()

@@ -1,4 +1,4 @@
-"""The signature of SHA256SUMS: a detached CMS (RFC 5652) by the province's authority. By openssl."""
+"""The signature of SHA256SUMS: detached CMS (RFC 5652) by the province's authority. By openssl."""
 
 import re
 from pathlib import Path
