@@ -1,8 +1,8 @@
 """From a built root to a signed system update: a RAUC bundle in verity format. By rauc.
 
 The root lies in the bundle as it is, not compressed once more, so that what two bundles have in
-common is found. What rauc draws by chance (the salt of the hash tree, ECDSA) and the time of signing
-differ from bundle to bundle; root and manifest are the same for the same build.
+common is found. What rauc draws by chance (the salt of the hash tree, ECDSA) and the time of
+signing differ from bundle to bundle; root and manifest are the same for the same build.
 """
 
 import json
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from appliance.system.version import parse_version
+from catalog.system import parse_version
 from image_build.authority import Ask, Authority, opened_key
 from sync.errors import FormatError, InputRefused, UsageError
 from sync.files import make_folder, rename_durably, sync_tree
