@@ -1,1 +1,1 @@
-"""System: the box's own operating system, in two slots: judged at each start, renewed by bundles."""
+"""The box's own system: its version, its slots, and the updates that come like lessons do."""
