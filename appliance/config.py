@@ -14,6 +14,7 @@ import tomli_w
 
 from appliance.fields import HINT as _HINT
 from appliance.fields import Fields as _Fields
+from appliance.night import Night
 from appliance.onlink import LAN, PeerPolicy
 from appliance.paths import BoxPaths as BoxPaths
 from sync.directory import CODE, COLLECTION, is_address
@@ -113,6 +114,8 @@ class BoxConfig:
     peers: PeerPolicy = field(default_factory=PeerPolicy)
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
+    night: Night = field(default_factory=Night)
+    """When it may do so, where a clock is set and lessons are there already."""
 
     def subscribed(self, collections: Iterable[str]) -> "BoxConfig":
         """This configuration with more subscriptions; raises UsageError for a bad id."""
@@ -200,6 +203,7 @@ def parse(text: str) -> BoxConfig:
         uploads=_uploads(fields.table("upload")),
         volumes=_volumes(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
+        night=_night(fields.table("night")),
     )
     fields.end()
     codes = [publisher.code for publisher in config.publishers]
@@ -225,6 +229,7 @@ def encode(config: BoxConfig) -> str:
             "port": config.listen.port,
             "site_port": config.listen.site_port,
         },
+        "night": {"from": config.night.begin, "to": config.night.end},
         "network": {
             "rate_kib": config.network.rate_kib,
             "proxy": config.network.proxy,
@@ -305,6 +310,14 @@ def _listen(fields: _Fields) -> Listen:
     )
     fields.end()
     return listen
+
+
+def _night(fields: _Fields) -> Night:
+    night = Night(fields.text("from", "", least=0), fields.text("to", "", least=0))
+    fields.end()
+    if not night.is_lawful:
+        raise UsageError("night.from and night.to must be times of day like 22:00", hint=_HINT)
+    return night
 
 
 def _network(fields: _Fields) -> Uplink:

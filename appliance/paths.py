@@ -16,6 +16,21 @@ class BoxPaths:
         return self.root / "kexia.toml"
 
     @property
+    def network(self) -> Path:
+        """``network.toml``: the network the site wants, with the Wi-Fi's pass phrase."""
+        return self.root / "network.toml"
+
+    @property
+    def site(self) -> Path:
+        """``site.toml``: the site this box was set up for, without its secrets."""
+        return self.root / "site.toml"
+
+    @property
+    def first_start(self) -> Path:
+        """``first-start.json``: what was done with the card's site file."""
+        return self.root / "first-start.json"
+
+    @property
     def roots(self) -> Path:
         """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
         return self.root / "roots"

@@ -57,6 +57,7 @@ class UpdateProcess:
         self._turn = threading.Lock()
         self._writing_config = threading.Lock()
         self._doing = ""
+        self._now = machine.clock
         self._own = self._rhythm()
 
     def run(self) -> None:
@@ -128,7 +129,7 @@ class UpdateProcess:
         failures = 0
         while not self._stop.wait(self._until(due, own)):
             own = self._rhythm_or(own)
-            if own.is_on and self._gate.is_open and self._clock() >= due:
+            if own.is_on and self._may_ask() and self._clock() >= due:
                 code = self._sync_once()
                 failures = failures + 1 if code else 0
                 wait = next_wait(own, exit_code=code, failures=failures)
@@ -136,12 +137,20 @@ class UpdateProcess:
 
     def _until(self, due: float, own: Rhythm) -> float:
         """Seconds to the next look; whoever resumes finds a sync that fell due within LOOK."""
-        if not (own.is_on and self._gate.is_open):
+        if not (own.is_on and self._may_ask()):
             return LOOK
         return min(LOOK, max(0.0, due - self._clock()))
 
+    def _may_ask(self) -> bool:
+        """Nobody paused, and it is night; an empty box, or one with no clock, does not wait."""
+        if not self._gate.is_open:
+            return False
+        now = self._now()
+        return not (now.wall_is_set and self._paths.current.exists()) or self._night.holds(now.wall)
+
     def _rhythm(self) -> Rhythm:
         box = config.load(self._paths)
+        self._night = box.night
         return rhythm(box.name, every=timedelta(hours=box.sync_every_hours))
 
     def _rhythm_or(self, known: Rhythm) -> Rhythm:

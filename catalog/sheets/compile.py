@@ -19,7 +19,8 @@ from catalog.sheets.check import Draft, Findings, check_sheets
 from catalog.sheets.facts import Forgetful, Known
 from catalog.sheets.folder import Folder, hidden, printable, sheet_files
 from catalog.sheets.look import Found, Looker
-from catalog.sheets.sheet import MAX_FILE, SUFFIXES, Sheet, read_sheet, with_ids
+from catalog.sheets.sheet import SUFFIXES, Sheet, read_sheet, with_ids
+from catalog.sheets.table import MAX_FILE
 from sync.digest import Digest
 from sync.directory import COLLECTION
 from sync.errors import Fault, UsageError

@@ -1,33 +1,33 @@
-"""Metadata sheets: CSV, XLSX and ODS files as rows of named cells; the only door to spreadsheets.
+"""Metadata sheets: tables of spreadsheet programs as rows of named cells.
 
-What a cell means is checked further on (``check``); here a file becomes text, every heading a
-column we know or an extra one, and every row keeps the number the spreadsheet program shows.
+What a cell means is checked further on (``check``); here every heading becomes a column
+we know or an extra one, and every row keeps the number the spreadsheet program shows.
 """
 
-import csv
-import datetime
-import io
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-import python_calamine
-
 from catalog.errors import SheetRefused
-from catalog.sheets.workbook import Unreadable, check_workbook
+from catalog.sheets.table import (
+    MAX_CELL as MAX_CELL,
+)
+from catalog.sheets.table import (
+    MAX_COLUMNS,
+    Table,
+    fold_heading,
+    header_row,
+    read_tables,
+    refused,
+    write_csv,
+    write_workbook,
+)
 from sync.errors import Fault
 
 SUFFIXES = (".csv", ".xlsx", ".ods")
 WITH_IDS = ".with-ids"
 """Before the suffix of the copy that lesson ids are written back to."""
-MAX_FILE = 64 * 2**20
-"""Longest sheet we read, in bytes."""
-MAX_ROWS = 200_000
-MAX_COLUMNS = 256
-MAX_CELL = 10_000
-"""Longest text of a cell, in characters."""
 
 
 class Level(Enum):
@@ -89,17 +89,11 @@ COLUMNS = (
 """The sheet's columns; docs/metadata.md explains each."""
 BY_KEY = {column.key: column for column in COLUMNS}
 
-_UNHEARD = re.compile(r"[\s_\-*:]+|\(.*\)$")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b\ufeff\ufffe\uffff]")
 _VALUES = re.compile("[;；]")
 
 
-def _fold_heading(text: str) -> str:
-    return _UNHEARD.sub("", unicodedata.normalize("NFKC", text).casefold().strip())
-
-
 _BY_HEADING = {
-    _fold_heading(name): column
+    fold_heading(name): column
     for column in COLUMNS
     for name in (column.key, column.heading, *column.aliases)
 }
@@ -153,19 +147,11 @@ def split_values(text: str) -> tuple[str, ...]:
 
 def read_sheet(data: bytes, name: str) -> Reading:
     """Read a sheet file of that name; raises SheetRefused for one that is no table of ours."""
-    if len(data) > MAX_FILE:
-        raise _refused(
-            name, f"{len(data)} bytes, at most {MAX_FILE} are read", "split it into several sheets"
-        )
-    if name.lower().endswith(".csv"):
-        tables, notes = _read_csv(data, name)
-    else:
-        tables, notes = _read_workbook(data, name), []
-    tables = [table for table in tables if any(map(any, table.grid))]
-    ours = [table for table in tables if _header(table.grid) is not None]
+    tables, notes = read_tables(data, name, _BY_HEADING)
+    ours = [table for table in tables if header_row(table.grid, _BY_HEADING) is not None]
     if not ours:
         known = "、".join(column.heading for column in COLUMNS if column.required)
-        raise _refused(
+        raise refused(
             name, "no row of headings we know", f"give its columns headings: 课程编号、{known} …"
         )
     sheets = tuple(_sheet(name, table, several=len(tables) > 1) for table in ours)
@@ -179,99 +165,13 @@ def with_ids(sheets: Sequence[Sheet], ids: Mapping[tuple[str, int], str]) -> tup
     stem, _, suffix = sheets[0].file.rpartition(".")
     grids = [(sheet.worksheet, _grid_with_ids(sheet, ids)) for sheet in sheets]
     if suffix.lower() == "csv":
-        return f"{stem}{WITH_IDS}.csv", _write_csv(grids[0][1])
-    return f"{stem}{WITH_IDS}.xlsx", _write_workbook(grids)
+        return f"{stem}{WITH_IDS}.csv", write_csv(grids[0][1])
+    return f"{stem}{WITH_IDS}.xlsx", write_workbook(grids)
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    worksheet: str
-    grid: tuple[tuple[str, ...], ...]
-
-
-def _refused(where: str, what: str, cure: str) -> SheetRefused:
-    return SheetRefused(f"{where}: {what}", faults=(Fault(where, what, cure),))
-
-
-def _read_csv(data: bytes, name: str) -> tuple[list[_Table], list[Fault]]:
-    text, encoding = _decode(data, name)
-    notes = []
-    if encoding != "UTF-8":
-        cure = "nothing to do; saving it as CSV UTF-8 makes it safe on every machine"
-        notes.append(Fault(name, f"read as {encoding}", cure))
-    delimiter = max(",\t;，", key=lambda mark: _known_in_first_line(text, mark))
-    csv.field_size_limit(MAX_FILE)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        grid = _grid(reader, name)
-    except csv.Error as error:
-        raise _refused(name, f"broken CSV ({error})", "open it and save it as CSV again") from error
-    return [_Table("", grid)], notes
-
-
-def _known_in_first_line(text: str, delimiter: str) -> int:
-    line = next((line for line in text[:20_000].splitlines() if line.strip(delimiter + ' "')), "")
-    return sum(_fold_heading(cell.strip('"')) in _BY_HEADING for cell in line.split(delimiter))
-
-
-def _decode(data: bytes, name: str) -> tuple[str, str]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        candidates = [("utf-16", "UTF-16")]
-    else:
-        candidates = [("utf-8-sig", "UTF-8"), ("gbk", "GBK"), ("gb18030", "GB18030")]
-    for codec, called in candidates:
-        try:
-            return data.decode(codec), called
-        except UnicodeDecodeError:
-            continue
-    raise _refused(name, "neither UTF-8 nor GBK", "save it as CSV UTF-8 (逗号分隔)")
-
-
-def _read_workbook(data: bytes, name: str) -> list[_Table]:
-    try:
-        check_workbook(data)
-        workbook = python_calamine.load_workbook(io.BytesIO(data))
-        tables = [
-            (title, workbook.get_sheet_by_name(title).to_python(skip_empty_area=False))
-            for title in workbook.sheet_names
-        ]
-    except (Unreadable, python_calamine.CalamineError, ValueError, OverflowError) as error:
-        cure = "open it, delete what is beyond the table, save it as XLSX"
-        raise _refused(name, f"not readable: {error}", cure) from error
-    return [_Table(title, _grid(rows, name)) for title, rows in tables]
-
-
-def _grid(rows: Iterable[Sequence[object]], name: str) -> tuple[tuple[str, ...], ...]:
-    grid: list[tuple[str, ...]] = []
-    for row in rows:
-        if len(grid) >= MAX_ROWS or len(row) > MAX_COLUMNS:
-            what = f"more than {MAX_ROWS} rows or {MAX_COLUMNS} columns"
-            raise _refused(name, what, "split it into several sheets")
-        grid.append(tuple(map(_text, row)))
-    return tuple(grid)
-
-
-def _text(value: object) -> str:
-    """A cell as a person reads it: whole numbers without ``.0``, dates as ISO 8601."""
-    if isinstance(value, str):
-        return _CONTROL.sub("", value).strip()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
-        return value.date().isoformat()
-    return str(value)
-
-
-def _header(grid: Sequence[Sequence[str]]) -> int | None:
-    """Index of the row of headings: the one of the first ten that has most we know."""
-    counts = [sum(_fold_heading(cell) in _BY_HEADING for cell in row) for row in grid[:10]]
-    best = max(counts, default=0)
-    return counts.index(best) if best >= 2 else None
-
-
-def _sheet(file: str, table: _Table, *, several: bool) -> Sheet:
+def _sheet(file: str, table: Table, *, several: bool) -> Sheet:
     name = f"{file} sheet {table.worksheet}" if several else file
-    header = _header(table.grid) or 0
+    header = header_row(table.grid, _BY_HEADING) or 0
     headings = table.grid[header]
     known, extra = _columns(headings, f"{name} row {header + 1}")
     rows = (
@@ -299,7 +199,7 @@ def _columns(headings: Sequence[str], where: str) -> tuple[dict[str, int], dict[
     extra: dict[str, int] = {}
     faults = []
     for index, heading in enumerate(headings):
-        column = _BY_HEADING.get(_fold_heading(heading))
+        column = _BY_HEADING.get(fold_heading(heading))
         if column is None:
             extra[_free_name(heading or f"column {index + 1}", extra)] = index
         elif column.key in known:
@@ -326,7 +226,7 @@ def _unknown_columns(sheet: Sheet) -> Iterator[Fault]:
         )
 
 
-def _aside(file: str, table: _Table) -> Fault:
+def _aside(file: str, table: Table) -> Fault:
     return Fault(
         f"{file} sheet {table.worksheet}",
         "has no headings we know and is left aside",
@@ -347,29 +247,3 @@ def _grid_with_ids(sheet: Sheet, ids: Mapping[tuple[str, int], str]) -> list[lis
         cells[at] = ids.get((sheet.name, number), cells[at])
         grid.append(cells)
     return grid
-
-
-def _write_csv(grid: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(grid)
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _write_workbook(grids: Iterable[tuple[str, list[list[str]]]]) -> bytes:
-    import xlsxwriter  # a tenth of a release's start, and a release only reads
-
-    data = io.BytesIO()
-    with xlsxwriter.Workbook(data, {"in_memory": True}) as workbook:
-        workbook.set_properties({"created": datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)})
-        for number, (worksheet, grid) in enumerate(grids, start=1):
-            page = workbook.add_worksheet(_lawful_name(worksheet, number))
-            for row, cells in enumerate(grid):
-                for column, cell in enumerate(cells):
-                    page.write_string(row, column, cell)
-    return data.getvalue()
-
-
-def _lawful_name(worksheet: str, number: int) -> str:
-    """A worksheet's name as Excel allows it; its number where it does not."""
-    lawful = 0 < len(worksheet) <= 31 and not re.search(r"[\[\]:*?/\\]|^'|'$", worksheet)
-    return worksheet if lawful and worksheet.lower() != "history" else f"sheet {number}"

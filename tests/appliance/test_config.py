@@ -22,6 +22,7 @@ from appliance.config import (
     parse_want,
     save,
 )
+from appliance.night import Night
 from appliance.onlink import PeerPolicy
 from sync.errors import UsageError
 
@@ -51,6 +52,7 @@ FULL = BoxConfig(
         fault_kib=1024,
     ),
     sync_every_hours=6,
+    night=Night("22:00", "05:30"),
 )
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -120,6 +122,7 @@ def test_a_file_cut_off_is_no_box_that_follows_nobody(left: str) -> None:
         ),
         uploads=st.sampled_from(Uploaders),
         sync_every_hours=st.integers(0, 168),
+        night=st.sampled_from([Night(), Night("00:00", "23:59"), Night("22:00", "06:00")]),
     )
 )
 def test_what_is_written_reads_back(config: BoxConfig) -> None:
@@ -154,6 +157,7 @@ def test_lessons_are_asked_for_and_no_longer() -> None:
         ("[listen]\nport = 70000", "listen.port must be a number from 0 to 65535"),
         ("[listen]\nport = true", "listen.port must be a number"),
         ("[listen]\nhots = 'x'", "listen.hots is no field"),
+        ('night = {from = "22:00"}', "night.from and night.to must be times of day like 22:00"),
         ("sync_every_hours = 1000", "sync_every_hours must be a number from 0 to 168"),
         ("[network]\nrate_kib = -1", "network.rate_kib must be a number from 0 to 1048576"),
         ("[peers]\nserve = 1", "peers.serve must be true or false"),

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SheetRefused
-from catalog.sheets.sheet import COLUMNS, MAX_COLUMNS, Sheet, read_sheet, split_values, with_ids
+from catalog.sheets.sheet import COLUMNS, Sheet, read_sheet, split_values, with_ids
+from catalog.sheets.table import MAX_COLUMNS
 
 HEADINGS = ["课程编号", "标题", "资源类型", "文件", "备注"]
 ROWS = [["l1", "观潮", "视频", "a.mp4", "好"], ["", "", "字幕", "a.vtt", ""]]

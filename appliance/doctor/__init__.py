@@ -1,0 +1,1 @@
+"""The doctor: facts measured on the box → findings, each with what to do."""
