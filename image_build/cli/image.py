@@ -5,7 +5,10 @@ Every command imports what it needs when it runs. On a box there is no ``image_b
 
 import typer
 
+from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
+from image_build.cli.authority import app as authority_app
+from image_build.cli.bundle import bundle
 
 app = typer.Typer(
     name="image",
@@ -18,3 +21,7 @@ app = typer.Typer(
 @app.callback()
 def _image() -> None:
     """Images for boxes."""
+
+
+app.add_typer(authority_app)
+command(app)(bundle)
