@@ -30,6 +30,7 @@ class Burnt:
     written: int
     """Of these, really written: the others were zeros already."""
     is_ejected: bool
+    seconds: float
 
     def value(self) -> dict[str, object]:
         """For JSON."""
@@ -40,15 +41,18 @@ class Burnt:
             "bytes": self.bytes,
             "written": self.written,
             "ejected": self.is_ejected,
+            "seconds": round(self.seconds, 1),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How to burn: where chance comes from, and what to do at the end."""
+    """How to burn: where chance and time come from, and what to do at the end."""
 
     nonce: Callable[[], bytes]
     """Fresh random bytes, so that markers of an earlier burn are never taken for ours."""
+    clock: Callable[[], float]
+    """Seconds, monotonic."""
     eject: bool = True
 
 
@@ -58,7 +62,7 @@ def burn(disk: Disk, content: Content, manner: Manner, progress: Progress) -> Bu
     Raises NoRoom for a card that is too small, MediumFailing for one that lies, fails or is pulled
     out, TrustRefused if it is not the one that was looked at, LeaseHeld if it is in use.
     """
-    fitted = fit(content, disk.size)
+    began, fitted = manner.clock(), fit(content, disk.size)
     with opened(disk, buffer=BLOCK) as medium:
         if medium.sector != 512:
             raise UsageError(
@@ -70,7 +74,8 @@ def burn(disk: Disk, content: Content, manner: Manner, progress: Progress) -> Bu
         _probe(medium, markers.doublings(medium.size, nonce))
         count = _write_and_prove(medium, fitted, nonce, progress)
         medium.show_partitions()
-        return Burnt(disk, fitted.total, count, manner.eject and medium.eject())
+        is_ejected = manner.eject and medium.eject()
+        return Burnt(disk, fitted.total, count, is_ejected, manner.clock() - began)
 
 
 def _empty_ends(medium: Medium) -> None:

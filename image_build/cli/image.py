@@ -9,6 +9,8 @@ from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
 from image_build.cli.authority import app as authority_app
 from image_build.cli.bundle import bundle
+from image_build.cli.burn import burn
+from image_build.cli.verify import manifest, verify
 
 app = typer.Typer(
     name="image",
@@ -25,3 +27,6 @@ def _image() -> None:
 
 app.add_typer(authority_app)
 command(app)(bundle)
+command(app)(burn)
+command(app)(manifest)
+command(app)(verify)

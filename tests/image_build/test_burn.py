@@ -1,13 +1,14 @@
 """Burning on real block devices: loop devices, some over a medium that lies, fails or dies.
 
-A loop device over a file shows what the kernel does with a good medium. One over `tests.kit.badmedia`
-shows a medium of which we know what reached it. What only a plugged stick can show (words for one
-that is pulled out, ejecting) is in tests/vm/test_burn.py.
+A loop device over a file shows what the kernel does with a good medium. One over
+`tests.kit.badmedia` shows a medium of which we know what reached it. What only a plugged stick can
+show (words for one that is pulled out, ejecting) is in tests/vm/test_burn.py.
 """
 
 import lzma
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.kit.badmedia import Bad, Lie, Served, loop, loop_of, why_no_bad_loops
 from tests.kit.images import MIB, SPANS, MadeImage, make_image, tool
 
 pytestmark = pytest.mark.thorough
-MANNER = Manner(lambda: secrets.token_bytes(16))
+MANNER = Manner(lambda: secrets.token_bytes(16), time.monotonic)
 OLD = b"old lessons of somebody else "
 
 
@@ -231,7 +232,7 @@ def test_a_medium_that_gives_back_other_bytes(bad_loops: None, image: MadeImage)
 
 
 def test_a_medium_that_dies_in_the_middle(bad_loops: None, image: MadeImage) -> None:
-    """Every request fails from some moment on; the device itself stays (see tests/vm for a pull)."""
+    """Every request fails from some moment on; the device itself stays (tests/vm has a pull)."""
     medium = Bad(64 * MIB, dies_after=12 * MIB)
     error = failure(medium, image.path)
     assert error.exit_code == 8
