@@ -7,6 +7,8 @@ say which prefix it needs: read with another, it may give wrong bytes of the rig
 decodes one must know the prefix by its digest, and prove the digest of what comes out.
 """
 
+from typing import BinaryIO
+
 import zstandard
 
 from sync.errors import FormatError
@@ -49,6 +51,30 @@ def content_size(frame: bytes, *, limit: int, what: str) -> int:
 def decompress(frame: bytes, *, size: int, what: str) -> bytes:
     """Decode exactly ``size`` bytes; raises FormatError for a broken frame."""
     return _decompress(frame, None, size=size, what=what)
+
+
+class Unpacking:
+    """A zstd file of any length, read from its beginning; see ``unpacking``."""
+
+    def __init__(self, file: BinaryIO, what: str) -> None:
+        decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+        self._reader = decoder.stream_reader(file, read_across_frames=True)
+        self._what = what
+
+    def read(self, size: int, /) -> bytes:
+        """The next ``size`` bytes or fewer, none at the end; raises FormatError."""
+        try:
+            return self._reader.read(size)
+        except zstandard.ZstdError as error:
+            raise FormatError(f"{self._what}: broken zstd frame ({error})") from error
+
+
+def unpacking(file: BinaryIO, *, what: str) -> Unpacking:
+    """``file`` unpacked bit by bit, for what is too large for memory (images of cards).
+
+    Nothing was proved yet: the caller bounds what it reads. A file that is cut off just ends.
+    """
+    return Unpacking(file, what)
 
 
 class Prefix:

@@ -5,7 +5,12 @@ Every command imports what it needs when it runs. On a box there is no ``image_b
 
 import typer
 
+from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
+from image_build.cli.authority import app as authority_app
+from image_build.cli.bundle import bundle
+from image_build.cli.burn import burn
+from image_build.cli.verify import manifest, verify
 
 app = typer.Typer(
     name="image",
@@ -18,3 +23,10 @@ app = typer.Typer(
 @app.callback()
 def _image() -> None:
     """Images for boxes."""
+
+
+app.add_typer(authority_app)
+command(app)(bundle)
+command(app)(burn)
+command(app)(manifest)
+command(app)(verify)

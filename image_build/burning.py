@@ -1,0 +1,77 @@
+"""``kexia image burn`` as a programme: image checked, contents made, cards burnt."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image_build.batch import Order, Outcome, burn_all
+from image_build.burn import Manner
+from image_build.choose import check_room
+from image_build.compose import Composer, Wish
+from image_build.manifest import checksums
+from image_build.manifest.verify import read_sums, verify
+from image_build.media import Disk
+from image_build.preload import Desk
+from image_build.source import open_image
+from sync.errors import InputRefused, UsageError
+from sync.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What shall be burnt."""
+
+    image: Path
+    wishes: tuple[Wish, ...]
+    """One for each card, or one for all of them."""
+    ca: Path | None = None
+    """The province's certificate; None: the image's signature is not asked for."""
+
+
+def check(job: Job, disks: Sequence[Disk], progress: Progress) -> str:
+    """See, before anybody is asked, that the image is good and fits; who signed it, or nothing.
+
+    Raises UsageError, NoRoom, ProofFailed, TrustRefused, FormatError.
+    """
+    if len(job.wishes) not in (1, len(disks)):
+        raise UsageError(
+            f"{len(job.wishes)} sites for {len(disks)} cards", hint="one site for each card"
+        )
+    if len(disks) > 1 and len(job.wishes) == 1 and job.wishes[0].site:
+        raise UsageError("one site for several cards", hint="one site for each card")
+    check_room(disks, open_image(job.image).size)
+    return _signer(job, progress)
+
+
+def _signer(job: Job, progress: Progress) -> str:
+    """Compare the image with the sums that lie beside it, if there are any."""
+    folder = job.image.parent
+    if not (folder / checksums.FILE).exists() and job.ca is None:
+        return ""
+    sums = read_sums(folder, job.ca)
+    if job.image.name in sums.digests:
+        return verify(job.image, [sums], progress).signer
+    if job.ca is not None:
+        raise InputRefused(
+            f"{job.image.name} is not named in {folder / checksums.FILE}",
+            hint="burn the image as it was published, with --site; or leave --ca away",
+        )
+    return ""
+
+
+def burn_cards(
+    job: Job, disks: Sequence[Disk], desk: Desk, manner: Manner, progress: Progress
+) -> tuple[Outcome, ...]:
+    """Burn every card; raises what making the contents raises, before a card is touched."""
+    with tempfile.TemporaryDirectory(prefix="kexia-burn-") as scratch:
+        composer = Composer(job.image, Path(scratch), desk, progress)
+        if len(disks) > 1:
+            composer.unpack()
+        contents = [composer.compose(wish) for wish in job.wishes]
+        if len(contents) < len(disks):
+            contents *= len(disks)
+        orders = [Order(disk, one) for disk, one in zip(disks, contents, strict=True)]
+        for order in orders:
+            check_room([order.disk], order.content.least)
+        return burn_all(orders, manner, progress)

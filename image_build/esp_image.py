@@ -1,0 +1,41 @@
+"""An image's ESP as a file: taken out, given a site's file and roots, made a part of a card."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from image_build.content import Part
+from image_build.source import BLOCK, Image
+from sync.errors import FormatError
+from sync.run import run
+
+ESP = "esp"
+MAX_ESP = 2**29
+_SECONDS = 120.0
+
+
+def take_esp(image: Image, path: Path) -> Part:
+    """The ESP of an unpacked image, copied to ``path``; raises FormatError."""
+    place = image.table.find(ESP)
+    if place.size > MAX_ESP:
+        raise FormatError("the boot partition is larger than any of ours")
+    with image.path.open("rb") as source, path.open("wb") as copy:
+        source.seek(place.offset)
+        left = place.size
+        while left and (block := source.read(min(BLOCK, left))):
+            copy.write(block)
+            left -= len(block)
+    if left:
+        raise FormatError(f"{image.path.name} is cut off", hint="copy it again")
+    return Part(ESP, path, place.size)
+
+
+def put_files(volume: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` (by path on the volume) over what it has; raises ProgramFailed."""
+    folders = sorted({name.rpartition("/")[0] for name in files} - {""})
+    for folder in folders:
+        run(["mmd", "-D", "s", "-i", volume, f"::/{folder}"], timeout=_SECONDS, accept=(0, 1))
+    for name, data in sorted(files.items()):
+        source = volume.with_name(f"{volume.name}.put")
+        source.write_bytes(data)
+        run(["mcopy", "-o", "-i", volume, source, f"::/{name}"], timeout=_SECONDS)
+        source.unlink()
