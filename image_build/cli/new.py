@@ -1,0 +1,142 @@
+"""``kexia image new``: from a list of sites, or from answers, to an image's TOML and its sites."""
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from appliance.cli.command import command
+from appliance.cli.console import Json, result
+from sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from image_build.sheet import Row
+    from sync.errors import Fault
+
+
+class Board(StrEnum):
+    """What the image is for."""
+
+    AMD64 = "amd64"
+    PI = "pi"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    command(app)(new)
+
+
+def new(
+    sheet: Annotated[
+        Path | None,
+        typer.Argument(metavar="SHEET", help="List of sites, CSV or XLSX; none: you are asked."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where image.toml and the sites go.")
+    ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an empty sheet (.csv, .xlsx) and stop."),
+    ] = None,
+    board: Annotated[Board, typer.Option(help="The machine it is for.")] = Board.AMD64,
+    suite: Annotated[str, typer.Option(help="Debian's suite.")] = "bookworm",
+    name: Annotated[str, typer.Option(help="How the image's files begin.")] = "kexia",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Accept publishers with demo keys: for trials only.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make an image's TOML and a site file for each row; again keeps the secrets made before.
+
+    Every fault of the sheet is named by row and column, and nothing is written (3). Pass phrases
+    and PINs that the sheet does not give are made; `kexia image site` prints them on cards.
+    """
+    if example is not None:
+        _write_example(example, as_json=as_json)
+        return
+    if to is None:
+        raise UsageError("where to?", hint="kexia image new SHEET --to FOLDER")
+    from image_build.new import ImageWish, Maker, make_sites, write_image
+    from sync.trust import DemoKeys
+
+    keys = DemoKeys.ACCEPT if demo else DemoKeys.REFUSE
+    rows, notes, base = _read(sheet)
+    made = make_sites(rows, to, Maker(base, secrets.randbelow, keys))
+    version = f"{datetime.now(UTC):%Y.%m.%d}.1"
+    image = write_image(to, ImageWish(name, board.value, suite, version), made, keys)
+    value: dict[str, object] = {
+        "image": str(image),
+        "sites": [one.folder for one in made.sites],
+        "new": [one.folder for one in made.sites if one.is_new],
+        "no_longer_listed": list(made.left),
+        "notes": [str(note) for note in notes],
+    }
+    lines = [f"{image}: {len(made.sites)} sites in {to / 'sites'}"]
+    lines += [f"note: {note}" for note in notes]
+    lines += [f"note: {name} is not in the list any more; it stays" for name in made.left]
+    lines.append(f"next: kexia image build {image} --to IMAGES")
+    result(value, as_json=as_json, text=lambda: "\n".join(lines))
+
+
+def _read(sheet: Path | None) -> "tuple[tuple[Row, ...], tuple[Fault, ...], Path]":
+    from catalog.sheets.table import MAX_FILE
+    from image_build.sheet import read_sites
+
+    if sheet is None:
+        return _asked(), (), Path()
+    try:
+        with sheet.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{sheet}: {error.strerror}", hint="kexia image new --example sites.xlsx writes one"
+        ) from error
+    reading = read_sites(data, sheet.name)
+    return reading.rows, reading.notes, sheet.parent
+
+
+QUESTIONS = (
+    ("name", "教学点名称 Name of the teaching point"),
+    ("code", "县代码 County code (430121)"),
+    ("grades", "年级 Grades (一至三年级)"),
+    ("subjects", "学科 Subjects (音乐;美术;英语)"),
+    ("network", "联网方式 Network (热点 own Wi-Fi, 无线 join a Wi-Fi, 有线 cable)"),
+    ("ssid", "Wi-Fi名称 Wi-Fi name (empty: made)"),
+    ("passphrase", "Wi-Fi密码 Wi-Fi pass phrase (empty: made)"),
+    ("address", "有线地址 Fixed address (empty: automatic)"),
+    ("roots", "发布者根文件 Publisher's root file (43.root.json)"),
+    ("urls", "发布网址 Its address (https://…)"),
+    ("collections", "资源 Collections (43/music-1a;43/art-1a)"),
+)
+
+
+def _asked() -> "tuple[Row, ...]":
+    from image_build.sheet import Row
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "no list of sites, and nobody is here to answer",
+            hint="kexia image new SHEET --to FOLDER; --example sites.xlsx writes an empty one",
+        )
+    answers = {key: str(typer.prompt(f"{text}\n", default="")).strip() for key, text in QUESTIONS}
+    return (Row("your answers", {key: text for key, text in answers.items() if text}, {}),)
+
+
+def _write_example(path: Path, *, as_json: bool) -> None:
+    from image_build.sheet import example
+    from sync.files import write_durably
+
+    if path.suffix.lower() not in (".csv", ".xlsx"):
+        raise UsageError(f"{path} is neither .csv nor .xlsx", hint="like sites.xlsx")
+    if path.exists():
+        raise UsageError(f"{path} is there already", hint="choose another name")
+    write_durably(path, example(path.suffix))
+    result(
+        {"example": str(path)},
+        as_json=as_json,
+        text=lambda: f"{path}: replace its example row\nnext: kexia image new {path} --to FOLDER",
+    )
