@@ -11,6 +11,9 @@ from sync.errors import KexiaError, UsageError
 
 #: Debian package that brings each program we call, for the hint when it is missing.
 PACKAGES = {
+    "networkctl": "systemd",
+    "nft": "nftables",
+    "systemctl": "systemd",
     "blkid": "util-linux",
     "mount": "mount",
     "umount": "mount",

@@ -4,45 +4,15 @@ A root folder is the argument, so that a made tree can stand for a machine; addr
 kernel of the namespace this runs in.
 """
 
-import ipaddress
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.lan.card import Card
 from appliance.network import SYSFS, read_interfaces
 from appliance.onlink import ETHERNET, TETHERS, Connected
 
 MAX_CARDS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One card."""
-
-    name: str
-    mac: str
-    is_wireless: bool
-    is_phone: bool
-    """A phone or modem on USB: a line that somebody pays for."""
-    has_link: bool
-    """A cable with somebody at its other end, or a Wi-Fi that was joined."""
-    addresses: tuple[Connected, ...] = ()
-
-    @property
-    def networks(self) -> tuple[ipaddress.IPv4Network, ...]:
-        """The IPv4 networks it is connected to."""
-        return tuple(
-            own.network for own in self.addresses if isinstance(own, ipaddress.IPv4Interface)
-        )
-
-    @property
-    def ipv4(self) -> ipaddress.IPv4Interface | None:
-        """Its first IPv4 address that is no stop-gap (169.254/16)."""
-        for own in self.addresses:
-            if isinstance(own, ipaddress.IPv4Interface) and not own.ip.is_link_local:
-                return own
-        return None
 
 
 def read_cards(sysfs: Path = SYSFS) -> tuple[Card, ...]:

@@ -60,7 +60,7 @@ def decode(data: bytes) -> InForce | None:
             return None
         uplinks = value.get("uplinks")
         return InForce(
-            mode=Mode(value.get("mode")),
+            mode=Mode(_text(value, "mode")),
             card=_text(value, "card"),
             address=_address(value),
             ssid=_text(value, "ssid"),

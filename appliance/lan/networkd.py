@@ -52,12 +52,13 @@ def _classroom(plan: Plan) -> str:
         (
             "Network",
             [
-                f"Address={plan.address}",
                 *([f"Gateway={gateway}"] if gateway else []),
                 *network,
                 *_servers(plan.config.dns),
             ],
         ),
+        # The kernel gets it only if nobody answers for it; `keeper` then looks for another.
+        ("Address", [f"Address={plan.address}", "DuplicateAddressDetection=ipv4"]),
     )
 
 

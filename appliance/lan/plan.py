@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.lan import ranges
-from appliance.lan.cards import Card
+from appliance.lan.card import Card
 from appliance.lan.config import AUTO, NONE, Mode, NetworkConfig
 from sync.errors import UsageError
 
