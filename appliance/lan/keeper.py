@@ -32,13 +32,14 @@ CONFLICT, ROLLED_BACK, REFUSED, FAULT = "conflict", "rolled-back", "refused", "f
 class Surroundings(Protocol):
     """What is asked of the machine."""
 
-    taken: Callable[[str, Address], bool]
-
     def cards(self) -> tuple[Card, ...]:
         """The cards that are there now."""
 
     def ports(self) -> Ports:
         """The doors that are to be open."""
+
+    def is_taken(self, card: str, address: Address) -> bool:
+        """Whether somebody else on the card's network has the address; raises CannotAsk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class Keeper:
         avoid = {Address(int(config.gateway))} if config.gateway else set()
         with suppress(CannotAsk):
             for own in (wanted, *instead_of(wanted, frozenset(avoid))):
-                if not self._machine.taken(card, own.ip):
+                if not self._machine.is_taken(card, own.ip):
                     return _Claim(card, wanted, own)
             return _Claim(card, wanted, wanted)
         return None

@@ -1,15 +1,14 @@
 """The real machine for the network process: its cards, doors, programmes. Here root comes in."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from appliance.config import load
+from appliance.lan import probe
 from appliance.lan.arp import Address
 from appliance.lan.card import Card
 from appliance.lan.cards import read_cards
 from appliance.lan.plan import Ports
-from appliance.lan.probe import is_taken
 from appliance.network import read_links
 from appliance.paths import BoxPaths
 from sync.errors import KexiaError
@@ -53,11 +52,14 @@ class Machine:
 
     def __init__(self, paths: BoxPaths) -> None:
         self._paths = paths
-        self.taken: Callable[[str, Address], bool] = is_taken
 
     def cards(self) -> tuple[Card, ...]:
         """The cards that are there now."""
         return read_cards()
+
+    def is_taken(self, card: str, address: Address) -> bool:
+        """Whether somebody else on the card's network has the address."""
+        return probe.is_taken(card, address)
 
     def ports(self) -> Ports:
         """The doors that kexia.toml and keys ask for; what cannot be read opens none."""
