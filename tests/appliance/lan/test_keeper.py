@@ -74,7 +74,7 @@ class Bench:
 
     def is_taken(self, card: str, address: IPv4Address) -> bool:
         if not self.can_ask:
-            raise CannotAsk("down")
+            raise CannotAsk(f"{card} is down")
         return str(address) in self.busy
 
     def step(self) -> list[str]:
