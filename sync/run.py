@@ -13,6 +13,7 @@ from sync.errors import KexiaError, UsageError
 PACKAGES = {
     "networkctl": "systemd",
     "nft": "nftables",
+    "rauc": "rauc",
     "systemctl": "systemd",
     "blkid": "util-linux",
     "mount": "mount",

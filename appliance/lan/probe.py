@@ -19,7 +19,7 @@ def is_taken(
 ) -> bool:
     """Whether somebody on ``card``'s network has ``address``. Needs root; raises CannotAsk."""
     try:
-        with _open(card) as wire:
+        with open_wire(card) as wire:
             mac = wire.getsockname()[4]
             for _ in range(QUESTIONS):
                 wire.send(arp.question(mac, address))
@@ -30,7 +30,8 @@ def is_taken(
     return False
 
 
-def _open(card: str) -> socket.socket:
+def open_wire(card: str) -> socket.socket:
+    """A socket that hears ARP on one card; raises OSError."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(arp.ETHERTYPE))
     try:
         wire.bind((card, arp.ETHERTYPE))
