@@ -86,6 +86,26 @@ class BoxPaths:
         return self.run / "volumes.json"
 
     @property
+    def network_state(self) -> Path:
+        """The network that is in force, as the network process tells it."""
+        return self.run / "network.json"
+
+    @property
+    def network_working(self) -> Path:
+        """The last network.toml by which tablets could reach this box."""
+        return self.root / "network.working.toml"
+
+    @property
+    def network_refused(self) -> Path:
+        """The network.toml that was given up for the one before."""
+        return self.root / "network.refused.toml"
+
+    @property
+    def classroom(self) -> Path:
+        """The box's address in its own Wi-Fi, so that it stays the same."""
+        return self.root / "classroom-address"
+
+    @property
     def mounts(self) -> Path:
         """Where the volumes process mounts, unless it is told another place."""
         return self.run / "volumes"

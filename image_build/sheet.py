@@ -157,7 +157,7 @@ def _unknown(table: Table, sheet: str) -> Iterator[Fault]:
     header = header_row(table.grid, _BY_HEADING) or 0
     below: Sequence[Sequence[str]] = table.grid[header + 1 :]
     for index, heading in enumerate(table.grid[header]):
-        is_used = any(row[index : index + 1] > ("",) for row in below)
+        is_used = any(any(row[index : index + 1]) for row in below)
         if is_used and fold_heading(heading) not in _BY_HEADING:
             what = "a column we do not know; it is left aside"
             cure = "nothing to do, or correct the heading (docs/images.md lists those we know)"

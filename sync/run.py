@@ -11,6 +11,10 @@ from sync.errors import KexiaError, UsageError
 
 #: Debian package that brings each program we call, for the hint when it is missing.
 PACKAGES = {
+    "networkctl": "systemd",
+    "nft": "nftables",
+    "rauc": "rauc",
+    "systemctl": "systemd",
     "blkid": "util-linux",
     "mount": "mount",
     "umount": "mount",

@@ -21,6 +21,7 @@ from appliance.config import BoxConfig, BoxPaths, Listen, load
 from appliance.serve import api, hosts
 from appliance.serve.api import Api
 from appliance.serve.assets import Assets
+from appliance.serve.captive import Captive
 from appliance.serve.desk import Desk
 from appliance.serve.documents import Documents, PageCache
 from appliance.serve.guard import guard, policy
@@ -109,18 +110,23 @@ async def serving(
         pages = Pages(
             state, renderer, documents, Place(config.name, site_port=site_port, notice=notice)
         )
+        captive = Captive(paths, renderer, box=config.name, ticks=monotonic)
         app = web.Application(
             middlewares=[
-                guard(_names(config), lambda *told: _page_of_trouble(renderer, notice(), *told))
+                guard(
+                    _names(config),
+                    lambda *told: _page_of_trouble(renderer, notice(), *told),
+                    captive.answer,
+                )
             ],
             client_max_size=MAX_FORM,
         )
         app.on_response_prepare.append(_page_headers(_names(config), site_port))
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
-        app.add_routes(Api(state, box=config.name).routes())
-        app.add_routes(received.api.routes())
-        app.add_routes(Desk(paths, renderer, state, received, box=config.name).routes())
+        desk = Desk(paths, renderer, state, received, box=config.name)
+        for part in (Api(state, box=config.name), received.api, captive, desk):
+            app.add_routes(part.routes())
         port = await _start(stack, app, listen.host, listen.port)
         _beside(stack, state.watch(files.close))
         if around is not None:

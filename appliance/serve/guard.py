@@ -13,6 +13,8 @@ from sync.errors import KexiaError
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Explain = Callable[[web.Request, Trouble], web.Response]
 """Makes the page, or the JSON, that tells of a trouble."""
+Stranger = Callable[[web.Request], web.Response | None]
+"""Answers a request to a name that is not ours, or leaves it to the guard."""
 _LOG = logging.getLogger("kexia.serve")
 
 
@@ -27,13 +29,19 @@ def policy(host: str, site_port: int) -> str:
     )
 
 
-def guard(names: frozenset[str], explain: Explain) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """Middleware: foreign Host headers get 421, every error is told of."""
+def guard(
+    names: frozenset[str], explain: Explain, stranger: Stranger | None = None
+) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Middleware: foreign Host headers get 421, every error is told of.
+
+    ``stranger`` may have another answer to a foreign Host (``captive``).
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not hosts.is_ours(request.headers.get("Host", ""), names):
-            return explain(request, FOREIGN)
+            told = stranger(request) if stranger is not None else None
+            return explain(request, FOREIGN) if told is None else told
         try:
             return await handler(request)
         except web.HTTPException as error:

@@ -84,6 +84,20 @@ class Lab:
         for place in (one, other):
             ip("-n", self._names[place], "route", "replace", "224.0.0.0/4", "dev", name)
 
+    def cable(self, one: str, card: str, other: str, its: str) -> None:
+        """A cable between two namespaces, its ends named, up, and without addresses."""
+        self._links += 1
+        ends = [f"kx{os.getpid()}{self._links}{end}"[:15] for end in "ab"]
+        ip("link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
+        for end, place, name in zip(ends, (one, other), (card, its), strict=True):
+            ip("link", "set", end, "netns", self._names[place])
+            ip("-n", self._names[place], "link", "set", end, "name", name)
+            ip("-n", self._names[place], "link", "set", name, "up")
+
+    def ip(self, place: str, *words: str) -> None:
+        """Run ip(8) on ``place``."""
+        ip("-n", self._names[place], *words)
+
     def route(self, place: str, network: str, via: str) -> None:
         """Packets for ``network`` leave ``place`` by the router ``via``."""
         ip("-n", self._names[place], "route", "replace", network, "via", via)
