@@ -22,7 +22,7 @@ PACKAGES = ("linux-image-amd64", "python3", "udev", "initramfs-tools", "busybox"
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 MODULES = "virtio_pci\nvirtio_blk\next4\n"
 """What the first step of booting needs: a ramdisk with all there is takes a minute to unpack."""
-CODE = ("appliance", "catalog", "sync", "tests/vm")
+CODE = ("appliance", "catalog", "image_build", "sync", "tests/vm")
 INIT = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONPATH=/code:/usr/lib/kexia PYTHONDONTWRITEBYTECODE=1
 mount -o remount,rw /
