@@ -135,7 +135,7 @@ def _code(folder: Path) -> Path:
     """Our code and a place to put files for a guest, as it is now."""
     with tempfile.TemporaryDirectory() as scratch:
         for name in CODE:
-            ignore = shutil.ignore_patterns("__pycache__", "sample")
+            ignore = shutil.ignore_patterns("__pycache__", "sample", "overlay")
             shutil.copytree(ROOT / name, Path(scratch, name), ignore=ignore)
         _compile(Path(scratch))
         return _image(folder / "code.ext4", Path(scratch), mib=64, label="KXCODE")
