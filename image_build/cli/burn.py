@@ -10,7 +10,6 @@ import typer
 
 from appliance.cli.console import Json, showing
 from appliance.cli.passphrase import PassphraseFile, keys
-from image_build.cli.burn_words import tongue
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ def burn(
     """Write an image to cards or sticks, several at once: shown, asked once, read back, ejected."""
     from image_build.burning import Job
     from image_build.cli.burn_talk import Answers, Talk
+    from image_build.cli.burn_words import tongue
 
     talk = Talk(tongue(os.environ), as_json=as_json)
     if only_list:

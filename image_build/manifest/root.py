@@ -8,9 +8,9 @@ from io import BytesIO
 from pathlib import Path
 
 from image_build.manifest.licences import licences
-from image_build.manifest.packages import MAX_METADATA, MAX_STATUS, Package, debian, wheel
+from image_build.manifest.packages import Package, debian, wheel
 from sync.errors import FormatError
-from sync.run import run
+from sync.run import ProgramFailed, run
 
 STATUS = "var/lib/dpkg/status"
 DOCS = "usr/share/doc"
@@ -31,15 +31,11 @@ class _Member:
 
 def packages_in(root: Path) -> tuple[Package, ...]:
     """Every package of a squashfs, sorted, with licences; raises FormatError, ProgramFailed."""
-    infos = [f"{WHEELS}/{name}" for name in _names(root, WHEELS) if _INFO.fullmatch(name)]
-    members = dict(_members(root, ["var/lib/dpkg", DOCS, *infos]))
-    if STATUS not in members:
-        raise FormatError(f"{root.name} has no {STATUS}", hint="is it a root of a box?")
-    found = [replace(one, licences=_of(one, members)) for one in debian(members[STATUS].data)]
-    for info in infos:
-        if (told := members.get(f"{info}/METADATA")) is not None:
-            found.append(wheel(told.data))
-    return tuple(sorted(found))
+    status, documents = _file(root, STATUS), dict(_documents(root))
+    found = [replace(one, licences=_of(one, documents)) for one in debian(status)]
+    infos = [name for name in _names(root, WHEELS) if _INFO.fullmatch(name)]
+    found += [wheel(_file(root, f"{WHEELS}/{name}/METADATA")) for name in infos]
+    return tuple(sorted(set(found)))
 
 
 def _of(package: Package, members: dict[str, _Member]) -> tuple[str, ...]:
@@ -76,9 +72,20 @@ def _names(root: Path, folder: str) -> list[str]:
     return sorted(line.split()[-1] for line in lines if line.strip())
 
 
-def _members(root: Path, folders: list[str]) -> Iterator[tuple[str, _Member]]:
-    options = [word for folder in folders for word in ("--subdir", folder)]
-    told = run(["sqfs2tar", "--no-xattr", *options, root], timeout=_SECONDS)
+def _file(root: Path, path: str) -> bytes:
+    try:
+        return run(["rdsquashfs", "--cat", path, root], timeout=_SECONDS).stdout
+    except ProgramFailed as error:
+        raise FormatError(f"{root.name} has no {path}", hint="is it a root of a box?") from error
+
+
+def _documents(root: Path) -> Iterator[tuple[str, _Member]]:
+    """Copyright files and links below usr/share/doc.
+
+    One folder at a time: sqfs2tar 1.2 crashes when it is asked for several.
+    """
+    words = ["--no-xattr", "--keep-as-dir", "--subdir", DOCS]
+    told = run(["sqfs2tar", *words, root], timeout=_SECONDS)
     try:
         with tarfile.open(fileobj=BytesIO(told.stdout), mode="r:") as archive:
             for number, member in enumerate(archive):
@@ -94,10 +101,8 @@ def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[tuple
     if member.issym():
         yield name, _Member(link=member.linkname)
         return
-    wanted = name == STATUS or name.endswith(("/copyright", "/METADATA"))
-    if not wanted:
+    if not name.endswith("/copyright"):
         return
-    limit = MAX_STATUS if name == STATUS else max(_MAX_DOCUMENT, MAX_METADATA)
     opened = archive.extractfile(member)  # follows hard links
     if opened is not None:
-        yield name, _Member(opened.read(limit + 1))
+        yield name, _Member(opened.read(_MAX_DOCUMENT))

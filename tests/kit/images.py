@@ -1,4 +1,4 @@
-"""A small image as the builder makes large ones, laid out by other people's tools (sgdisk, mtools)."""
+"""A small image as the builder makes large ones, laid out by others' tools (sgdisk, mtools)."""
 
 import os
 import subprocess

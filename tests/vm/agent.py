@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.box.works import look
-from appliance.cli.main import app
 from appliance.paths import BoxPaths
+from image_build.cli import app
 from sync.errors import KexiaError
 
 RUNNING: dict[int, "subprocess.Popen[bytes]"] = {}

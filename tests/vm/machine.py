@@ -91,6 +91,14 @@ class Machine:
         stick = {"driver": "usb-storage", "id": name, "bus": "usb.0", "drive": name}
         self.ask("device_add", {**stick, "removable": True})
 
+    def plug_served(self, name: str, socket_path: Path, *, serial: str) -> None:
+        """A stick whose content is served there over NBD (``tests.kit.badmedia``)."""
+        server = {"type": "unix", "path": str(socket_path)}
+        node = {"driver": "raw", "node-name": name, "file": {"driver": "nbd", "server": server}}
+        self.ask("blockdev-add", node)
+        stick = {"driver": "usb-storage", "id": name, "bus": "usb.0", "drive": name}
+        self.ask("device_add", {**stick, "removable": True, "serial": serial})
+
     def unplug(self, name: str) -> None:
         """Pull it out, whatever it is doing; the image is free when this returns."""
         self.ask("device_del", {"id": name})

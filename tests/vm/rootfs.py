@@ -22,7 +22,7 @@ PACKAGES = ("linux-image-amd64", "python3", "udev", "initramfs-tools", "busybox"
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 MODULES = "virtio_pci\nvirtio_blk\next4\n"
 """What the first step of booting needs: a ramdisk with all there is takes a minute to unpack."""
-CODE = ("appliance", "catalog", "sync", "tests/vm")
+CODE = ("appliance", "catalog", "image_build", "sync", "tests/vm")
 INIT = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONPATH=/code:/usr/lib/kexia PYTHONDONTWRITEBYTECODE=1
 mount -o remount,rw /
@@ -135,7 +135,7 @@ def _code(folder: Path) -> Path:
     """Our code and a place to put files for a guest, as it is now."""
     with tempfile.TemporaryDirectory() as scratch:
         for name in CODE:
-            ignore = shutil.ignore_patterns("__pycache__", "sample")
+            ignore = shutil.ignore_patterns("__pycache__", "sample", "overlay")
             shutil.copytree(ROOT / name, Path(scratch, name), ignore=ignore)
         _compile(Path(scratch))
         return _image(folder / "code.ext4", Path(scratch), mib=64, label="KXCODE")
