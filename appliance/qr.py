@@ -11,13 +11,15 @@ _SPECIAL = re.compile(r'([\\;,:"])')
 
 def modules(text: str) -> Modules:
     """The code of ``text`` (at most some 2,000 bytes of UTF-8), readable with 15 % of it dirty."""
-    code = segno.make_qr(text, error="m", boost_error=False)
+    # Said to be UTF-8 where it must be: some readers take Chinese for Japanese otherwise.
+    encoding = None if text.isascii() else "utf-8"
+    code = segno.make_qr(text, error="m", boost_error=False, encoding=encoding, eci=bool(encoding))
     return tuple(tuple(bool(square) for square in row) for row in code.matrix)
 
 
 def wifi_text(ssid: str, passphrase: str) -> str:
     """What joins a phone to a Wi-Fi (the format of ZXing): ``WIFI:T:WPA;S:…;P:…;;``."""
-    name = _SPECIAL.sub(r"\\\1", ssid)
+    name, secret = (_SPECIAL.sub(r"\\\1", text) for text in (ssid, passphrase))
     if not passphrase:
         return f"WIFI:T:nopass;S:{name};;"
-    return f"WIFI:T:WPA;S:{name};P:{_SPECIAL.sub(r'\\\1', passphrase)};;"
+    return f"WIFI:T:WPA;S:{name};P:{secret};;"

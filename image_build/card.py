@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from appliance import qr
 from appliance.firststart.site import Site
+from appliance.lan import ranges
 from appliance.lan.config import Mode
 from catalog import codes
 
 OWN_NAME = "http://ke.lan/"
 """The box in its own Wi-Fi, by name."""
-OWN_NUMBER = "http://192.168.77.1/"
-"""The same by number, as long as no uplink has that network (``appliance.lan.ranges``)."""
 MAX_STEPS = 12
 
 
@@ -57,7 +56,7 @@ WARNING = (
 def make_card(site: Site) -> Card:
     """The card of ``site``."""
     facts = [*_network_facts(site), *_address_facts(site)]
-    facts.append(Fact("管理 PIN", "PIN of /admin", _grouped(site.pin) or "—"))
+    facts.append(Fact("管理 PIN", "PIN of /admin", site.pin or "—"))
     facts.append(Fact("编号", "Serial", site.serial or "—"))
     return Card(
         title=site.name,
@@ -73,7 +72,8 @@ def address_of(site: Site) -> str:
     """Where the pages are, as a number a QR code may hold; empty: the box finds out itself."""
     network = site.network
     if network.mode is Mode.ACCESS_POINT:
-        return f"http://{network.address.ip}/" if network.address else OWN_NUMBER
+        # By number, as long as no uplink has that network: then the name still leads there.
+        return f"http://{ranges.choose((), wanted=network.address).ip}/"
     return f"http://{network.address.ip}/" if network.address else ""
 
 
@@ -87,7 +87,7 @@ def _network_facts(site: Site) -> list[Fact]:
     network = site.network
     if not network.ssid:
         return [Fact("联网方式", "Network", "网线 / cable")]
-    passphrase = _grouped(network.passphrase) if network.passphrase else "（无密码 / open）"
+    passphrase = network.passphrase or "（无密码 / open）"
     return [
         Fact("Wi-Fi 名称", "Wi-Fi name", network.ssid),
         Fact("Wi-Fi 密码", "Pass phrase", passphrase),
@@ -112,23 +112,24 @@ def _squares(site: Site) -> tuple[Square, ...]:
 
 
 def _steps(site: Site) -> tuple[tuple[str, str], ...]:
-    number = address_of(site)
-    place = OWN_NAME if site.network.mode is Mode.ACCESS_POINT else number or "屏幕上的网址"
-    english = OWN_NAME if site.network.mode is Mode.ACCESS_POINT else number or "the screen's address"
-    steps = [
+    is_own = site.network.mode is Mode.ACCESS_POINT
+    place = OWN_NAME if is_own else address_of(site)
+    return (
         ("把存储卡插入课匣（电脑用 U 盘或硬盘）。", "Put the card into the box."),
         *_cable(site),
-        ("有显示器就接上：它会显示网址和进度。", "Connect a screen if there is one: it shows the way."),
-        ("接通电源，等 3 分钟。第一次启动较慢，不要断电。", "Switch on, wait 3 minutes; leave it on."),
+        ("有显示器就接上：它会显示网址和进度。", "A screen, if there is one, shows the way."),
+        ("接通电源，等 3 分钟；第一次较慢，不要断电。", "Switch on, wait 3 minutes; leave it on."),
         *_joining(site),
-        (f"打开浏览器，输入 {place} 或扫右码。", f"Open {english} in a browser, or scan the code."),
+        (
+            f"打开浏览器，输入 {place or '屏幕上的网址'}" + ("，或扫右码。" if place else "。"),
+            f"Open {place or 'its address on the screen'} in a browser.",
+        ),
         ("选年级、学科和教材，点开一课，播放试试。", "Choose grade, subject, book; play a lesson."),
-        ("没有课？插上县里发的 U 盘，等页面显示“完成”。", "No lessons? Plug in the county's stick."),
+        ("没有课？插上县里发的 U 盘，等页面说完成。", "No lessons? Plug in the county's stick."),
         ("在 /admin 输入 PIN，核对名称和时间。", "Give the PIN at /admin; check name and time."),
-        ("断电再通电一次，确认课匣会自己启动。", "Cut the power once: the box must start by itself."),
+        ("断电再通电一次，确认课匣会自己启动。", "Cut the power once: it must start by itself."),
         ("把本卡交给负责老师保管。", "Give this card to the teacher in charge."),
-    ]
-    return tuple(steps)
+    )
 
 
 def _cable(site: Site) -> list[tuple[str, str]]:
@@ -143,14 +144,3 @@ def _joining(site: Site) -> list[tuple[str, str]]:
     if not site.network.ssid:
         return [("平板或电脑连到同一个网络。", "Join the same network with a tablet or PC.")]
     return [("平板扫左码（或手动输入密码）连上 Wi-Fi。", "Scan the left code to join the Wi-Fi.")]
-
-
-def _grouped(secret: str) -> str:
-    """``abcd efgh jkmn``: secrets made here, in groups that a hand copies without losing its place.
-
-    Only letters and digits are grouped: a space might belong to any other.
-    """
-    if not (secret.isalnum() and secret.isascii()):
-        return secret
-    size = 3 if secret.isdigit() else 4
-    return " ".join(secret[at : at + size] for at in range(0, len(secret), size))

@@ -1,5 +1,6 @@
 """An image's ESP as a file: taken out, given a site's file and roots, made a part of a card."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from sync.run import run
 ESP = "esp"
 MAX_ESP = 2**29
 _SECONDS = 120.0
+_DAY = 1735689600
+"""1 January 2025, the day of everything that is put there."""
+_ALWAYS = {"SOURCE_DATE_EPOCH": str(_DAY), "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 
 
 def take_esp(image: Image, path: Path) -> Part:
@@ -29,13 +33,28 @@ def take_esp(image: Image, path: Path) -> Part:
     return Part(ESP, path, place.size)
 
 
-def put_files(volume: Path, files: Mapping[str, bytes]) -> None:
-    """Write ``files`` (by path on the volume) over what it has; raises ProgramFailed."""
+def put_files(volume: Path, files: Mapping[str, bytes], *, offset: int = 0) -> None:
+    """Write ``files`` (by path on the volume) over what it has; raises ProgramFailed.
+
+    ``offset``: where the volume begins in its file, in bytes. The day leaves no trace.
+    """
+    place = f"{volume}@@{offset}"
+    environment = {**_ALWAYS, "PATH": os.defpath}
     folders = sorted({name.rpartition("/")[0] for name in files} - {""})
     for folder in folders:
-        run(["mmd", "-D", "s", "-i", volume, f"::/{folder}"], timeout=_SECONDS, accept=(0, 1))
+        run(
+            ["mmd", "-D", "s", "-i", place, f"::/{folder}"],
+            timeout=_SECONDS,
+            environment=environment,
+            accept=(0, 1),
+        )
     for name, data in sorted(files.items()):
         source = volume.with_name(f"{volume.name}.put")
         source.write_bytes(data)
-        run(["mcopy", "-o", "-i", volume, source, f"::/{name}"], timeout=_SECONDS)
+        os.utime(source, (_DAY, _DAY))
+        run(
+            ["mcopy", "-o", "-m", "-i", place, source, f"::/{name}"],
+            timeout=_SECONDS,
+            environment=environment,
+        )
         source.unlink()

@@ -7,7 +7,7 @@ import typer
 
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
-from image_build.cli import new
+from image_build.cli import new, site
 from image_build.cli.authority import app as authority_app
 from image_build.cli.bundle import bundle
 from image_build.cli.burn import burn
@@ -29,6 +29,7 @@ def _image() -> None:
 app.add_typer(authority_app)
 command(app)(bundle)
 new.add_to(app)
+site.add_to(app)
 command(app)(burn)
 command(app)(manifest)
 command(app)(verify)
