@@ -1,4 +1,4 @@
-"""From a row of the list to a site: every cell checked, every fault named by row and column. Pure.
+"""From a row of the list to a site: every cell checked, every fault named by row and column.
 
 The same checks as the box's own reader of site files (``appliance.firststart.checks``), so that no
 sheet makes a file that a box refuses.
