@@ -107,6 +107,8 @@ class BoxConfig:
     """Collection ids, sorted."""
     wants: tuple[tuple[str, str], ...] = ()
     """Single lessons asked for: collection and lesson id, sorted."""
+    system: str = ""
+    """The subscription that brings updates of the box's own system; empty: none does."""
     listen: Listen = Listen()
     network: Uplink = Uplink()
     uploads: Uploaders = Uploaders.PIN
@@ -197,6 +199,7 @@ def parse(text: str) -> BoxConfig:
         publishers=tuple(_publisher(item) for item in fields.tables("publishers")),
         subscriptions=tuple(sorted({_collection(item) for item in fields.texts("subscriptions")})),
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
+        system=_system(fields.text("system", "", least=0)),
         listen=_listen(fields.table("listen")),
         network=_network(fields.table("network")),
         peers=_peers(fields.table("peers")),
@@ -224,6 +227,7 @@ def encode(config: BoxConfig) -> str:
         "sync_every_hours": config.sync_every_hours,
         "subscriptions": list(config.subscriptions),
         "wants": [f"{collection}/{lesson}" for collection, lesson in config.wants],
+        "system": config.system,
         "listen": {
             "host": config.listen.host,
             "port": config.listen.port,
@@ -288,6 +292,10 @@ def _collection(item: str) -> str:
             hint="ids look like 43/music-1a; `kexia box subscribe BOX` lists what is offered",
         )
     return item
+
+
+def _system(item: str) -> str:
+    return _collection(item) if item else ""
 
 
 def parse_want(key: str) -> tuple[str, str]:
