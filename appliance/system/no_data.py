@@ -7,7 +7,7 @@ from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore
 
-from appliance.language import Language, N_, speech
+from appliance.language import N_, Language, speech
 
 MAX_CLIENTS = 32
 SECONDS = 10.0
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(self.body)
 
-    do_HEAD = do_POST = do_GET  # noqa: N815 - http.server names its methods so
+    do_HEAD = do_POST = do_GET
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         """Nothing: there is no place to keep it."""
