@@ -7,20 +7,37 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from pathlib import PurePosixPath
 
 import tomli_w
 
 from appliance.fields import HINT as _HINT
 from appliance.fields import Fields as _Fields
+from appliance.fields import Unknown
+from appliance.folder import Standing, put_over, standing
 from appliance.night import Night
-from appliance.onlink import LAN, PeerPolicy
+from appliance.onlink import PeerPolicy
 from appliance.paths import BoxPaths as BoxPaths
-from sync.directory import CODE, COLLECTION, is_address
+from appliance.settings import FILE_SYSTEMS as FILE_SYSTEMS
+from appliance.settings import MAX_BUDGET_MIB as MAX_BUDGET_MIB
+from appliance.settings import MAX_RATE_KIB as MAX_RATE_KIB
+from appliance.settings import Listen as Listen
+from appliance.settings import Publisher as Publisher
+from appliance.settings import Uplink as Uplink
+from appliance.settings import Uploaders as Uploaders
+from appliance.settings import Volumes as Volumes
+from appliance.settings import check_url as check_url
+from appliance.settings import (
+    listen_of,
+    night_of,
+    peers_of,
+    publisher_of,
+    uplink_of,
+    uploaders_of,
+    volumes_of,
+)
+from sync.directory import COLLECTION
 from sync.errors import UsageError
 from sync.files import write_durably
-from sync.transport.address import check_proxy
 
 HEADER = (
     "# This box: whom it follows and what it keeps. `kexia box` rewrites this file; unknown\n"
@@ -28,69 +45,9 @@ HEADER = (
 )
 LESSON = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 """A lesson's id."""
-MAX_BUDGET_MIB = 2**24
 _ALWAYS = ("publishers", "subscriptions")
 """Fields that ``save`` always writes: a file without them is what a power cut left, and to take it
 for a box that follows nobody would cost the box its lessons."""
-FILE_SYSTEMS = ("vfat", "exfat", "ext4", "ntfs3")
-"""What ``[volumes] types`` may name."""
-MAX_RATE_KIB = 1024 * 1024
-"""A cap above a GiB a second caps nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Publisher:
-    """A publisher this box was told to follow: its root came with the box, not over the net."""
-
-    code: str
-    root: str
-    """File below the box's folder (``roots/43.root.json``)."""
-    urls: tuple[str, ...]
-    """Its own servers, in the order to try them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where ``serve`` listens: pages on ``port``, sites (content that is not ours) on another."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    site_port: int = 8081
-
-
-@dataclass(frozen=True, slots=True)
-class Uplink:
-    """How the update process uses the network: nothing else decides it, no environment either."""
-
-    rate_kib: int = 0
-    """KiB a second that web servers may give together, at most; 0: no cap."""
-    proxy: str = ""
-    """``http://[user:password@]host:port`` that every request goes through; empty: none."""
-    night_mib: int = 0
-    """MiB that web servers may give from noon to noon (UTC); 0: no budget."""
-    month_mib: int = 0
-    """The same for a calendar month."""
-    metered_mib: int = 50
-    """MiB from noon to noon (UTC) while the line is a phone on USB; 0: nothing comes over it."""
-
-
-class Uploaders(StrEnum):
-    """Who may give the box a `.kexia` file over the classroom's Wi-Fi."""
-
-    PIN = "pin"
-    ANYONE = "anyone"
-    NOBODY = "nobody"
-
-
-@dataclass(frozen=True, slots=True)
-class Volumes:
-    """What the box does with sticks and cards."""
-
-    on: bool = True
-    types: tuple[str, ...] = ("vfat", "exfat")
-    """File systems that are opened: ``vfat``, ``exfat``, ``ext4``, ``ntfs3``."""
-    leds: tuple[str, ...] = ()
-    """Lamps below /sys/class/leds that show how it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +64,12 @@ class BoxConfig:
     """Collection ids, sorted."""
     wants: tuple[tuple[str, str], ...] = ()
     """Single lessons asked for: collection and lesson id, sorted."""
-    listen: Listen = Listen()
-    network: Uplink = Uplink()
+    system: str = ""
+    """The subscription that brings updates of the box's own system; empty: none does."""
+    listen: Listen = field(default_factory=Listen)
+    network: Uplink = field(default_factory=Uplink)
     uploads: Uploaders = Uploaders.PIN
-    volumes: Volumes = Volumes()
+    volumes: Volumes = field(default_factory=Volumes)
     peers: PeerPolicy = field(default_factory=PeerPolicy)
     sync_every_hours: int = 24
     """How often the update process asks by itself; 0: only on demand."""
@@ -160,7 +119,8 @@ class BoxConfig:
 
 
 def load(paths: BoxPaths) -> BoxConfig:
-    """Read kexia.toml; raises UsageError naming what is wrong in it."""
+    """Read kexia.toml; raises UsageError naming what is wrong in it, TooNew for a later box's."""
+    unknown = _unknown(paths)
     try:
         text = paths.config_file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -173,37 +133,46 @@ def load(paths: BoxPaths) -> BoxConfig:
     except OSError as error:
         raise UsageError(f"{paths.config_file}: {error.strerror}", hint=_HINT) from error
     try:
-        return parse(text)
+        return parse(text, unknown)
     except UsageError as error:
         raise UsageError(f"{paths.config_file}: {error.fact}", hint=error.hint) from error
 
 
 def save(paths: BoxPaths, config: BoxConfig) -> None:
-    """Replace kexia.toml durably."""
-    write_durably(paths.config_file, encode(config).encode())
+    """Replace kexia.toml durably; what later code has in it beside what we know stays."""
+    value = to_table(config)
+    if _unknown(paths) is Unknown.PASSED_OVER and paths.config_file.exists():
+        later = tomllib.loads(paths.config_file.read_text(encoding="utf-8"))
+        value = put_over(later, value)
+    write_durably(paths.config_file, _text(value).encode())
 
 
-def parse(text: str) -> BoxConfig:
+def _unknown(paths: BoxPaths) -> Unknown:
+    return Unknown.PASSED_OVER if standing(paths) is Standing.AHEAD else Unknown.REFUSED
+
+
+def parse(text: str, unknown: Unknown = Unknown.REFUSED) -> BoxConfig:
     """Parse kexia.toml's text; raises UsageError."""
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"no TOML ({error})", hint=_HINT) from error
-    fields = _Fields("", value)
+    fields = _Fields("", value, unknown)
     config = BoxConfig(
         name=fields.text("name", "box"),
         demo=fields.flag("demo"),
         clock_is_set=fields.flag("clock_is_set"),
-        publishers=tuple(_publisher(item) for item in fields.tables("publishers")),
+        publishers=tuple(publisher_of(item) for item in fields.tables("publishers")),
         subscriptions=tuple(sorted({_collection(item) for item in fields.texts("subscriptions")})),
         wants=tuple(sorted({parse_want(item) for item in fields.texts("wants")})),
-        listen=_listen(fields.table("listen")),
-        network=_network(fields.table("network")),
-        peers=_peers(fields.table("peers")),
-        uploads=_uploads(fields.table("upload")),
-        volumes=_volumes(fields.table("volumes")),
+        system=_system(fields.text("system", "", least=0)),
+        listen=listen_of(fields.table("listen")),
+        network=uplink_of(fields.table("network")),
+        peers=peers_of(fields.table("peers")),
+        uploads=uploaders_of(fields.table("upload")),
+        volumes=volumes_of(fields.table("volumes")),
         sync_every_hours=fields.count("sync_every_hours", 24, most=24 * 7),
-        night=_night(fields.table("night")),
+        night=night_of(fields.table("night")),
     )
     fields.end()
     codes = [publisher.code for publisher in config.publishers]
@@ -217,13 +186,23 @@ def parse(text: str) -> BoxConfig:
 
 def encode(config: BoxConfig) -> str:
     """Text of kexia.toml; ``parse`` gives the same configuration back."""
-    value = {
+    return _text(to_table(config))
+
+
+def _text(value: dict[str, object]) -> str:
+    return HEADER + tomli_w.dumps(value, multiline_strings=False)
+
+
+def to_table(config: BoxConfig) -> dict[str, object]:
+    """``config`` as the table that kexia.toml is."""
+    return {
         "name": config.name,
         "demo": config.demo,
         "clock_is_set": config.clock_is_set,
         "sync_every_hours": config.sync_every_hours,
         "subscriptions": list(config.subscriptions),
         "wants": [f"{collection}/{lesson}" for collection, lesson in config.wants],
+        "system": config.system,
         "listen": {
             "host": config.listen.host,
             "port": config.listen.port,
@@ -256,29 +235,6 @@ def encode(config: BoxConfig) -> str:
             for item in config.publishers
         ],
     }
-    return HEADER + tomli_w.dumps(value, multiline_strings=False)
-
-
-def _publisher(fields: _Fields) -> Publisher:
-    publisher = Publisher(fields.text("code"), fields.text("root"), tuple(fields.texts("urls")))
-    fields.end()
-    if not CODE.fullmatch(publisher.code):
-        raise UsageError(f"{publisher.code!r} is no publisher's code", hint=_HINT)
-    path = PurePosixPath(publisher.root)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise UsageError(f"root {publisher.root!r} lies outside the box's folder", hint=_HINT)
-    for url in publisher.urls:
-        check_url(url)
-    return publisher
-
-
-def check_url(url: str) -> str:
-    """``url`` if it is one a box can fetch from; raises UsageError."""
-    if not is_address(url):
-        raise UsageError(
-            f"{url[:200]!r} is no http:// or https:// address", hint="give the repository's URL"
-        )
-    return url
 
 
 def _collection(item: str) -> str:
@@ -290,6 +246,10 @@ def _collection(item: str) -> str:
     return item
 
 
+def _system(item: str) -> str:
+    return _collection(item) if item else ""
+
+
 def parse_want(key: str) -> tuple[str, str]:
     """Collection and lesson of ``collection/lesson``; raises UsageError."""
     collection, _, lesson = key.rpartition("/")
@@ -299,79 +259,3 @@ def parse_want(key: str) -> tuple[str, str]:
             hint="keys look like 43/music-1a/l3; `kexia box search BOX …` shows them",
         )
     return collection, lesson
-
-
-def _listen(fields: _Fields) -> Listen:
-    standard = Listen()
-    listen = Listen(
-        fields.text("host", standard.host),
-        fields.count("port", standard.port, most=65535),
-        fields.count("site_port", standard.site_port, most=65535),
-    )
-    fields.end()
-    return listen
-
-
-def _night(fields: _Fields) -> Night:
-    night = Night(fields.text("from", "", least=0), fields.text("to", "", least=0))
-    fields.end()
-    if not night.is_lawful:
-        raise UsageError("night.from and night.to must be times of day like 22:00", hint=_HINT)
-    return night
-
-
-def _network(fields: _Fields) -> Uplink:
-    uplink = Uplink(
-        rate_kib=fields.count("rate_kib", 0, most=MAX_RATE_KIB),
-        proxy=fields.text("proxy", "", least=0),
-        night_mib=fields.count("night_mib", 0, most=MAX_BUDGET_MIB),
-        month_mib=fields.count("month_mib", 0, most=MAX_BUDGET_MIB),
-        metered_mib=fields.count("metered_mib", Uplink().metered_mib, most=MAX_BUDGET_MIB),
-    )
-    fields.end()
-    if uplink.proxy:
-        try:
-            check_proxy(uplink.proxy)
-        except UsageError as error:
-            raise UsageError(f"network.proxy: {error.fact}", hint=error.hint) from error
-    return uplink
-
-
-def _peers(fields: _Fields) -> PeerPolicy:
-    standard = PeerPolicy()
-    policy = PeerPolicy(
-        serve=fields.flag("serve"),
-        use=fields.flag("use"),
-        interfaces=tuple(fields.texts("interfaces", [LAN])),
-        port=fields.count("port", standard.port, most=65535),
-        rate_kib=fields.count("rate_kib", standard.rate_kib, most=MAX_RATE_KIB),
-        fault_kib=fields.count("fault_kib", standard.fault_kib, most=MAX_RATE_KIB),
-    )
-    fields.end()
-    if policy.port < 1024:
-        raise UsageError("peers.port must be a number from 1024 to 65535", hint=_HINT)
-    return policy
-
-
-def _uploads(fields: _Fields) -> Uploaders:
-    who = fields.text("who", Uploaders.PIN.value)
-    fields.end()
-    if who not in set(Uploaders):
-        raise UsageError(f"upload.who: {who[:40]!r} is none of {', '.join(Uploaders)}", hint=_HINT)
-    return Uploaders(who)
-
-
-def _volumes(fields: _Fields) -> Volumes:
-    standard = Volumes()
-    volumes = Volumes(
-        on=fields.flag("on", standard.on),
-        types=tuple(dict.fromkeys(fields.texts("types", standard.types))),
-        leds=tuple(fields.texts("leds")),
-    )
-    fields.end()
-    if unknown := set(volumes.types) - set(FILE_SYSTEMS):
-        known = ", ".join(FILE_SYSTEMS)
-        raise UsageError(f"volumes.types: {min(unknown)[:40]!r} is none of {known}", hint=_HINT)
-    if any("/" in led or led in ("", ".", "..") for led in volumes.leds):
-        raise UsageError("volumes.leds: names of folders in /sys/class/leds", hint=_HINT)
-    return volumes

@@ -1,17 +1,29 @@
 """A TOML table read field by field, at the border: what nobody asked for is refused. Pure."""
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 
 from sync.errors import UsageError
 
 HINT = "mend kexia.toml, or see docs/box.md for its fields"
 
 
+class Unknown(Enum):
+    """What becomes of fields that nobody asked for."""
+
+    REFUSED = "refused"
+    """A slip of the pen is seen."""
+    PASSED_OVER = "passed over"
+    """Later code wrote the file."""
+
+
 class Fields:
     """One table; each method raises UsageError for a field that is not as it must be."""
 
-    def __init__(self, where: str, value: Mapping[str, object]) -> None:
-        self._where = where
+    def __init__(
+        self, where: str, value: Mapping[str, object], unknown: Unknown = Unknown.REFUSED
+    ) -> None:
+        self._where, self._unknown = where, unknown
         self._left = dict(value)
 
     def text(self, name: str, default: str | None = None, *, least: int = 1) -> str:
@@ -47,18 +59,20 @@ class Fields:
         value = self._left.pop(name, {})
         if not isinstance(value, dict):
             raise self._wrong(name, "must be a table")
-        return Fields(f"{name}.", value)
+        return Fields(f"{name}.", value, self._unknown)
 
     def tables(self, name: str) -> list["Fields"]:
         """A list of tables; empty if it is not there."""
         value = self._left.pop(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self._wrong(name, "must be a list of tables")
-        return [Fields(f"{name}[{number}].", item) for number, item in enumerate(value)]
+        return [
+            Fields(f"{name}[{number}].", item, self._unknown) for number, item in enumerate(value)
+        ]
 
     def end(self) -> None:
         """All fields have been asked for; raises UsageError for one that is left."""
-        if self._left:
+        if self._left and self._unknown is Unknown.REFUSED:
             raise self._wrong(min(self._left), "is no field of this file")
 
     def _wrong(self, name: str, what: str) -> UsageError:

@@ -31,6 +31,11 @@ class BoxPaths:
         return self.root / "first-start.json"
 
     @property
+    def format_file(self) -> Path:
+        """Which version all of this is of."""
+        return self.root / "format.json"
+
+    @property
     def roots(self) -> Path:
         """``roots/<code>.root.json``: the publishers somebody with a key to this box chose."""
         return self.root / "roots"

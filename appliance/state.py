@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.folder import VERSION, judge
 from sync.errors import KexiaError, MediumFailing, NoRoom
 from sync.files import make_folder
 
@@ -48,7 +49,7 @@ MIGRATIONS: tuple[Migration, ...] = (
 def open_state(path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
     """Open state.db, made and brought up to date where needed; the caller closes it.
 
-    Raises StateDamaged, NoRoom or MediumFailing.
+    Raises StateDamaged, NoRoom or MediumFailing, and TooNew for one of a later box.
     """
     make_folder(path.parent)
     try:
@@ -64,12 +65,16 @@ def open_state(path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> s
 
 
 def _prepare(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    judge(version, "state.db")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(_RECORD)
     for number, migration in enumerate(migrations):
         _apply(connection, migration, number)
+    if version < VERSION:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration, number: int) -> None:

@@ -20,6 +20,7 @@ from appliance.box.schedule import Rhythm, first_wait, next_wait, rhythm
 from appliance.box.works import Works
 from appliance.config import BoxPaths
 from appliance.control import Event, Server
+from appliance.folder import bring_forward
 from appliance.update.mend import mend
 from appliance.update.sync import Machine
 from sync.errors import Incomplete, KexiaError, UsageError
@@ -63,6 +64,7 @@ class UpdateProcess:
     def run(self) -> None:
         """Hold the lease, listen, sync in rhythm; raises LeaseHeld if somebody else holds it."""
         with hold(self._paths.lease, holder="kexia box update"):
+            bring_forward(self._paths)
             for warning in mend(self._paths, Store(self._paths.root), Silent()):
                 _LOG.warning("%s", warning)
             self._know_itself()

@@ -14,6 +14,7 @@ from appliance.box.daemon import UpdateProcess, lower_priority
 from appliance.box.neighbourhood import neighbours
 from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
+from appliance.folder import bring_forward
 from appliance.state import open_state
 from appliance.update import metered
 from appliance.update.follow import MAX_ROOT
@@ -61,6 +62,7 @@ def init_box(paths: BoxPaths, invitation: Invitation) -> tuple[BoxConfig, Root]:
     make_folder(paths.run)
     open_state(paths.state_db).close()
     write_durably(paths.root / path, root.data)
+    bring_forward(paths)
     config.save(paths, made)
     return made, root
 

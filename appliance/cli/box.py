@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.cli import box_back, box_doctor, box_first_start, box_network, lines
+from appliance.cli import box_back, box_doctor, box_first_start, box_network, box_system, box_updates, lines
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load
@@ -301,6 +301,8 @@ box_back.add_to(app)
 box_first_start.add_to(app)
 box_network.add_to(app)
 box_doctor.add_to(app)
+box_updates.add_to(app)
+box_system.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,42 +36,63 @@ def health(
 
     Ends with 0 if all is sound, 8 if the data partition cannot be opened, 1 for anything else.
     """
-    from appliance.system.image import running_here
+    from appliance.system.loader import here
     from appliance.system.signs import Looker, mounted
 
-    loader = running_here()
-    where = "" if loader is None else f"slot={loader.booted.slot} version={loader.booted.version}"
+    loader = here()
+    slot, version = (str(loader.booted.slot), loader.booted.version) if loader else ("", "")
+    where = f"slot={slot} version={version}"
+    tell: Callable[[str], None] = (lambda _line: None) if as_json else _tell
     looker = Looker(
-        BoxPaths(box),
-        time.monotonic,
-        time.sleep,
-        mounted if loader else Path.exists,
+        BoxPaths(box), time.monotonic, time.sleep, mounted if loader else lambda path: path.is_dir()
     )
-    signs = looker.watch(patience, lambda: None if as_json else _tell(f"KEXIA-READY {where}"))
-    verdict = None if loader is None else _judge(loader, signs)
-    soundness = "bad" if signs.missing else "good"
+    signs = looker.watch(patience, lambda: tell(f"KEXIA-READY {where} up={_up()}"))
+    verdict = _judge(loader, signs, where, tell) if loader else ""
     value: dict[str, object] = {
-        "health": soundness,
+        "sound": not signs.missing,
         "missing": list(signs.missing),
-        "slot": str(loader.booted.slot) if loader else "",
-        "version": loader.booted.version if loader else "",
-        "verdict": str(verdict or ""),
+        "slot": slot,
+        "version": version,
+        "verdict": str(verdict),
     }
-    why = f" missing={','.join(signs.missing)} verdict={verdict}" if signs.missing else ""
-    line = f"KEXIA-HEALTH {soundness} {where}{why}"
-    if loader and verdict:
-        # Said before it is done where what is done ends everything; after it where it may fail.
-        _carry_out(loader, verdict, (lambda: None) if as_json else (lambda: _tell(line)))
-    result(value, as_json=as_json, text=lambda: _advice(signs))
+    result(value, as_json=as_json, text=lambda: _summary(signs))
     if signs.missing:
         raise typer.Exit(1 if signs.data else 8)
 
 
-def _judge(loader: "Loader", signs: "Signs") -> "Verdict":
-    from appliance.system.health import decide
+def _judge(loader: "Loader", signs: "Signs", where: str, tell: Callable[[str], None]) -> "Verdict":
+    """Decide and do; said afterwards where it may fail, before where it ends this very process."""
+    from appliance.system.health import Verdict, decide
 
     loader.mend()
-    return decide(signs, proven=loader.proven, other_good=loader.other_good)
+    verdict = decide(signs, proven=loader.proven, other_good=loader.other_good)
+    if verdict is Verdict.CONFIRM:
+        loader.carry_out(verdict)
+        tell(f"KEXIA-HEALTH good {where} up={_up()}")
+    else:
+        missing = ",".join(signs.missing)
+        tell(f"KEXIA-HEALTH bad {where} up={_up()} missing={missing} verdict={verdict}")
+        loader.carry_out(verdict)
+    return verdict
+
+
+def _tell(line: str) -> None:
+    """At once, for whoever waits at the serial line."""
+    say(line)
+    sys.stdout.flush()
+
+
+def _up() -> str:
+    """Seconds since the kernel began."""
+    return Path("/proc/uptime").read_text().partition(" ")[0]
+
+
+def _summary(signs: "Signs") -> str:
+    if not signs.missing:
+        return "sound: pages, search and update process answer"
+    if not signs.data:
+        return "the data partition cannot be opened; the box serves one page that says so"
+    return f"not sound: {', '.join(signs.missing)} → journalctl -b -u 'kexia-*'"
 
 
 def no_data(

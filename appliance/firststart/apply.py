@@ -140,4 +140,5 @@ class Applying:
             code = publisher.root.removeprefix("roots/").removesuffix(".root.json")
             made = made.following(Publisher(code, publisher.root, publisher.urls))
             made = made.subscribed(publisher.collections)
+        made = replace(made, system=site.system)
         return made.subscribed([site.system] if site.system else [])

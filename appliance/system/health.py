@@ -1,6 +1,6 @@
 """Is this slot's system sound? Decided from what was seen after the start. Pure.
 
-A slot is confirmed only when lessons are served. It is given up at once where the other slot is good:
+A slot is confirmed only when lessons are served. It is given up at once where the other one is good:
 a school must not wait for three power cuts. Data that cannot be mounted is rarely the slot's fault:
 only a version that never served on this box is suspected, once; a proven one keeps its tries.
 """
@@ -16,7 +16,7 @@ class Signs:
     data: bool
     """The data partition is mounted."""
     pages: bool = False
-    """The first page is served; on a box that is not set up or has no lessons, its answer says so."""
+    """The first page is served; without lessons, its answer says so."""
     index: bool = False
     """A search is answered."""
     update: bool = False
@@ -43,7 +43,7 @@ class Verdict(StrEnum):
 
 
 def decide(signs: Signs, *, proven: bool, other_good: bool) -> Verdict:
-    """``proven``: this version was confirmed in this slot before; ``other_good``: GRUB would start it."""
+    """``proven``: this version was confirmed here before; ``other_good``: GRUB would start it."""
     if not signs.missing:
         return Verdict.CONFIRM
     if not signs.data:

@@ -1,4 +1,4 @@
-"""Which image this is: ``/etc/kexia/image.json``, made by the builder, and the slot it runs from."""
+"""Which image this is: ``/etc/kexia/image.json``, made by the builder."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ def read_image(data: bytes) -> Image:
     except (ValueError, RecursionError) as error:
         raise FormatError(f"image.json: no JSON ({error})") from error
     names = ("version", "built", "board", "suite", "compatible", "floor")
-    texts = [value.get(name) for name in names] if isinstance(value, dict) else []
-    if not texts or not all(isinstance(text, str) for text in texts):
+    found = [value.get(name) for name in names] if isinstance(value, dict) else []
+    texts = [text for text in found if isinstance(text, str)]
+    if len(texts) != len(names):
         raise FormatError(f"image.json: not all of {', '.join(names)} are there as texts")
     return Image(*texts)

@@ -1,9 +1,10 @@
-"""The boot loader's files on the EFI partition, and RAUC: where a verdict on the slot is carried out."""
+"""The boot loader's files on the EFI partition, where a verdict on the slot is carried out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.system import image, rauc
 from appliance.system.health import Verdict
 from appliance.system.slots import (
     SIZE,
@@ -17,39 +18,40 @@ from appliance.system.slots import (
     uncounted,
     write_block,
 )
-from sync.errors import FormatError, KexiaError
+from sync.errors import FormatError
 from sync.files import disk_errors, sync_file, write_durably
 from sync.run import run
 
 GRUB = Path("/boot/efi/grub")
 COMMAND_LINE = Path("/proc/cmdline")
 MACHINE_ID = Path("/etc/machine-id")
-_SECONDS = 120.0
-"""RAUC is started by its first call, and a card may be slow."""
-Call = Callable[[list[str]], object]
 
 
-def _call(arguments: list[str]) -> object:
-    return run(arguments, timeout=_SECONDS)
+def reboot() -> None:
+    """Start the machine anew, as systemd does it; raises KexiaError."""
+    run(("systemctl", "reboot"), timeout=60)
 
 
-def running(command_line: Path, version: str) -> Booted | None:
-    """What was booted; None where it was no box's image."""
-    slot = booted_slot(command_line.read_text(errors="replace"))
-    return None if slot is None else Booted(slot, version)
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What cannot be taken back."""
+
+    mark_good: Callable[[], None] = rauc.mark_good
+    mark_bad: Callable[[], None] = rauc.mark_bad
+    reboot: Callable[[], None] = reboot
 
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """``grubenv`` and ``spare``; ``call`` runs a program, ``machine`` is the machine id to keep."""
+    """``grubenv`` and ``spare`` of what runs; ``machine`` is the machine id to keep."""
 
     booted: Booted
     machine: str
     folder: Path = GRUB
-    call: Call = _call
+    acts: Acts = field(default_factory=Acts)
 
     def mend(self) -> bool:
-        """Make grubenv anew if it is lost or torn; True if it was. RAUC refuses to work without it."""
+        """Make grubenv anew if it is lost or torn, which RAUC would refuse; True if it was."""
         if self._read("grubenv") is not None:
             return False
         self._write("grubenv", mended(self._read("spare") or {}, self.booted))
@@ -68,11 +70,11 @@ class Loader:
     def carry_out(self, verdict: Verdict) -> None:
         """Do what was decided; raises KexiaError if RAUC or the partition refuses."""
         if verdict is Verdict.CONFIRM:
-            self.call(["rauc", "status", "mark-good"])
+            self.acts.mark_good()
             self._remember()
         elif verdict is Verdict.GIVE_UP:
-            self.call(["rauc", "status", "mark-bad"])
-            self.call(["systemctl", "reboot"])
+            self.acts.mark_bad()
+            self.acts.reboot()
         elif verdict is Verdict.UNCOUNT:
             self._write("grubenv", uncounted(self._read("grubenv") or {}, self.booted.slot))
 
@@ -92,14 +94,18 @@ class Loader:
     def _write(self, name: str, values: dict[str, str]) -> None:
         """Over the old bytes where it can be: on FAT nothing but two sectors changes then."""
         path, data = self.folder / name, write_block(values)
-        try:
+        if path.is_file() and path.stat().st_size == SIZE:
             with disk_errors(path), path.open("r+b") as file:
-                if file.seek(0, 2) == SIZE:
-                    file.seek(0)
-                    file.write(data)
-                    sync_file(file)
-                    return
-        except KexiaError:
-            if path.exists():
-                raise
-        write_durably(path, data)
+                file.write(data)
+                sync_file(file)
+        else:
+            write_durably(path, data)
+
+
+def here() -> Loader | None:
+    """The slot this machine runs from; None if it was started from no box's image."""
+    slot = booted_slot(COMMAND_LINE.read_text(errors="replace"))
+    if slot is None:
+        return None
+    version = image.read_image(image.FILE.read_bytes()).version
+    return Loader(Booted(slot, version), MACHINE_ID.read_text().strip())

@@ -94,3 +94,13 @@ def _info(options: tuple[str, ...], bundle: Path) -> Bundle:
         return Bundle(str(value["compatible"]), str(value["version"]), str(value["build"] or ""))
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{bundle.name}: rauc says nothing of it ({error})") from error
+
+
+def mark_good() -> None:
+    """Confirm the slot that runs; raises KexiaError."""
+    run(("rauc", "status", "mark-good"), timeout=INFO_TIMEOUT)
+
+
+def mark_bad() -> None:
+    """Give the slot that runs up: the next start takes the other one; raises KexiaError."""
+    run(("rauc", "status", "mark-bad"), timeout=INFO_TIMEOUT)

@@ -1,4 +1,4 @@
-"""Looks whether the box serves: its first page, a search, the update process. Waits while it starts."""
+"""Looks whether the box serves (first page, search, update process), and waits while it starts."""
 
 import http.client
 import json
@@ -36,7 +36,7 @@ class Looker:
     is_mounted: Callable[[Path], bool] = field(default=mounted)
 
     def watch(self, patience: float, ready: Callable[[], None]) -> Signs:
-        """Look until all is sound, at most ``patience`` seconds; ``ready`` when the page is served."""
+        """Look until all is sound, ``patience`` seconds at most; ``ready`` when pages are served."""
         deadline = self.clock() + patience
         is_ready = False
         while True:
@@ -70,7 +70,7 @@ class Looker:
 def _answers(port: int, path: str) -> bool:
     """200, or the box's own word that it has no lessons yet."""
     with suppress(OSError, http.client.HTTPException, ValueError):
-        status, body = _get(port, path)
+        status, _body = _get(port, path)
         return status == 200 or (status == 503 and _is_empty(port))
     return False
 

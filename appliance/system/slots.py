@@ -2,9 +2,9 @@
 
 ``grub/grubenv`` is RAUC's and GRUB's: ``ORDER``, and for each slot ``OK`` (0: given up) and ``TRY``
 (0 to 3 starts since it was last confirmed). ``grub/spare`` is ours: the same as it was when a slot
-was last confirmed, which versions were (``A_PROVEN``, ``B_PROVEN``), and ``MACHINE``, the machine id.
-The format is GRUB's (docs: info grub, "Environment block"): 1024 bytes, a header line, ``NAME=VALUE``
-lines, ``#`` up to the end.
+was last confirmed, which versions were (``A_PROVEN``, ``B_PROVEN``), and the machine id (``MACHINE``).
+The format is GRUB's (its manual, "Environment block"): 1024 bytes, a header line, lines
+``NAME=VALUE``, then ``#`` up to the end.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def booted_slot(command_line: str) -> Slot | None:
 
 
 def read_block(data: bytes) -> dict[str, str]:
-    """The variables of an environment file; raises FormatError for what GRUB would not read either."""
+    """The variables of an environment file; raises FormatError for what GRUB refuses too."""
     if len(data) < len(HEADER) or len(data) > 64 * SIZE or not data.startswith(HEADER):
         raise FormatError("no environment block of GRUB's")
     text = data[len(HEADER) :].decode("utf-8", errors="replace")
@@ -60,7 +60,7 @@ def read_block(data: bytes) -> dict[str, str]:
 
 
 def write_block(values: Values) -> bytes:
-    """An environment file of ``SIZE`` bytes; raises FormatError if they do not fit or cannot stand."""
+    """An environment file of ``SIZE`` bytes; raises FormatError for what cannot stand in one."""
     if any("\n" in text or "\\" in text for pair in values.items() for text in pair):
         raise FormatError("a line break or backslash in a variable of GRUB's")
     body = "".join(f"{name}={value}\n" for name, value in values.items()).encode()
@@ -87,7 +87,7 @@ def uncounted(values: Values, slot: Slot) -> dict[str, str]:
 
 
 def mended(spare: Values, booted: Booted) -> dict[str, str]:
-    """An environment in the place of one that is lost: what runs first, the other as spare knows it."""
+    """In the place of a lost one: what runs comes first, the other slot is as spare knows it."""
     slot, other = booted.slot, booted.slot.other
     ok = "1" if spare.get(f"{other}_OK") == "1" else "0"
     return {

@@ -37,6 +37,7 @@ FULL = BoxConfig(
     ),
     subscriptions=("43/math-1a", "cn/music"),
     listen=Listen("0.0.0.0", 80, 8081),
+    system="43/system-amd64",
     wants=(("43/art-2b", "l3"), ("cn/music", "a.b-1")),
     network=Uplink(
         200, "http://box:secret@10.0.0.2:3128", night_mib=20, month_mib=500, metered_mib=30

@@ -18,7 +18,7 @@ from sync.pack import Codec, Group
 from sync.updates import head as heads
 from sync.updates import varint
 from sync.updates.head import Base, Head, decode_head, encode_head
-from sync.updates.numbers import Kind
+from sync.updates.numbers import Form, Kind
 from sync.updates.parts import (
     MAX_DEPTH,
     MAX_PAYLOAD,
@@ -56,7 +56,7 @@ from tests.kit.heads import (
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "update-1.pack"
-INDEX = "3a542542588213534d5b0657f16acb1ec42f4ab8ba3c71882a2fcbe8a9b40370"
+INDEX = "4db0901c388acbcb8b6c6a758eb1ab3fe8df1481efd03bdf30bf06435f4082d4"
 """SHA-256 of the golden index before it is compressed."""
 OLD = named("old", 5000)
 OTHER = named("other old", 300)
@@ -83,8 +83,8 @@ def group_of(data: bytes, plain: int, codec: Codec = Codec.ZSTD, *, offset: int 
 
 
 def sample() -> tuple[UpdateGroup, ...]:
-    """One of every kind: spans whole, part, opened (twice, in one), new, of the feed; each segment,
-    streams in one and over two groups; each home."""
+    """One of every kind: spans whole, part, opened (twice, in one), part opened, new, of the feed;
+    each segment, streams in one and over two groups; each home."""
     first = UpdateGroup(
         group_of(b"first group", 1100),
         0,
@@ -93,6 +93,7 @@ def sample() -> tuple[UpdateGroup, ...]:
             Span(OTHER.digest, 10, 200),
             Span(OTHER.digest, 8, 40, Differenced()),
             Span(OLD.digest, 0, 5000, (Inflated(100, 50, Wrap.RAW, 300, NESTED), LAST)),
+            Span(OLD.digest, 4000, 900, (LAST,)),
             Span(ENTRY.feed.plain.digest, 0, ENTRY.feed.plain.size),
         ),
         (
@@ -204,6 +205,11 @@ def opens(*found: Opened) -> bytes:
     return moved(0) + b"\2" + streams(*found)
 
 
+def opens_part(start: int, length: int, *found: Opened) -> bytes:
+    """The same of some of OLD."""
+    return span(0, Form.OPENED_RANGE, start, length) + streams(*found)
+
+
 def nest(depth: int) -> Opened:
     return (0, 9, 9, *([nest(depth - 1)] if depth > 1 else []))
 
@@ -242,6 +248,15 @@ FALSE: list[tuple[list[Raw], str]] = [
     ([replace(GOOD, codec=1, prefix=(opens((0, 4999, 900)),))], "opens 5900 bytes for 901"),
     ([replace(GOOD, codec=1, prefix=(opens((0, 9, 2**40, (0, 2**40, 9))),))], "opens 109951"),
     ([replace(GOOD, codec=1, prefix=(span(0, 0),) * 7000)], "prefix has more"),
+    ([replace(GOOD, codec=1, prefix=(opens_part(4990, 11, (0, 9, 9)),))], "beyond the end"),
+    ([replace(GOOD, codec=1, prefix=(opens_part(9, 2**62, (0, 9, 9)),))], "beyond the end"),
+    ([replace(GOOD, codec=1, prefix=(opens_part(9, 8, (0, 9, 9)),))], "beyond the end of what"),
+    ([replace(GOOD, codec=1, prefix=(opens_part(0, 900, (0, 899, 9)),))], "opens 909 bytes for 10"),
+    ([replace(GOOD, codec=1, prefix=(opens_part(0, 9, nest(4)),))], "lies in more than 2 others"),
+    (
+        [Raw(parts=(part(3, literal(10), copy(moved(-3) + opens_part(0, 9, (0, 9, 9))[1:])),))],
+        "no plain",
+    ),
     ([Raw(parts=(part(3, literal(10), copy(span(-3, 1, 4000, 1001))),))], "beyond the end"),
     ([Raw(parts=(part(3, literal(10), copy(span(3, 0))),))], "no plain file"),
     (
@@ -497,7 +512,9 @@ HOW = st.builds(
 def spans(draw: st.DrawFn, held: list[Resource], *, opened: bool) -> Span:
     one = draw(st.sampled_from(held))
     if opened and draw(st.booleans()):
-        span = Span(one.digest, 0, one.size, draw(nests(one.size, MAX_DEPTH)))
+        begin = draw(st.sampled_from([0, draw(st.integers(0, one.size))]))
+        size = one.size - begin
+        span = Span(one.digest, begin, size, draw(nests(size, MAX_DEPTH)))
         if span.work <= MAX_WORK * span.size:
             return span
     if draw(st.booleans()):

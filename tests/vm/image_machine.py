@@ -232,7 +232,10 @@ class ImageMachine:
     def ask(self, command: str, **arguments: Any) -> Any:
         """One command of QEMU's monitor; its answer."""
         with self._monitor() as lines:
-            for line in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+            for line in (
+                {"execute": "qmp_capabilities"},
+                {"execute": command, "arguments": arguments},
+            ):
                 lines.write(json.dumps(line).encode() + b"\n")
                 lines.flush()
                 while "return" not in (value := json.loads(lines.readline())):
@@ -305,7 +308,15 @@ def _plain(line: bytes) -> str:
 def _machine(arch: str) -> tuple[str, ...]:
     """Translated on every machine, so that it runs anywhere and everywhere alike."""
     if arch == "amd64":
-        return ("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max")
+        return (
+            "qemu-system-x86_64",
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+        )
     cpu = ("-cpu", "cortex-a72")
     return ("qemu-system-aarch64", "-machine", "virt", "-accel", "tcg,thread=multi", *cpu)
 
