@@ -63,7 +63,7 @@ def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Ma
     root, image = _one(folder, ROOT_SUFFIX), _one(folder, IMAGE_SUFFIX)
     facts = _facts(folder / "image.json")
     progress.step("packages", unit="packages")
-    packages = (*packages_in(root), *_boot_packages(folder / BOOT_PACKAGES))
+    packages = sorted({*packages_in(root), *_boot_packages(folder / BOOT_PACKAGES)})
     progress.step("card", total=root.stat().st_size)
     described = card_of(image, root, facts["version"], progress)
     about = sbom.About(

@@ -11,7 +11,7 @@ from sync.errors import FormatError
 MAX_STATUS = 2**25
 MAX_METADATA = 2**20
 MAX_PACKAGES = 20_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~:-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~:!-]{0,199}")
 _INSTALLED = "install ok installed"
 
 
