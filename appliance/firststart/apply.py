@@ -141,4 +141,6 @@ class Applying:
             made = made.following(Publisher(code, publisher.root, publisher.urls))
             made = made.subscribed(publisher.collections)
         made = replace(made, system=site.system)
-        return made.subscribed([site.system] if site.system else [])
+        if site.system:
+            made = replace(made.subscribed([site.system]), system=site.system)
+        return made

@@ -61,6 +61,7 @@ def is_set_up(blank: Blank, root: bytes) -> None:
         ("43", ("https://www.example.cn/kexia",))
     ]
     assert box.subscriptions == ("43/math-1a", "43/system")
+    assert box.system == "43/system"
     assert (blank.paths.root / "roots/43.root.json").read_bytes() == root
     assert keep.load(blank.paths) == SITE.network
     assert stat.S_IMODE(blank.paths.network.stat().st_mode) == 0o600
