@@ -21,6 +21,8 @@ _MARGIN, _WIDTH, _HEIGHT = 16.0, 210.0, 297.0
 _INNER = _WIDTH - 2 * _MARGIN
 _SQUARE, _QUIET = 46.0, 4
 """Side of a QR code in millimetres, and its quiet zone in squares."""
+_LAP = 0.03
+"""By which rows of a code lie over each other: no hairline between them on any screen."""
 _STEP = 98.0
 """Width of a step's Chinese; its English stands beside it."""
 _GREY, _BLACK = 100, 0
@@ -148,7 +150,7 @@ def _code(page: fpdf.FPDF, text: str, at: tuple[float, float]) -> None:
             length = next((n for n, dark in enumerate(row[x:]) if not dark), len(row) - x)
             if length:
                 left = at[0] + (x + _QUIET) * side
-                page.rect(left, at[1] + (y + _QUIET) * side, length * side, side, style="F")
+                page.rect(left, at[1] + (y + _QUIET) * side, length * side, side + _LAP, style="F")
             x += length + 1
 
 

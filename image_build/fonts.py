@@ -45,7 +45,7 @@ class Font:
 def find_chinese(given: Path | None, folders: Iterable[Path] = FOLDERS) -> Font:
     """A font with Chinese; raises UsageError that says how to get one."""
     if given is not None:
-        if not given.is_file():
+        if not _is_font(given):
             raise UsageError(f"{given} is no font", hint="give a .ttf, .otf or .ttc file")
         numbers = dict(CHINESE)
         return Font(given, numbers.get(given.name, 0))
@@ -61,6 +61,14 @@ def find_chinese(given: Path | None, folders: Iterable[Path] = FOLDERS) -> Font:
 def find_others(folders: Iterable[Path] = FOLDERS) -> list[Font]:
     """Fonts for the other scripts, as many as are installed."""
     return _find(OTHERS, folders)
+
+
+def _is_font(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (b"\0\1\0\0", b"true", b"OTTO", b"ttcf")
+    except OSError:
+        return False
 
 
 def _find(wanted: Iterable[tuple[str, int]], folders: Iterable[Path]) -> list[Font]:

@@ -325,10 +325,18 @@ def killed_at(number: int, work: Callable[[], object]) -> bool:
 @pytest.mark.thorough
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "before",
-    ["blank", *(pytest.param(name, marks=pytest.mark.slow) for name in ("defaults", "another"))],
+    ("before", "every"),
+    [
+        ("blank", 4),
+        *(
+            pytest.param(name, 1, marks=pytest.mark.slow)
+            for name in ("blank", "defaults", "another")
+        ),
+    ],
 )
-def test_killed_before_any_deed_it_goes_on(tmp_path: Path, root: bytes, before: str) -> None:
+def test_killed_before_any_deed_it_goes_on(
+    tmp_path: Path, root: bytes, before: str, every: int
+) -> None:
     number, alive = 0, True
     while alive:
         blank = Blank(tmp_path / str(number))
@@ -344,7 +352,7 @@ def test_killed_before_any_deed_it_goes_on(tmp_path: Path, root: bytes, before: 
             assert keep.load(blank.paths).passphrase
         blank.start()
         is_set_up(blank, root)
-        number += 1
+        number += every
     assert number > 20
 
 
