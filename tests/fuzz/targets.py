@@ -5,15 +5,19 @@ from io import BytesIO
 from pathlib import Path
 
 from appliance import announcement, sticks
+from appliance.firststart import note as first_start
+from appliance.firststart.site import read_site, write_site
 from appliance.serve.upload_note import decode_note
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
+from image_build.rows import Publisher, make_site
+from image_build.sheet import example, read_sites
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
-from sync.errors import NoSource
+from sync.errors import Fault, InputRefused, NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
@@ -149,6 +153,7 @@ def read_back(data: bytes) -> None:
 
 
 RECIPIENT = bytes(range(64, 96))
+SITE_FILE = (GOLDEN / "site-1.toml").read_bytes()
 HAVE = (GOLDEN / "have-1.zst").read_bytes()
 
 
@@ -158,6 +163,14 @@ def read_announcement(data: bytes) -> None:
     said = announcement.parse({key: value if mark else None for key, mark, value in parts}, 8082)
     assert len(said.box) == 16
     assert all(len(each) == 8 for each in said.marks)
+
+
+def read_list(data: bytes) -> None:
+    """Whatever a row makes, the box's own reader takes."""
+    for row in read_sites(data, "sites.csv").rows:
+        faults: list[Fault] = []
+        made, _ = make_site(row, lambda _: Publisher("43", b""), faults)
+        assert faults or read_site(write_site(made)) == made
 
 
 def read_archive(data: bytes) -> None:
@@ -230,6 +243,21 @@ TARGETS = (
         decode_note,
         refusal=ValueError,
     ),
+    Target(
+        "site-file",
+        (SITE_FILE, write_site(read_site(SITE_FILE).without_secrets())),
+        lambda data: write_site(read_site(data)),
+        refusal=InputRefused,
+        memory=2**22,
+    ),
+    Target(
+        "site-list",
+        (example(".csv"), example(".csv").decode("utf-8-sig").encode("gb18030")),
+        read_list,
+        refusal=InputRefused,
+        memory=2**22,
+    ),
+    Target("first-start", ((GOLDEN / "first-start-1.json").read_bytes(),), first_start.decode),
     Target("site", ((GOLDEN / "site-1.txt").read_bytes(),), site.decode),
     Target(
         "root", ((GOLDEN / "publish-1" / "metadata" / "1.root.json").read_bytes(),), root.parse_root
