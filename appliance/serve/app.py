@@ -104,9 +104,10 @@ async def serving(
             await state.refresh()  # if it fails the watch says why, and tries again
         documents = Documents(state, library, PageCache(paths.cache / "pages"))
         stack.callback(documents.close)
-        sites = Sites(state, library, files)
-        site_port = await _start(stack, _site_app(sites, config), listen.host, listen.site_port)
         renderer = Renderer(Assets())
+        site_port = await _start(
+            stack, _site_app(Sites(state, library, files), config), listen.host, listen.site_port
+        )
         received = await stack.enter_async_context(receiving(paths, now=_now, ticks=monotonic))
         notice = received.media.notice
         pages = Pages(
