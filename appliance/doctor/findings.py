@@ -133,6 +133,8 @@ def _programmes(programmes: Programmes) -> Iterator[Finding]:
 
 def _network(network: Network) -> Iterator[Finding]:
     if not network.is_told:
+        if network.is_wanted:
+            yield Finding(Code.NETWORK_UNKNOWN, Severity.WARNING)
         return
     problem = _NETWORK_PROBLEMS.get(network.problem)
     if problem is not None:

@@ -70,7 +70,9 @@ def examine(
     uplink, detail = asking.outside(box, state, cards) if asking else (None, "")
     return Facts(
         clock=_clock(paths, box, now, root),
-        network=_network(state, cards, box, asking),
+        network=_network(state, cards, box, asking)
+        if state is not None
+        else Network(is_wanted=paths.network.exists()),
         power=look.power(root, log),
         disk=look.disk(root, paths.root, log),
         uplink=uplink,
@@ -95,15 +97,14 @@ def _clock(paths: BoxPaths, box: BoxConfig, now: datetime, root: Path) -> Clock:
 
 
 def _network(
-    state: InForce | None, cards: tuple[Card, ...], box: BoxConfig, asking: Asking | None
+    state: InForce, cards: tuple[Card, ...], box: BoxConfig, asking: Asking | None
 ) -> Network:
-    if state is None:
-        return Network()
     card = next((card for card in cards if card.name == state.card), None)
     has_link = card is not None and card.has_link
     may_ask = has_link and state.address is not None and not state.makes_wifi
     heard = asking.wire(state, box.listen.port) if asking and may_ask else Heard()
     return Network(
+        is_wanted=True,
         is_told=True,
         mode=state.mode.value,
         card=state.card,
