@@ -15,7 +15,7 @@ from sync import canonical, compression, deflate, directory, feed, pack, shorten
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
-from sync.errors import NoSource
+from sync.errors import InputRefused, NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
@@ -227,7 +227,12 @@ TARGETS = (
     Target("note", ((GOLDEN / "stick-1.json").read_bytes(),), note.decode),
     Target("archive", (ARCHIVE,), read_archive),
     Target("arp", (ARP,), read_arp),
-    Target("network", ((GOLDEN / "lan" / "network.toml").read_bytes(),), keep.read),
+    Target(
+        "network",
+        ((GOLDEN / "lan" / "network.toml").read_bytes(),),
+        keep.read,
+        refusal=InputRefused,
+    ),
     Target("network-state", ((GOLDEN / "network-1.json").read_bytes(),), inforce.decode),
     Target("kernel-log", (KERNEL,), read_kernel_log),
     Target("slots", (SLOTS,), read_slots),
