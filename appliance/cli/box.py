@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.cli import box_back, box_doctor, box_first_start, box_network, box_system, box_updates, lines
+from appliance.cli import (
+    box_back,
+    box_doctor,
+    box_first_start,
+    box_network,
+    box_system,
+    box_updates,
+    lines,
+)
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load

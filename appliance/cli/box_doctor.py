@@ -11,6 +11,7 @@ from appliance.cli.console import Json, result
 from appliance.config import BoxPaths
 
 if TYPE_CHECKING:
+    from appliance.doctor.deep import Asker
     from appliance.doctor.findings import Finding
 
 MARKS = {3: "✗", 2: "!", 1: "·"}
@@ -30,15 +31,14 @@ def doctor(
 ) -> None:
     """Say what is wrong with this box and what to do, in Chinese and English, on one page.
 
-    The exit code is that of the worst: 8 the card or disk, 6 no room, 4 no line to the publishers, 9
-    anything else that needs somebody, 0 nothing, or notes only. Nothing is sent anywhere; as root it
-    sees more.
+    The exit code is that of the worst: 8 the card or disk, 6 no room, 4 no line to the
+    publishers, 9 anything else that needs somebody, 0 nothing, or notes only. Nothing is sent
+    anywhere; as root it sees more.
     """
     from appliance.doctor.findings import exit_code
-    from appliance.doctor.programme import Depth, found
+    from appliance.doctor.programme import found
 
-    depth = Depth.SHALLOW if quick else Depth.DEEP
-    what = found(BoxPaths(box), datetime.now(UTC), depth)
+    what = found(BoxPaths(box), datetime.now(UTC), None if quick else _asker())
     code = exit_code(what)
     result(
         {"findings": [_value(one) for one in what], "exit_code": code},
@@ -47,6 +47,12 @@ def doctor(
     )
     if code:
         raise typer.Exit(code)
+
+
+def _asker() -> "Asker":
+    from appliance.doctor.deep import Asker
+
+    return Asker()
 
 
 def page(what: "tuple[Finding, ...]") -> list[str]:

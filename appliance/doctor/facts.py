@@ -29,6 +29,8 @@ class Uplink(StrEnum):
 class Network:
     """The classroom's network."""
 
+    is_wanted: bool = False
+    """The site said which network it wants."""
     is_told: bool = False
     """The network process says what is in force."""
     mode: str = ""

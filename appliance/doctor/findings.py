@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 
 from appliance.doctor.facts import Clock, Disk, Facts, Network, Power, Programmes, Uplink
 from appliance.doctor.isolation import Isolation
 from appliance.doctor.sayings import SAYINGS, Code
 from appliance.sticks import Saying
-from sync.trust.clock import MAX_AHEAD
 
 FULL, NEARLY_FULL = 256 * 2**20, 1024 * 2**20
 """Bytes free below which nothing comes in any more, and below which it soon may not."""
+MAX_AHEAD = timedelta(days=180)
+"""As in ``sync.trust.clock``, whose libraries the pages' process must not carry."""
 HOT = 80.0
 """Degrees Celsius from which a Pi works more slowly."""
 WORN = 90
@@ -131,6 +133,8 @@ def _programmes(programmes: Programmes) -> Iterator[Finding]:
 
 def _network(network: Network) -> Iterator[Finding]:
     if not network.is_told:
+        if network.is_wanted:
+            yield Finding(Code.NETWORK_UNKNOWN, Severity.WARNING)
         return
     problem = _NETWORK_PROBLEMS.get(network.problem)
     if problem is not None:

@@ -1,63 +1,84 @@
 """What `kexia box doctor` and the page /admin/doctor do: look, judge, tell. No telemetry: what is
 found is shown to whoever asks, and goes nowhere.
+
+Looking at the machine's own files takes a moment and is what a page may do for whoever asks; who
+also brings an ``Asking`` (``deep``) has the wire, the programmes and the publishers asked.
 """
 
-import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from appliance import config as configs
 from appliance.config import BoxConfig
-from appliance.doctor import look, outside, running, wire
-from appliance.doctor.facts import Clock, Facts, Network, Programmes
+from appliance.doctor import look
+from appliance.doctor.facts import Clock, Facts, Network, Programmes, Uplink
 from appliance.doctor.findings import Finding, findings
-from appliance.doctor.isolation import Isolation, judge
+from appliance.doctor.isolation import Isolation
 from appliance.generation import current
 from appliance.lan import inforce
-from appliance.lan.arp import Address
 from appliance.lan.card import Card
 from appliance.lan.cards import read_cards
 from appliance.lan.inforce import InForce
-from appliance.lan.probe import CannotAsk
 from appliance.paths import BoxPaths
 from appliance.version import BUILD_TIME
-from sync.errors import FormatError, KexiaError
-from sync.trust.clock import parse_time
+from sync.errors import KexiaError
 
 NTP_FLAG = Path("/run/systemd/timesync/synchronized")
+ROOT = Path("/")
 
 
-class Depth(Enum):
-    """How far the doctor goes."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the classroom's wire says."""
 
-    SHALLOW = "shallow"
-    """The machine's own files: a moment. What a page may do for whoever asks."""
-    DEEP = "deep"
-    """Asks the wire and the publishers' addresses, too: some seconds, half a minute at most."""
+    isolation: Isolation | None = None
+    strangers: tuple[str, ...] = ()
+    is_gateway_there: bool | None = None
 
 
-def examine(paths: BoxPaths, now: datetime, depth: Depth, root: Path = Path("/")) -> Facts:
-    """Everything that can be measured from here; raises UsageError if ``paths`` is no box."""
+class Asking(Protocol):
+    """What takes seconds, or root."""
+
+    def outside(
+        self, box: BoxConfig, state: InForce | None, cards: tuple[Card, ...]
+    ) -> tuple[Uplink, str]:
+        """Ask the publishers' addresses."""
+
+    def wire(self, state: InForce, port: int) -> Heard:
+        """Ask the classroom's network."""
+
+    def programmes(self, paths: BoxPaths, box: BoxConfig) -> Programmes:
+        """Ask the box's own programmes."""
+
+
+def found(
+    paths: BoxPaths, now: datetime, asking: Asking | None = None, root: Path = ROOT
+) -> tuple[Finding, ...]:
+    """What is wrong with this box, the worst first; raises UsageError if it is no box."""
+    return findings(examine(paths, now, asking, root))
+
+
+def examine(
+    paths: BoxPaths, now: datetime, asking: Asking | None = None, root: Path = ROOT
+) -> Facts:
+    """Everything that can be measured from here."""
     box = configs.load(paths)
     state, cards, log = inforce.load(paths), read_cards(), look.kernel_log(root)
-    is_deep = depth is Depth.DEEP
-    uplink = outside.ask(box, state, cards) if is_deep else (None, "")
+    uplink, detail = asking.outside(box, state, cards) if asking else (None, "")
     return Facts(
         clock=_clock(paths, box, now, root),
-        network=_network(state, cards, box, root, is_deep=is_deep),
+        network=_network(state, cards, box, asking)
+        if state is not None
+        else Network(is_wanted=paths.network.exists()),
         power=look.power(root, log),
         disk=look.disk(root, paths.root, log),
-        uplink=uplink[0],
-        uplink_detail=uplink[1],
-        programmes=running.look(paths, box.listen) if is_deep else Programmes(),
+        uplink=uplink,
+        uplink_detail=detail,
+        programmes=asking.programmes(paths, box) if asking else Programmes(),
     )
-
-
-def found(paths: BoxPaths, now: datetime, depth: Depth) -> tuple[Finding, ...]:
-    """What is wrong with this box, the worst first."""
-    return findings(examine(paths, now, depth))
 
 
 def _clock(paths: BoxPaths, box: BoxConfig, now: datetime, root: Path) -> Clock:
@@ -65,8 +86,8 @@ def _clock(paths: BoxPaths, box: BoxConfig, now: datetime, root: Path) -> Clock:
     with suppress(KexiaError, OSError):
         generation = current(paths)
         for publisher in generation.record.publishers if generation else ():
-            with suppress(FormatError):
-                floor = max(floor, parse_time(publisher.signed_at, what="signed_at"))
+            with suppress(ValueError):
+                floor = max(floor, datetime.fromisoformat(publisher.signed_at))
     return Clock(
         wall=now,
         floor=floor,
@@ -76,44 +97,23 @@ def _clock(paths: BoxPaths, box: BoxConfig, now: datetime, root: Path) -> Clock:
 
 
 def _network(
-    state: InForce | None, cards: tuple[Card, ...], box: BoxConfig, root: Path, *, is_deep: bool
+    state: InForce, cards: tuple[Card, ...], box: BoxConfig, asking: Asking | None
 ) -> Network:
-    if state is None:
-        return Network()
     card = next((card for card in cards if card.name == state.card), None)
-    heard: tuple[Isolation | None, tuple[str, ...], bool | None] = (None, (), None)
-    gateway = wire.gateway_of(root, state.card)
-    if is_deep and not state.makes_wifi and state.address is not None and card and card.has_link:
-        heard = _heard(state, box, gateway, root)
+    has_link = card is not None and card.has_link
+    may_ask = has_link and state.address is not None and not state.makes_wifi
+    heard = asking.wire(state, box.listen.port) if asking and may_ask else Heard()
     return Network(
+        is_wanted=True,
         is_told=True,
         mode=state.mode.value,
         card=state.card,
         ssid=state.ssid,
         address=str(state.address or ""),
-        has_link=card is not None and card.has_link,
+        has_link=has_link,
         problem=state.problem,
-        detail=state.detail or str(gateway or ""),
-        isolation=heard[0],
-        strangers=heard[1],
-        is_gateway_there=heard[2],
+        detail=state.detail,
+        isolation=heard.isolation,
+        strangers=heard.strangers,
+        is_gateway_there=heard.is_gateway_there,
     )
-
-
-def _heard(
-    state: InForce, box: BoxConfig, gateway: Address | None, root: Path
-) -> tuple[Isolation | None, tuple[str, ...], bool | None]:
-    """What the wire says; nothing where it may not be asked."""
-    if state.address is None:
-        return None, (), None
-    try:
-        answered, heard, elsewhere = wire.listen(state.card, state.address, ticks=time.monotonic)
-    except CannotAsk:
-        return None, (), None
-    visitors = wire.count_visitors(root, box.listen.port, state.address)
-    verdict = judge(wire.signs((answered, heard), gateway, visitors))
-    is_there = gateway in answered if gateway is not None else None
-    # One's own network is only wrong where nobody shares it.
-    is_alone = not (answered or visitors or heard)
-    networks = sorted({f"{'.'.join(str(one).split('.')[:3])}.0" for one in elsewhere})
-    return verdict, tuple(networks[:4]) if is_alone else (), is_there

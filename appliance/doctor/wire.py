@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.doctor.isolation import Signs
 from appliance.lan import arp
 from appliance.lan.probe import CannotAsk, open_wire
 
@@ -25,7 +24,9 @@ Address = ipaddress.IPv4Address
 
 
 @dataclass(slots=True)
-class _Heard:
+class Told:
+    """What was heard, by address."""
+
     answered: dict[Address, bytes] = field(default_factory=dict)
     heard: set[Address] = field(default_factory=set)
     elsewhere: set[Address] = field(default_factory=set)
@@ -38,12 +39,9 @@ def listen(
     *,
     ticks: Callable[[], float],
     seconds: float = SECONDS,
-) -> tuple[dict[Address, bytes], frozenset[Address], frozenset[Address]]:
-    """Ask every address, listen; who answered, who was heard, who is of another network.
-
-    Raises CannotAsk.
-    """
-    found = _Heard()
+) -> Told:
+    """Ask every address, listen, ask those again who were heard; raises CannotAsk."""
+    found = Told()
     try:
         with open_wire(card) as wire:
             mac = wire.getsockname()[4]
@@ -55,7 +53,7 @@ def listen(
             _collect(wire, mac, own, found, until=ticks() + seconds / 2, ticks=ticks)
     except OSError as error:
         raise CannotAsk(f"{card}: {error.strerror}") from error
-    return found.answered, frozenset(found.heard), frozenset(found.elsewhere)
+    return found
 
 
 def neighbours_of(own: ipaddress.IPv4Interface) -> list[Address]:
@@ -64,15 +62,6 @@ def neighbours_of(own: ipaddress.IPv4Interface) -> list[Address]:
     if network.prefixlen < 24:
         network = ipaddress.IPv4Network((int(own.ip), 24), strict=False)
     return [address for address in network.hosts() if address != own.ip][:MAX_ASKED]
-
-
-def signs(
-    heard: tuple[dict[Address, bytes], frozenset[Address]],
-    gateway: Address | None,
-    visitors: int,
-) -> Signs:
-    """What ``isolation`` judges."""
-    return Signs(gateway=gateway, answered=heard[0], heard=heard[1], visitors=visitors)
 
 
 def count_visitors(root: Path, port: int, own: ipaddress.IPv4Interface) -> int:
@@ -100,7 +89,7 @@ def _collect(
     wire: socket.socket,
     mac: bytes,
     own: ipaddress.IPv4Interface,
-    found: _Heard,
+    found: Told,
     *,
     until: float,
     ticks: Callable[[], float],
@@ -119,7 +108,7 @@ def _collect(
             note(found, heard, own, is_for_us=frame[:6] == mac)
 
 
-def note(found: _Heard, heard: arp.Heard, own: ipaddress.IPv4Interface, *, is_for_us: bool) -> None:
+def note(found: Told, heard: arp.Heard, own: ipaddress.IPv4Interface, *, is_for_us: bool) -> None:
     """Put one packet where it belongs; stop-gap addresses (169.254/16) and questions by nobody
     tell nothing."""
     address = heard.address

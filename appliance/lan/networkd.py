@@ -9,6 +9,8 @@ CLASSROOM, UPLINK, PHONE = (
     "20-kexia-uplink.network",
     "21-kexia-phone.network",
 )
+OTHERS = "80-kexia-wired.network"
+"""In place of the image's file of that name, which asks for an address on every cable."""
 METRIC = {UPLINK: 512, PHONE: 2048}
 """A line that somebody pays for is taken last; the classroom's own way out, 1024, in between."""
 
@@ -20,6 +22,11 @@ def files(plan: Plan) -> dict[str, str]:
     for file, cards in ((UPLINK, wired), (PHONE, plan.phones)):
         if cards:
             found[file] = _uplink(plan, cards, METRIC[file])
+    found[OTHERS] = _sections(
+        ("Match", ["Type=ether", "Kind=!*"]),
+        ("Network", ["DHCP=no", "IPv6AcceptRA=no", "LinkLocalAddressing=no"]),
+        ("Link", ["RequiredForOnline=no"]),
+    )
     return found
 
 

@@ -11,7 +11,7 @@ from appliance.lan.keeper import SECONDS_BETWEEN, SECONDS_TO_JOIN, Keeper, Surro
 from appliance.lan.machine import Machine, Systemd
 from appliance.lan.plan import NO_WIFI
 from appliance.paths import BoxPaths
-from sync.errors import KexiaError
+from sync.errors import InputRefused, KexiaError
 
 
 def make_keeper(paths: BoxPaths, machine: Surroundings | None = None) -> Keeper:
@@ -42,5 +42,8 @@ def show(paths: BoxPaths) -> tuple[NetworkConfig | None, InForce | None, str]:
     """The wanted network, the one in force, and why the wanted one cannot be read."""
     try:
         return keep.load(paths), inforce.load(paths), ""
+    except InputRefused as error:
+        faults = "; ".join(map(str, error.faults)) or error.fact
+        return None, inforce.load(paths), faults
     except KexiaError as error:
         return None, inforce.load(paths), error.fact

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Protocol
 
 from aiohttp import web
 
@@ -22,6 +23,7 @@ from appliance.serve import api, hosts
 from appliance.serve.api import Api
 from appliance.serve.assets import Assets
 from appliance.serve.captive import Captive
+from appliance.serve.checkup import Checkup
 from appliance.serve.desk import Desk
 from appliance.serve.documents import Documents, PageCache
 from appliance.serve.guard import guard, policy
@@ -102,9 +104,10 @@ async def serving(
             await state.refresh()  # if it fails the watch says why, and tries again
         documents = Documents(state, library, PageCache(paths.cache / "pages"))
         stack.callback(documents.close)
-        sites = Sites(state, library, files)
-        site_port = await _start(stack, _site_app(sites, config), listen.host, listen.site_port)
         renderer = Renderer(Assets())
+        site_port = await _start(
+            stack, _site_app(Sites(state, library, files), config), listen.host, listen.site_port
+        )
         received = await stack.enter_async_context(receiving(paths, now=_now, ticks=monotonic))
         notice = received.media.notice
         pages = Pages(
@@ -125,13 +128,22 @@ async def serving(
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
         desk = Desk(paths, renderer, state, received, box=config.name)
-        for part in (Api(state, box=config.name), received.api, captive, desk):
-            app.add_routes(part.routes())
+        checkup = Checkup(paths, renderer, now=_now, ticks=monotonic)
+        _add(app, Api(state, box=config.name), received.api, captive, desk, checkup)
         port = await _start(stack, app, listen.host, listen.port)
         _beside(stack, state.watch(files.close))
         if around is not None:
             _beside(stack, welcome(paths, state, around))
         yield Serving(_url(listen.host, port), site_port, state)
+
+
+class _Part(Protocol):
+    def routes(self) -> Iterable[web.RouteDef]: ...
+
+
+def _add(app: web.Application, *parts: _Part) -> None:
+    for part in parts:
+        app.add_routes(part.routes())
 
 
 def _page_routes(pages: Pages, assets: Assets) -> Iterable[web.RouteDef]:

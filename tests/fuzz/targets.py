@@ -5,8 +5,10 @@ from io import BytesIO
 from pathlib import Path
 
 from appliance import announcement, sticks
+from appliance.doctor import kernel, running
 from appliance.firststart import note as first_start
 from appliance.firststart.site import read_site, write_site
+from appliance.lan import arp, inforce, keep
 from appliance.serve.upload_note import decode_note
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
@@ -185,6 +187,30 @@ def read_archive(data: bytes) -> None:
     assert len({name.lower() for name in members}) == len(members)
 
 
+def read_arp(frame: bytes) -> None:
+    heard = arp.read(frame)
+    assert heard is None or len(frame) >= arp.LENGTH
+
+
+def read_kernel_log(data: bytes) -> None:
+    lines = data.decode("utf-8", "replace").splitlines()
+    assert kernel.count_faults(lines, "mmcblk0") <= len(lines)
+    kernel.has_low_voltage(lines)
+
+
+def read_slots(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    running.bad_slots(text)
+    assert len(running.failed_units(text)) <= running.MAX_UNITS
+
+
+ARP = bytes.fromhex(
+    "ffffffffffffa4504600000208060001080006040001a4504600000200000000000000000000c0a80102"
+)
+SLOTS = b'{"slots": [{"rootfs.1": {"bootname": "B", "boot_status": "bad"}}]}'
+KERNEL = (
+    b"3,901,61,-;I/O error, dev mmcblk0, sector 51\n2,902,62,-;EXT4-fs error (device mmcblk0p5)"
+)
 FORMS = canonical.dumps(
     {"zstd": [sha256(b"z"), 400], "deltas": [["1a4d20b380bb14ca", sha256(b"d"), 86]]}
 )
@@ -213,6 +239,16 @@ TARGETS = (
     Target("routes", tuple(map(plain_of, ROUTES)), read_routes, compression.compress),
     Target("note", ((GOLDEN / "stick-1.json").read_bytes(),), note.decode),
     Target("archive", (ARCHIVE,), read_archive),
+    Target("arp", (ARP,), read_arp),
+    Target(
+        "network",
+        ((GOLDEN / "lan" / "network.toml").read_bytes(),),
+        keep.read,
+        refusal=InputRefused,
+    ),
+    Target("network-state", ((GOLDEN / "network-1.json").read_bytes(),), inforce.decode),
+    Target("kernel-log", (KERNEL,), read_kernel_log),
+    Target("slots", (SLOTS,), read_slots),
     Target("announcement", (b"v=1\nid=0123456789abcdef\ns=00112233,aabbccdd",), read_announcement),
     Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),

@@ -3,6 +3,7 @@
 import struct
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -165,6 +166,12 @@ def test_instead_of_a_taken_address_others_of_its_network(
 STATE = InForce(
     Mode.CLIENT, "wlan0", IPv4Interface("10.0.0.5/24"), "青山", ("eth0",), "conflict", "a → b"
 )
+
+
+def test_the_golden_state_is_read_and_written_byte_for_byte() -> None:
+    data = (Path(__file__).parents[2] / "golden" / "network-1.json").read_bytes()
+    assert inforce.decode(data) == STATE
+    assert inforce.encode(STATE) == data
 
 
 def test_the_state_reads_back_and_strangers_files_are_none() -> None:
