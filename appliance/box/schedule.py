@@ -1,8 +1,8 @@
 """When a box asks by itself, and how much of the wall clock it believes. Pure.
 
-Intervals, not hours of the day: a Pi starts without knowing the hour. The night window comes with
-the second, untrusted clock. Every box has its own delay, drawn from its name, so that ten thousand
-boxes that got their power back in one minute do not knock in the same one.
+Intervals, not hours of the day: a Pi starts without knowing the hour, and the night window
+(``appliance.night``) counts only where a clock is set. Every box has its own delay, drawn from its
+name, so that ten thousand boxes that got their power back in one minute do not knock in the same one.
 """
 
 import hashlib
