@@ -18,9 +18,7 @@ PACKAGES = (
     Package("deb", "tzdata", "2025b-0+deb12u2", "all"),
     Package("pypi", "aiohttp", "3.14.0", licences=("Apache-2.0",)),
 )
-ABOUT = About(
-    "kexia-amd64", "2026.11.25.1", "2026-11-25T00:00:00Z", "bookworm", sha256(b"a root")
-)
+ABOUT = About("kexia-amd64", "2026.11.25.1", "2026-11-25T00:00:00Z", "bookworm", sha256(b"a root"))
 CARD = card.Card(
     version="2026.11.25.1",
     places=(card.Place("esp", 2**20, 2**25), card.Place("rootA", 2**26, 2**29)),
