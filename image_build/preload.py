@@ -23,7 +23,7 @@ from appliance.technician.from_box import fill_stick
 from appliance.update.sync import Machine
 from image_build.data_image import BOX
 from image_build.manifest import esp
-from sync.errors import Incomplete, InputRefused, UsageError
+from sync.errors import InputRefused, NoSource, UsageError
 from sync.files import make_folder, write_durably
 from sync.lease import hold
 from sync.progress import Progress
@@ -91,7 +91,7 @@ def prepare(wanted: Wanted, place: str, scratch: Path, desk: Desk, progress: Pro
     """A tree with the lessons ``wanted``, from ``place``: a repository, a stick, a box's folder.
 
     ``scratch``: an empty folder on the disk that shall hold it. Raises what a sync raises, and
-    Incomplete if ``place`` has not all of it.
+    NoSource if ``place`` has not all of it.
     """
     paths = BoxPaths(scratch / "box")
     _found(wanted, paths, scratch, desk)
@@ -101,7 +101,7 @@ def prepare(wanted: Wanted, place: str, scratch: Path, desk: Desk, progress: Pro
     editions = _editions(paths)
     missing = sorted(set(wanted.collections) - set(editions))
     if missing:
-        raise Incomplete(
+        raise NoSource(
             f"{place} has not all of the lessons this site is to get: {', '.join(missing)}",
             hint="nothing was written; preload from another source, or change the site's file",
         )

@@ -6,6 +6,9 @@ from appliance.firststart.site import FILE, MAX_SITE, ROOTS, read_site
 from sync.errors import UsageError
 from sync.trust.root import MAX_ROOT
 
+SITES = "sites"
+"""Folder of `kexia image new` that has a folder for each site."""
+
 
 def site_files(place: Path) -> dict[str, bytes]:
     """Files by their path on the ESP: site.toml and the roots it names.
@@ -27,7 +30,8 @@ def site_files(place: Path) -> dict[str, bytes]:
 
 
 def _candidates(place: Path) -> tuple[Path, ...]:
-    return (place / FILE, place.with_name(f"{place.name}.toml"), place)
+    """``FOLDER/NAME`` means ``FOLDER/sites/NAME`` as well."""
+    return (place / FILE, place.parent / SITES / place.name / FILE, place)
 
 
 def _root(file: Path, name: str) -> bytes:

@@ -2,7 +2,7 @@
 
 Intervals, not hours of the day: a Pi starts without knowing the hour, and the night window
 (``appliance.night``) counts only where a clock is set. Every box has its own delay, drawn from its
-name, so that ten thousand boxes that got their power back in one minute do not knock in the same one.
+name, so that ten thousand boxes that got their power back in one minute do not knock in one.
 """
 
 import hashlib

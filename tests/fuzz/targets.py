@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from zlib import crc32
 
 from appliance import announcement, sticks
 from appliance.doctor import kernel, running
@@ -13,13 +14,15 @@ from appliance.serve.upload_note import decode_note
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
+from image_build import gpt, media
+from image_build.manifest import card, checksums, licences, packages
 from image_build.rows import Publisher, make_site
 from image_build.sheet import example, read_sites
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
-from sync.errors import Fault, InputRefused, NoSource
+from sync.errors import Fault, InputRefused, KexiaError, NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
@@ -42,10 +45,13 @@ from sync.updates import routes
 from sync.updates.head import decode_head, encode_head
 from sync.updates.opened import given
 from tests.fuzz.fuzzer import Target
+from tests.image_build.test_burn_parts import LSBLK
+from tests.image_build.test_burn_parts import table as partitions
 from tests.kit import packed
 from tests.kit.editions import archive, gzipped, tarred
 from tests.kit.heads import head_of, index_of
 from tests.kit.packed import text
+from tests.kit.roots import AIOHTTP, DEP5, STATUS
 from tests.sync import test_updates_head as heads
 from tests.sync import test_updates_routes as ways
 
@@ -211,6 +217,30 @@ SLOTS = b'{"slots": [{"rootfs.1": {"bootname": "B", "boot_status": "bad"}}]}'
 KERNEL = (
     b"3,901,61,-;I/O error, dev mmcblk0, sector 51\n2,902,62,-;EXT4-fs error (device mmcblk0p5)"
 )
+
+
+def with_checksums(data: bytes) -> bytes:
+    """A changed partition table with the checksums it needs to be read further."""
+    if len(data) < gpt.HEAD:
+        return data
+    entries, header = data[1024 : gpt.HEAD], bytearray(data[512:604])
+    header[88:92] = crc32(entries).to_bytes(4, "little")
+    header[16:20] = bytes(4)
+    header[16:20] = crc32(header).to_bytes(4, "little")
+    return data[:512] + bytes(header) + data[604:]
+
+
+def read_partitions(data: bytes) -> None:
+    found = gpt.parse(data, what="image")
+    assert all(0 < one.offset < one.offset + one.size <= found.size for one in found.partitions)
+
+
+def read_copyright(data: bytes) -> None:
+    assert len(licences.licences(data)) <= licences.MAX_LICENCES
+
+
+GPT = gpt.head_of(partitions(2**30, ("esp", 2048, 4095), ("data", 4096, 9000)))
+MANIFEST = GOLDEN / "manifest-1"
 FORMS = canonical.dumps(
     {"zstd": [sha256(b"z"), 400], "deltas": [["1a4d20b380bb14ca", sha256(b"d"), 86]]}
 )
@@ -317,6 +347,14 @@ TARGETS = (
     Target("volumes", ((GOLDEN / "volumes-1.json").read_bytes(),), sticks.decode),
     Target("volume-label", (rb"\xbd\xcc\xd1\xa7U\x20\xc5\xcc", b"LESSONS"), read_label),
     Target("volume-head", (FAT_HEAD, bytes(soundness.HEAD)), read_head_of_volume),
+    Target("partitions", (GPT,), read_partitions),
+    Target("partitions-sealed", (GPT,), read_partitions, with_checksums),
+    Target("dpkg-status", (STATUS.encode(),), packages.debian),
+    Target("wheel", (AIOHTTP.encode(),), packages.wheel),
+    Target("copyright", (DEP5.encode(),), read_copyright),
+    Target("card", ((MANIFEST / "card.json").read_bytes(),), card.decode),
+    Target("sums", ((MANIFEST / "SHA256SUMS").read_bytes(),), checksums.decode),
+    Target("lsblk", (LSBLK,), media.parse, refusal=KexiaError),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),
