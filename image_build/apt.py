@@ -197,7 +197,13 @@ class Apt:
 
     def _settle(self) -> None:
         """Write apt's configuration: lists and archives here, nothing of this machine's state."""
-        for name in ("lists/partial", "debs/partial", "etc/apt.conf.d", "etc/preferences.d", "cache"):
+        for name in (
+            "lists/partial",
+            "debs/partial",
+            "etc/apt.conf.d",
+            "etc/preferences.d",
+            "cache",
+        ):
             make_folder(self.folder / name)
         (self.folder / "status").touch()
         settings = [

@@ -45,7 +45,6 @@ class Board:
     """Debian's name of the architecture."""
     machine: str
     """The name wheels have for it."""
-    packages: tuple[str, ...]
     console: str
     partitions: Partitions
     grub: Grub
@@ -97,10 +96,7 @@ def _board(name: str, table: dict[str, Any]) -> Board:
     try:
         grub = table.pop("grub")
         partitions = Partitions(**table.pop("partitions"))
-        packages = tuple(table.pop("packages"))
         lists = {key: tuple(grub.pop(key)) for key in ("modules", "unpack")}
-        return Board(
-            name=name, packages=packages, partitions=partitions, grub=Grub(**grub, **lists), **table
-        )
+        return Board(name=name, partitions=partitions, grub=Grub(**grub, **lists), **table)
     except (KeyError, TypeError) as error:
         raise UsageError(f"boards/{name}.toml: {error}") from error

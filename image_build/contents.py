@@ -1,6 +1,7 @@
 """What of the root is ours: the overlay, our code and its dependencies, as one reproducible tar.
 
-``overlay/`` lies as it will lie in the root. Of a file that ends in ``.in`` the ending goes and
+``overlay/all``, ``overlay/<suite>`` and ``overlay/<board>`` lie as they will lie in the root, and a
+later one's file replaces an earlier one's. Of a file that ends in ``.in`` the ending goes and
 ``@NAME@`` becomes the image's value. Modes are ours, not the checkout's: a file that begins with
 ``#!`` can be run, any other can be read.
 """
@@ -63,17 +64,19 @@ def values(spec: Spec, board: Board) -> dict[str, str]:
 
 def overlay(spec: Spec, board: Board) -> Iterator[Entry]:
     """The files of ``overlay/``, filled in."""
-    root = DATA / "overlay"
-    assert isinstance(root, Path)
-    for path in sorted(root.rglob("*")):
-        name = path.relative_to(root).as_posix()
-        if path.is_symlink():
-            yield Entry(name, b"", 0o777, str(path.readlink()))
-        elif path.is_file() and path.suffix != ".pyc":
-            data = path.read_bytes()
-            if name.endswith(".in"):
-                name, data = name.removesuffix(".in"), _filled(data, values(spec, board), name)
-            yield Entry(name, data, _mode(data))
+    known = values(spec, board)
+    for layer in ("all", spec.suite, board.name):
+        root = DATA / "overlay" / layer
+        assert isinstance(root, Path)
+        for path in sorted(root.rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if path.is_symlink():
+                yield Entry(name, b"", 0o777, str(path.readlink()))
+            elif path.is_file() and path.suffix != ".pyc":
+                data = path.read_bytes()
+                if name.endswith(".in"):
+                    name, data = name.removesuffix(".in"), _filled(data, known, name)
+                yield Entry(name, data, _mode(data))
 
 
 def image_json(spec: Spec) -> bytes:
@@ -116,7 +119,12 @@ def dependencies(folder: Path) -> Iterator[Entry]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         record = name.parts[0].endswith(".dist-info") and path.name in _RECORDS
-        if path.is_file() and not record and name.parts[0] != "bin" and path.suffix not in _LEFT_OUT:
+        if (
+            path.is_file()
+            and not record
+            and name.parts[0] != "bin"
+            and path.suffix not in _LEFT_OUT
+        ):
             yield Entry(str(LIBRARY / name.as_posix()), path.read_bytes(), 0o644)
 
 

@@ -80,7 +80,12 @@ def grub_settings(board: Board, parts: tuple[Partition, ...]) -> str:
     )
 
 
-_CONTENT = {"biosboot": "core.img", "esp": "esp.vfat", "rootA": "root.squashfs", "data": "data.ext4"}
+_CONTENT = {
+    "biosboot": "core.img",
+    "esp": "esp.vfat",
+    "rootA": "root.squashfs",
+    "data": "data.ext4",
+}
 
 
 def genimage_config(

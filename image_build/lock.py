@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from sync.errors import InputRefused
 
-_LINE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)(?:\s*;\s*(?P<when>.+))?")
+_LINE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)(?:\s*;\s*(?P<when>.+))?"
+)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _TEST = re.compile(r"(?P<name>[a-z_]+)\s*(?P<how>==|!=|<|<=|>|>=)\s*'(?P<value>[^']*)'")
 _VERSIONS = frozenset({"python_version", "python_full_version"})
@@ -24,7 +26,9 @@ class Requirement:
     @property
     def line(self) -> str:
         """As pip reads it."""
-        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{h}" for h in self.sorted)])
+        return " ".join(
+            [f"{self.name}=={self.version}", *(f"--hash=sha256:{h}" for h in self.sorted)]
+        )
 
     @property
     def sorted(self) -> list[str]:

@@ -13,13 +13,11 @@ from sync.run import Watching, follow
 
 _DEADLINE = 7200.0
 _MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
-_KEPT_OUT = (
-    # what a build leaves behind and no two builds leave alike
-    "etc/hostname", "etc/resolv.conf", "etc/machine-id", "var/lib/dbus/machine-id",
-    "var/lib/systemd/catalog/database", "var/lib/systemd/random-seed", "var/log/journal",
-    # of the builder, not of the box
-    "etc/apt/sources.list", "etc/apt/apt.conf.d/99mmdebstrap", "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
-)  # fmt: skip
+_OF_THE_BUILDER = (
+    "etc/apt/sources.list",
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,9 @@ class Inputs:
 
 def packages_of(spec: Spec, board: Board) -> tuple[str, ...]:
     """The packages asked for by name, before their dependencies."""
-    return (*names_in("packages", "box.list"), *board.packages, *spec.packages)
+    lists = ("common", spec.suite, board.name)
+    names = (name for each in lists for name in names_in("packages", f"{each}.list"))
+    return (*names, *spec.packages)
 
 
 def make_root(inputs: Inputs, apt: Apt, around: Surroundings, scratch: Path, tar: Path) -> None:
@@ -112,13 +112,19 @@ _APT = (
 )
 
 
+def recipe() -> tuple[str, ...]:
+    """How a root is made, whatever it is made of: a change here makes every root anew."""
+    return (*_APT, *_pruned(), *_customize())
+
+
 def _pruned() -> tuple[str, ...]:
     return names_in("packages", "prune.list")
 
 
 def _customize() -> tuple[str, ...]:
     """What happens in the root when all packages are in and our files lie over them."""
-    gone = " ".join(f'"$1"/{path}' for path in _KEPT_OUT)
+    removed = (*names_in("packages", "remove.list"), *_OF_THE_BUILDER)
+    gone = " ".join(f'"$1"/{path}' for path in removed)
     return (
         'mkdir -p "$1"/data "$1"/boot/efi',
         'chroot "$1" systemd-sysusers',
@@ -133,8 +139,7 @@ def _customize() -> tuple[str, ...]:
         'chroot "$1" env PYTHONHASHSEED=0 python3 -m compileall -q '
         "--invalidation-mode unchecked-hash /usr/lib/kexia",
         f"rm -rf {gone}",
-        'rm -rf "$1"/var/cache/ldconfig/* "$1"/var/cache/debconf/*-old "$1"/vmlinuz.old '
-        '"$1"/initrd.img.old "$1"/var/lib/dpkg/*-old; find "$1"/var/log -type f -delete',
+        'rm -f "$1"/vmlinuz.old "$1"/initrd.img.old "$1"/var/lib/dpkg/*-old',
         ': > "$1"/etc/machine-id; echo kexia > "$1"/etc/hostname',
         'ln -s ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
     )

@@ -91,7 +91,9 @@ class Wheels:
                 found[hashlib.file_digest(file, "sha256").hexdigest()] = path
         return found
 
-    def _requirements(self, wanted: Sequence[Requirement]) -> "tempfile._TemporaryFileWrapper[bytes]":
+    def _requirements(
+        self, wanted: Sequence[Requirement]
+    ) -> "tempfile._TemporaryFileWrapper[bytes]":
         file = tempfile.NamedTemporaryFile(suffix=".txt")  # noqa: SIM115 - the caller closes it
         file.write("".join(f"{one.line}\n" for one in wanted).encode())
         file.flush()
@@ -105,7 +107,12 @@ class Wheels:
         if self.board.machine == "x86_64":
             platforms += ["manylinux2010_x86_64", "manylinux1_x86_64"]
         return [
-            *("--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"),
+            *(
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+                "--disable-pip-version-check",
+            ),
             *("--implementation", "cp", "--python-version", self.suite.python),
             *("--abi", tag, "--abi", "abi3", "--abi", "none"),
             *(word for each in platforms for word in ("--platform", each)),

@@ -6,6 +6,7 @@ Every command imports what it needs when it runs. On a box there is no ``image_b
 import typer
 
 from appliance.cli.console import EXIT_CODES
+from image_build.cli import build
 
 app = typer.Typer(
     name="image",
@@ -18,3 +19,6 @@ app = typer.Typer(
 @app.callback()
 def _image() -> None:
     """Images for boxes."""
+
+
+build.add_to(app)
