@@ -97,9 +97,11 @@ class Apt:
         Raises UsageError when a package is unknown.
         """
         asked = (*(_ESSENTIAL if essential else ()), *packages)
-        words = ("install", "--print-uris", "-y") if essential else ("download", "--print-uris")
+        # with an empty archive, for what is at hand is not printed
+        words = ("-o", f"Dir::Cache::archives={self.folder / 'none'}/", "--print-uris", "-y")
+        how = "install" if essential else "download"
         try:
-            said = self._ask("apt-get", *words, *asked).decode()
+            said = self._ask("apt-get", *words, how, *asked).decode()
         except ProgramFailed as error:
             raise UsageError(
                 f"{self.suite.name} {self.arch}: {error.fact}",
@@ -128,6 +130,14 @@ class Apt:
         for deb in debs:
             self._prove(deb)
             self.around.progress.advance(deb.size)
+
+    def newest(self, debs: Sequence[Deb]) -> int:
+        """When the newest of ``debs`` was made, in seconds since 1970, as its file says.
+
+        No file in them is newer; Python's compiled files know the times of their sources, so a root
+        must not say that it is older.
+        """
+        return max(_made_at(self.debs / deb.file) for deb in debs)
 
     def unpack(self, debs: Sequence[Deb], folder: Path) -> None:
         """Take packages apart into ``folder``; nothing in them is run."""
@@ -198,6 +208,7 @@ class Apt:
     def _settle(self) -> None:
         """Write apt's configuration: lists and archives here, nothing of this machine's state."""
         for name in (
+            "none/partial",
             "lists/partial",
             "debs/partial",
             "etc/apt.conf.d",
@@ -273,3 +284,12 @@ def _bytes_in(files: Iterable[Path]) -> int:
         except FileNotFoundError:
             continue
     return total
+
+
+def _made_at(path: Path) -> int:
+    """The time in the header of an ar archive's first member (deb(5))."""
+    with path.open("rb") as file:
+        head = file.read(68)
+    if not head.startswith(b"!<arch>\n"):
+        raise KexiaError(f"{path} is no Debian package")
+    return int(head[24:36])

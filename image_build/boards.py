@@ -96,7 +96,12 @@ def _board(name: str, table: dict[str, Any]) -> Board:
     try:
         grub = table.pop("grub")
         partitions = Partitions(**table.pop("partitions"))
-        lists = {key: tuple(grub.pop(key)) for key in ("modules", "unpack")}
-        return Board(name=name, partitions=partitions, grub=Grub(**grub, **lists), **table)
+        modules, unpack = tuple(grub.pop("modules")), tuple(grub.pop("unpack"))
+        return Board(
+            name=name,
+            partitions=partitions,
+            grub=Grub(modules=modules, unpack=unpack, **grub),
+            **table,
+        )
     except (KeyError, TypeError) as error:
         raise UsageError(f"boards/{name}.toml: {error}") from error

@@ -68,7 +68,16 @@ def settle_times(folder: Path, epoch: int) -> None:
 def _efi(boot: Boot, loader: Path, around: Surroundings) -> None:
     grub = boot.board.grub
     here = boot.unpacked if grub.unpack else Path("/")
-    options = ["-d", here / "usr/lib/grub" / grub.efi, "-O", grub.efi, "-p", "/grub", "-o", loader]
+    options: list[str | Path] = [
+        "-d",
+        here / "usr/lib/grub" / grub.efi,
+        "-O",
+        grub.efi,
+        "-p",
+        "/grub",
+        "-o",
+        loader,
+    ]
     modules = ("efi_gop", *grub.modules, *_MODULES)
     run(["grub-mkimage", *options, *modules], timeout=120, environment=around.for_programs())
 
@@ -78,9 +87,9 @@ def _bios(boot: Boot, folder: Path, around: Surroundings) -> None:
     grub = boot.board.grub
     home = Path("/usr/lib/grub") / grub.bios
     numbers = {part.name: part.number for part in partitions(boot.board, boot.identifiers)}
-    options = ["-d", home, "-O", grub.bios, "-p", f"(,gpt{numbers['esp']})/grub"]
+    options: list[str | Path] = ["-d", home, "-O", grub.bios, "-p", f"(,gpt{numbers['esp']})/grub"]
     core_file = folder / "core.img"
-    modules = ("biosdisk", *grub.modules, *_MODULES)
+    modules = ("biosdisk", "vbe", *grub.modules, *_MODULES)
     run(
         ["grub-mkimage", *options, "-o", core_file, *modules],
         timeout=120,

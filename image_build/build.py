@@ -11,11 +11,12 @@ from typing import TypeVar
 from image_build.apt import Apt, Deb
 from image_build.boards import DATA, Board, boards, names_in, suites
 from image_build.bootloader import Boot, firmware_in_root, make_boot
-from image_build.contents import code, dependencies, image_json, ours, overlay, write_tar
+from image_build.contents import image_json
 from image_build.disk import Disk, make_disk
 from image_build.layout import Identifiers
 from image_build.lock import Requirement, read_lock, target
-from image_build.rootfs import Inputs, make_root, packages_of, recipe
+from image_build.root import Parts, Root
+from image_build.rootfs import packages_of
 from image_build.spec import Spec
 from image_build.squash import make_squash
 from image_build.stamps import Stamp, digest_of, file_digest
@@ -25,8 +26,6 @@ from image_build.wheels import Wheels
 from sync.errors import InputRefused
 from sync.files import make_folder, write_durably
 
-_EARLY = "etc/initramfs-tools/"
-"""What must lie in the root before the kernel is set up; no image of the first step is made then."""
 _UNPACKED = "unpacked"
 _MAX_CA = 1 << 16
 Result = TypeVar("Result")
@@ -64,14 +63,15 @@ class Build:
         """Build the image; what an earlier run made of the same inputs is taken as it is."""
         require(self._board, self.around.for_programs(), platform.machine())
         make_folder(self._work)
-        apt = self._apt()
+        apt, wheels = self._apt(), self._wheels()
         debs, unpack = self._timed("packages", lambda: self._packages(apt))
         wanted = self._requirements()
-        wheels = self._wheels()
         self._timed("wheels", lambda: wheels.fetch(wanted))
-        key = self._root_key(debs, wanted)
-        self._squash_made(key, apt, debs, wheels, wanted)
-        image = self._timed("image", lambda: self._image(apt, unpack))
+        parts = Parts(self.spec, self._board, debs, wanted, self._ca())
+        root = Root(parts, self._work, self.around, self._timed)
+        epoch = root.epoch(apt)
+        self._squash_made(root, apt, wheels, epoch)
+        image = self._timed("image", lambda: self._image(apt, unpack, epoch))
         return self._described(image, debs)
 
     @property
@@ -123,72 +123,21 @@ class Build:
             raise InputRefused(f"{path} is longer than {most} bytes", hint="mend the spec")
         return data
 
-    def _root_key(self, debs: tuple[Deb, ...], wanted: tuple[Requirement, ...]) -> str:
-        own = (*overlay(self.spec, self._board), *code(), *ours(self.spec, self._ca()))
-        files = [(each.path, digest_of(each.data.hex()), each.mode, each.link) for each in own]
-        packages = [(deb.file, deb.sha256) for deb in debs]
-        return digest_of(packages, [one.line for one in wanted], files, recipe(), self.spec.epoch)
-
-    def _squash_made(
-        self,
-        key: str,
-        apt: Apt,
-        debs: tuple[Deb, ...],
-        wheels: Wheels,
-        wanted: tuple[Requirement, ...],
-    ) -> None:
-        stamp, kept = Stamp(self._work, "squashfs"), self._kept_files()
-        if stamp.holds(key, (self._squash, *kept)):
+    def _squash_made(self, root: Root, apt: Apt, wheels: Wheels, epoch: int) -> None:
+        key, stamp = root.key(epoch), Stamp(self._work, "squashfs")
+        from_root = self._work / "from-root"
+        if stamp.holds(key, (self._squash, *sorted(from_root.glob("*")))):
             return
         stamp.forget()
-        tar = self._work / "root.tar"
-        root = Stamp(self._work, "root")
-        if not root.holds(key, (tar,)):
-            root.forget()
-            self._timed("root", lambda: self._root(apt, debs, wheels, wanted, tar))
-            root.write(key, (tar,))
-        shutil.rmtree(self._work / "from-root", ignore_errors=True)
-        firmware_in_root(self._board, tar, self._work / "from-root")
-        self._timed(
-            "squashfs", lambda: make_squash(tar, self._squash, self.spec.epoch, self.around)
-        )
-        stamp.write(key, (self._squash, *self._kept_files()))
+        tar = root.made(apt, wheels, epoch)
+        shutil.rmtree(from_root, ignore_errors=True)
+        firmware_in_root(self._board, tar, from_root)
+        self._timed("squashfs", lambda: make_squash(tar, self._squash, epoch, self.around))
+        stamp.write(key, (self._squash, *sorted(from_root.glob("*"))))
         if not self.keep_work:
-            tar.unlink()
             root.forget()
 
-    def _kept_files(self) -> tuple[Path, ...]:
-        return tuple(sorted((self._work / "from-root").glob("*")))
-
-    def _root(
-        self,
-        apt: Apt,
-        debs: tuple[Deb, ...],
-        wheels: Wheels,
-        wanted: tuple[Requirement, ...],
-        tar: Path,
-    ) -> None:
-        scratch = self._fresh("scratch")
-        wheels.install(wanted, scratch / "python")
-        entries = list(overlay(self.spec, self._board))
-        early, contents = scratch / "early.tar", scratch / "contents.tar"
-        with early.open("wb") as file:
-            first = [each for each in entries if each.path.startswith(_EARLY)]
-            write_tar(file, first, self.spec.epoch)
-        with contents.open("wb") as file:
-            all_of_it = (
-                *dependencies(scratch / "python"),
-                *code(),
-                *ours(self.spec, self._ca()),
-                *entries,
-            )
-            write_tar(file, all_of_it, self.spec.epoch)
-        packages = packages_of(self.spec, self._board)
-        inputs = Inputs(self.spec, self._board, packages, debs, early, contents)
-        make_root(inputs, apt, self.around, scratch, tar)
-        shutil.rmtree(scratch)
-
-    def _image(self, apt: Apt, unpack: tuple[Deb, ...]) -> Path:
+    def _image(self, apt: Apt, unpack: tuple[Deb, ...], epoch: int) -> Path:
         scratch = self._fresh("image")
         apt.unpack(unpack, scratch / _UNPACKED)
         identifiers = Identifiers(self.spec.name, self.spec.board)
@@ -201,7 +150,7 @@ class Build:
         boot = Boot(self._board, identifiers, scratch / _UNPACKED, from_root)
         names = make_boot(boot, boot_folder, self.around)
         image = self.out / f"{self.spec.stem}.img"
-        disk = Disk(self._board, identifiers, self.spec.epoch, self._squash, boot_folder, names)
+        disk = Disk(self._board, identifiers, epoch, self._squash, boot_folder, names)
         make_disk(disk, scratch, image, self.around)
         shutil.rmtree(scratch)
         return image

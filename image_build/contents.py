@@ -1,8 +1,7 @@
 """What of the root is ours: the overlay, our code and its dependencies, as one reproducible tar.
 
 ``overlay/all``, ``overlay/<suite>`` and ``overlay/<board>`` lie as they will lie in the root, and a
-later one's file replaces an earlier one's. Of a file that ends in ``.in`` the ending goes and
-``@NAME@`` becomes the image's value. Modes are ours, not the checkout's: a file that begins with
+later one's file replaces an earlier one's. ``@NAME@`` becomes the image's value. Modes are ours, not the checkout's: a file that begins with
 ``#!`` can be run, any other can be read.
 """
 
@@ -73,9 +72,7 @@ def overlay(spec: Spec, board: Board) -> Iterator[Entry]:
             if path.is_symlink():
                 yield Entry(name, b"", 0o777, str(path.readlink()))
             elif path.is_file() and path.suffix != ".pyc":
-                data = path.read_bytes()
-                if name.endswith(".in"):
-                    name, data = name.removesuffix(".in"), _filled(data, known, name)
+                data = _filled(path.read_bytes(), known)
                 yield Entry(name, data, _mode(data))
 
 
@@ -151,17 +148,10 @@ def write_tar(file: IO[bytes], entries: Iterable[Entry], epoch: int) -> None:
             tar.addfile(member, io.BytesIO(entry.data))
 
 
-def _filled(data: bytes, known: Mapping[str, str], name: str) -> bytes:
-    text = data.decode()
+def _filled(data: bytes, known: Mapping[str, str]) -> bytes:
     for key, value in known.items():
-        text = text.replace(f"@{key}@", value)
-    if "@" in text and any(f"@{word}@" in text for word in _words(text)):
-        raise InputRefused(f"overlay/{name} holds a placeholder that nothing fills")
-    return text.encode()
-
-
-def _words(text: str) -> set[str]:
-    return {word for word in text.split("@")[1::2] if word.isupper() and word.isidentifier()}
+        data = data.replace(f"@{key}@".encode(), value.encode())
+    return data
 
 
 def _mode(data: bytes) -> int:

@@ -44,10 +44,12 @@ def make_disk(disk: Disk, scratch: Path, image: Path, around: Surroundings) -> N
     inside.unlink(missing_ok=True)
     inside.hardlink_to(disk.squash)
     settle_times(disk.boot, disk.epoch)
-    places = {"inputpath": disk.boot, "outputpath": scratch / "out", "rootpath": scratch / "root"}
     run(
-        ["genimage", "--loglevel", "1", "--config", config, "--tmppath", scratch / "tmp"]
-        + [word for key, path in places.items() for word in (f"--{key}", path)],
+        [
+            *("genimage", "--loglevel", "1", "--config", config, "--inputpath", disk.boot),
+            *("--tmppath", scratch / "tmp", "--rootpath", scratch / "root"),
+            *("--outputpath", scratch / "out"),
+        ],
         timeout=600,
         environment=around.for_programs(
             E2FSPROGS_FAKE_TIME=str(disk.epoch), SOURCE_DATE_EPOCH=str(disk.epoch)

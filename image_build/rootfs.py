@@ -1,7 +1,11 @@
-"""The root file system: Debian by mmdebstrap and what is ours, as one reproducible tar."""
+"""The root file system by mmdebstrap, in two steps: Debian alone, then what is ours on top of it.
+
+Debian's part takes minutes (an hour of them under emulation, if it were done for every change of
+ours), and depends only on packages and on what must lie there before they are set up.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +22,36 @@ _OF_THE_BUILDER = (
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
 )
+PACKAGES = "usr/share/kexia/packages.list"
+"""In the root: what is installed, as dpkg says it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a root is made of."""
+class Debian:
+    """What Debian's part of a root is made of."""
 
-    spec: Spec
-    board: Board
+    arch: str
     packages: Sequence[str]
+    """Asked for by name."""
     debs: Sequence[Deb]
+    """All of them, dependencies too."""
     early: Path
-    """A tar for the moment before any package is configured."""
-    contents: Path
-    """A tar of everything that is ours."""
+    """A tar for the moment before any package is set up."""
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Where a root lies while it is made: room for four times its size."""
+
+    folder: Path
+    around: Surroundings
+
+    def environment(self, epoch: int) -> Mapping[str, str]:
+        """What mmdebstrap and everything in the root is started with."""
+        return self.around.for_programs(
+            SOURCE_DATE_EPOCH=str(epoch), TMPDIR=str(self.folder), INITRD="No"
+        )
 
 
 def packages_of(spec: Spec, board: Board) -> tuple[str, ...]:
@@ -41,24 +61,42 @@ def packages_of(spec: Spec, board: Board) -> tuple[str, ...]:
     return (*names, *spec.packages)
 
 
-def make_root(inputs: Inputs, apt: Apt, around: Surroundings, scratch: Path, tar: Path) -> None:
-    """Write the root to ``tar``; ``scratch`` holds it meanwhile (three times its size).
+def make_debian(debian: Debian, apt: Apt, scratch: Scratch, tar: Path) -> None:
+    """Write Debian's part to ``tar``. Nothing is fetched: lists and packages are in the cache.
 
-    Nothing is fetched: lists and packages are in the cache. Raises ProgramFailed.
+    Raises ProgramFailed.
     """
-    archives = scratch / "archives"
+    archives = scratch.folder / "archives"
     archives.mkdir()
-    for deb in inputs.debs:
+    for deb in debian.debs:
         os.link(apt.debs / deb.file, archives / deb.file)
-    arguments = _arguments(inputs, apt, archives, tar)
-    steps = _Steps(len(inputs.debs), around)
-    around.progress.step("root", total=2 * len(inputs.debs), unit="packages")
-    environment = around.for_programs(
-        SOURCE_DATE_EPOCH=str(inputs.spec.epoch), TMPDIR=str(scratch), INITRD="No"
+    steps = _Steps(len(debian.debs), scratch.around)
+    scratch.around.progress.step("Debian", total=2 * len(debian.debs), unit="packages")
+    follow(
+        _debian_arguments(debian, apt, archives, tar),
+        timeout=_DEADLINE,
+        environment=scratch.environment(debian.epoch),
+        watching=Watching(line=steps.line),
     )
-    environment.pop("http_proxy", None)
-    watching = Watching(line=steps.line)
-    follow(arguments, timeout=_DEADLINE, environment=environment, watching=watching)
+
+
+def finish_root(debian: Path, contents: Path, arch: str, epoch: int, root: "Target") -> None:
+    """Debian's tar and the tar of what is ours become the root's. Raises ProgramFailed."""
+    root.scratch.around.progress.step("root")
+    follow(
+        _finish_arguments(debian, contents, arch, root.tar),
+        timeout=_DEADLINE,
+        environment=root.scratch.environment(epoch),
+        watching=Watching(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a root goes, and where it lies meanwhile."""
+
+    tar: Path
+    scratch: Scratch
 
 
 class _Steps:
@@ -75,33 +113,47 @@ class _Steps:
             self._progress.advance(1)
 
 
-def _arguments(inputs: Inputs, apt: Apt, archives: Path, tar: Path) -> list[str]:
-    sync_in = f"sync-in {archives} /var/cache/apt/archives"
-    lists = f"sync-in {apt.lists} /var/lib/apt/lists"
+def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> list[str]:
     options = {
-        "architectures": inputs.board.arch,
+        "architectures": debian.arch,
         "variant": "minbase",
-        "include": ",".join(inputs.packages),
+        "include": ",".join(debian.packages),
         "format": "tar",
         "hook-dir": _MERGED,
     }
     return [
-        "mmdebstrap",
-        "--verbose",
+        *("mmdebstrap", "--verbose", "--skip=update,download/empty,essential/unlink"),
         *(f"--{key}={value}" for key, value in options.items()),
         *(f"--aptopt={each}" for each in _APT),
         *(f"--dpkgopt={each}" for each in ("force-unsafe-io", "force-confold", *_pruned())),
-        *("--skip=update", "--skip=download/empty", "--skip=essential/unlink"),
         '--setup-hook=mkdir -p "$1"/var/cache/apt/archives "$1"/var/lib/apt/lists/partial',
-        f"--setup-hook={sync_in}",
-        f"--setup-hook={lists}",
-        f"--essential-hook=tar-in {inputs.early} /",
-        f"--customize-hook=tar-in {inputs.contents} /",
-        *(f"--customize-hook={each}" for each in _customize()),
-        "",
-        str(tar),
-        str(apt.sources),
+        f"--setup-hook=sync-in {archives} /var/cache/apt/archives",
+        f"--setup-hook=sync-in {apt.lists} /var/lib/apt/lists",
+        f"--essential-hook=tar-in {debian.early} /",
+        *(f"--customize-hook={each}" for each in _FIRST_STEP),
+        *("", str(tar), str(apt.sources)),
     ]
+
+
+def _finish_arguments(debian: Path, contents: Path, arch: str, tar: Path) -> list[str]:
+    return [
+        *("mmdebstrap", "--verbose", "--skip=update"),
+        *(f"--architectures={arch}", "--variant=custom", "--format=tar"),
+        f"--setup-hook=tar-in {debian} /",
+        f"--customize-hook=tar-in {contents} /",
+        *(f"--customize-hook={each}" for each in _finish()),
+        *("", str(tar), "/dev/null"),
+    ]
+
+
+def debian_recipe() -> tuple[str, ...]:
+    """How Debian's part is made, whatever of: a change here makes every one anew."""
+    return (*_APT, *_pruned(), *_FIRST_STEP)
+
+
+def root_recipe() -> tuple[str, ...]:
+    """The same for the whole root."""
+    return _finish()
 
 
 _APT = (
@@ -110,36 +162,32 @@ _APT = (
     'Acquire::Check-Valid-Until "false"',
     'APT::Get::Download "false"',
 )
-
-
-def recipe() -> tuple[str, ...]:
-    """How a root is made, whatever it is made of: a change here makes every root anew."""
-    return (*_APT, *_pruned(), *_customize())
+_FIRST_STEP = (
+    # once, not once for each package that asks; under emulation it takes minutes
+    'for kernel in "$1"/lib/modules/*; do version=${kernel##*/}; '
+    'chroot "$1" depmod "$version"; '
+    'chroot "$1" mkinitramfs -o "/boot/initrd.img-$version" "$version"; '
+    'ln -sf "boot/vmlinuz-$version" "$1"/vmlinuz; '
+    'ln -sf "boot/initrd.img-$version" "$1"/initrd.img; '
+    'rm -f "$1"/vmlinuz.old "$1"/initrd.img.old; done',
+    'mkdir -p "$1"/usr/share/kexia; chroot "$1" dpkg-query -W '
+    "-f='${Package} ${Version} ${Architecture}\\n' > \"$1\"/" + PACKAGES,
+)
 
 
 def _pruned() -> tuple[str, ...]:
     return names_in("packages", "prune.list")
 
 
-def _customize() -> tuple[str, ...]:
-    """What happens in the root when all packages are in and our files lie over them."""
+def _finish() -> tuple[str, ...]:
+    """What happens in the root when our files lie in it."""
     removed = (*names_in("packages", "remove.list"), *_OF_THE_BUILDER)
     gone = " ".join(f'"$1"/{path}' for path in removed)
     return (
-        'mkdir -p "$1"/data "$1"/boot/efi',
         'chroot "$1" systemd-sysusers',
         'chroot "$1" systemctl preset-all --preset-mode=full',
-        # once, not once for each package that asks; under emulation it takes minutes
-        'for kernel in "$1"/lib/modules/*; do version=${kernel##*/}; '
-        'chroot "$1" depmod "$version"; '
-        'chroot "$1" mkinitramfs -o "/boot/initrd.img-$version" "$version"; '
-        'ln -sf "boot/vmlinuz-$version" "$1"/vmlinuz; '
-        'ln -sf "boot/initrd.img-$version" "$1"/initrd.img; done',
         # unchecked: the root never changes, and no time stands in the files
         'chroot "$1" env PYTHONHASHSEED=0 python3 -m compileall -q '
         "--invalidation-mode unchecked-hash /usr/lib/kexia",
-        f"rm -rf {gone}",
-        'rm -f "$1"/vmlinuz.old "$1"/initrd.img.old "$1"/var/lib/dpkg/*-old',
-        ': > "$1"/etc/machine-id; echo kexia > "$1"/etc/hostname',
-        'ln -s ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
+        f'rm -rf {gone} "$1"/var/lib/dpkg/*-old',
     )

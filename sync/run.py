@@ -24,7 +24,9 @@ PACKAGES = {
     "umount": "mount",
     "ffprobe": "ffmpeg",
     "pdftoppm": "poppler-utils",
+    "openssl": "openssl",
     "pdfinfo": "poppler-utils",
+    "rauc": "rauc",
     "rsync": "rsync",
     "ssh": "openssh-client",
 }

@@ -82,20 +82,33 @@ def init(
 @command(app)
 def add(
     workspace: Workspace,
-    folder: Annotated[Path, typer.Argument(help="The folder with the lessons and their sheet.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="The folder with lessons and their sheet; with --system, a bundle."),
+    ],
     collection: Annotated[str, typer.Option(help="Its id: 43/music-1a.")],
     title: Annotated[str, typer.Option(help="Its title; else the textbook's.")] = "",
     site: Annotated[
         bool, typer.Option("--site", help="The folder is one interactive with an index.html.")
     ] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="A system update for boxes: `kexia image bundle`.")
+    ] = False,
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="With --system: ca.pem of the authority that must have signed it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Register a folder as the source of a collection; again replaces it. Nothing is copied."""
     from appliance.publisher import programmes as publisher
     from sync.publish.workspace import Registration, SourceKind
 
-    kind = SourceKind.SITE if site else SourceKind.SHEET
-    added = publisher.add(workspace, Registration(collection, folder.resolve(), title, kind))
+    if site and system:
+        raise UsageError("--site and --system exclude each other")
+    kind = SourceKind.SITE if site else SourceKind.SYSTEM if system else SourceKind.SHEET
+    registration = Registration(collection, folder.resolve(), title, kind)
+    added = publisher.add(workspace, registration, ca=ca)
     result(
         {"collection": collection, "folder": str(added.folder), "kind": str(kind)},
         as_json=as_json,

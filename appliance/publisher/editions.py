@@ -1,4 +1,4 @@
-"""From a registered folder to what ``sync.publish`` cuts: sheets compiled, or one site as it is."""
+"""From a registered folder to what ``sync.publish`` cuts: sheets compiled, or a site as it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from appliance.publisher.known import REPROVED, KnownFiles
 from appliance.publisher.sites import check_site
+from appliance.publisher.systems import system_request
 from catalog.model import Lesson, LessonResource, Lessons, Role, encode_lessons
 from catalog.sheets.compile import Compiled, compile_folder, write_back
 from catalog.sheets.facts import Known
@@ -46,6 +47,8 @@ def request(
     Files that did not change since an earlier release are not read. Raises SheetRefused or
     InputRefused with every fault at once.
     """
+    if registration.kind is SourceKind.SYSTEM:
+        return system_request(registration), ()
     place = desk.cache / f"{registration.collection.partition('/')[2]}.files"
     known = KnownFiles(place, registration.folder, desk.now, desk.reprove)
     try:

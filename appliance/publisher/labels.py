@@ -6,11 +6,15 @@
 from collections.abc import Iterator
 
 from catalog.model import Lesson, decode_lessons
+from catalog.system import is_system
 from sync import site
 from sync.digest import Digest
 from sync.errors import FormatError
 from sync.feed import Feed, Resource
 from sync.publish.packs.contents import Contents
+
+BUNDLE = "system/bundle.raucb"
+"""What every bundle of a system collection is called: the next is made from the last."""
 
 
 def label(feed: Feed, contents: Contents) -> dict[Digest, str]:
@@ -18,6 +22,8 @@ def label(feed: Feed, contents: Contents) -> dict[Digest, str]:
 
     Empty for a lessons block of a format this program does not know.
     """
+    if is_system(feed.lessons):
+        return {resource.digest: BUNDLE for resource in feed.resources}
     known = {resource.digest: resource for resource in feed.resources}
     found: dict[Digest, str] = {}
     try:

@@ -50,17 +50,22 @@ def init(root: Path, publisher: Publisher, passphrase: bytes | None, now: dateti
     return init_workspace(root, publisher, passphrase, now)
 
 
-def add(root: Path, registration: Registration) -> Registration:
-    """Register a folder as the source of its collection; raises UsageError, FormatError."""
+def add(root: Path, registration: Registration, *, ca: Path | None = None) -> Registration:
+    """Register a folder as the source of its collection; raises UsageError, FormatError.
+
+    ``ca``: who must have signed a system update; else only boxes judge that.
+    """
     workspace = open_workspace(root)
     code = in_force.read_roles(workspace.metadata).publisher.code
     try:
         check_collection_id(registration.collection, code=code)
     except FormatError as error:
         raise UsageError(error.fact, hint=f"use {code}/<name>, as in {code}/music-1a") from error
-    if not registration.folder.is_dir():
+    if registration.kind is SourceKind.SYSTEM:
+        _check_system(registration.folder, ca)
+    elif not registration.folder.is_dir():
         raise UsageError(f"{registration.folder} is no folder")
-    if registration.kind is SourceKind.SITE:
+    elif registration.kind is SourceKind.SITE:
         _check_site(registration.folder)
     with writing(workspace, "add"):
         workspace.register(registration)
@@ -72,6 +77,12 @@ def _check_site(folder: Path) -> None:
 
     if faults := site_faults(folder):
         raise InputRefused(f"{folder} is no site", faults=faults)
+
+
+def _check_system(bundle: Path, ca: Path | None) -> None:
+    from appliance.publisher.systems import read_system
+
+    read_system(bundle, ca=ca)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +106,12 @@ def check(place: Path, *, collection: str = "") -> tuple[Checked, ...]:
 
 def _check(registration: Registration) -> Checked:
     from appliance.publisher.sites import site_faults
+    from appliance.publisher.systems import system_faults
     from catalog.sheets.compile import check_folder
 
+    if registration.kind is SourceKind.SYSTEM:
+        faults = system_faults(registration.folder)
+        return Checked(registration.collection, registration.folder, faults, ())
     if registration.kind is SourceKind.SITE:
         faults = site_faults(registration.folder)
         return Checked(registration.collection, registration.folder, faults, ())

@@ -5,8 +5,11 @@ Every command imports what it needs when it runs. On a box there is no ``image_b
 
 import typer
 
+from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
 from image_build.cli import build
+from image_build.cli.authority import app as authority_app
+from image_build.cli.bundle import bundle
 
 app = typer.Typer(
     name="image",
@@ -22,3 +25,5 @@ def _image() -> None:
 
 
 build.add_to(app)
+app.add_typer(authority_app)
+command(app)(bundle)

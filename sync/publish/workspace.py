@@ -30,11 +30,13 @@ class SourceKind(StrEnum):
     """Lessons under a metadata sheet."""
     SITE = "site"
     """One interactive: a folder with an ``index.html``."""
+    SYSTEM = "system"
+    """A system update for boxes: a file, the signed bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A folder that is the source of one collection."""
+    """A folder that is the source of one collection; of a system, the bundle's file."""
 
     collection: str
     folder: Path

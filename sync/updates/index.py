@@ -139,13 +139,16 @@ class _Index:
         if form == Form.OPENED:
             streams = self._streams(record, resource.size, depth=1)
             return _bounded(Span(resource.digest, 0, resource.size, streams), record)
-        if form not in (Form.RANGE, Form.STEPS):
+        if form not in (Form.RANGE, Form.STEPS, Form.OPENED_RANGE):
             raise _Unknown
         start, length = record.number(), record.number()
         if start + length > resource.size:
             raise record.broken(f"reaches beyond the end of {resource.digest[:16]}…")
         if form == Form.RANGE:
             return Span(resource.digest, start, length)
+        if form == Form.OPENED_RANGE:
+            streams = self._streams(record, length, depth=1)
+            return _bounded(Span(resource.digest, start, length, streams), record)
         return Span(resource.digest, start, _numbers(record, length), Differenced())
 
     def _streams(self, record: varint.Reader, size: int, *, depth: int) -> tuple[Inflated, ...]:

@@ -25,6 +25,7 @@ class Form(IntEnum):
     RANGE = 1
     OPENED = 2
     STEPS = 3
+    OPENED_RANGE = 4
 
 
 class Numbering:

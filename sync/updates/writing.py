@@ -62,15 +62,14 @@ class _Writer:
     def _span(self, span: Span) -> bytes:
         number = self._number(span.digest)
         size = self._known.all[self._last].size
-        if span.streams:
-            return number + bytes([Form.OPENED]) + _streams(span.streams)
+        is_whole = (span.start, span.length) == (0, size)
+        place = varint.write(span.start) + varint.write(span.length)
         if isinstance(span.opened, Differenced):
-            form = Form.STEPS
-        elif (span.start, span.length) == (0, size):
-            return number + bytes([Form.WHOLE])
-        else:
-            form = Form.RANGE
-        return number + bytes([form]) + varint.write(span.start) + varint.write(span.length)
+            return number + bytes([Form.STEPS]) + place
+        if not span.streams:
+            return number + (bytes([Form.WHOLE]) if is_whole else bytes([Form.RANGE]) + place)
+        form = bytes([Form.OPENED]) if is_whole else bytes([Form.OPENED_RANGE]) + place
+        return number + form + _streams(span.streams)
 
     def _part(self, part: Part) -> bytes:
         head = self._number(part.resource.digest)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from sync.chunker import Buffer
 from sync.deflate import Parameters, Wrap, deflate
 from sync.digest import Digest, sha256
 from sync.updates.parts import MAX_DEPTH, MAX_PREFIX
@@ -158,7 +159,7 @@ class Producer:
         self._last: Parameters | None = None
         self._failed = 0
 
-    def find_parameters(self, data: bytes, stream: Stream) -> Parameters | None:
+    def find_parameters(self, data: Buffer, stream: Stream) -> Parameters | None:
         """The parameters that make ``stream`` of ``data`` again."""
         raw = memoryview(data)[stream.start : stream.start + stream.length]
         digest = sha256(raw)

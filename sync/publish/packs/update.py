@@ -25,6 +25,7 @@ from sync.publish.packs.contents import Contents
 from sync.publish.packs.cut import ALONE
 from sync.publish.packs.foreign import Foreign
 from sync.publish.packs.groups import Drafted, Effort, fill, pack_groups
+from sync.publish.packs.images import image_items, is_image
 from sync.publish.packs.items import (
     LARGE_MEDIA,
     Context,
@@ -213,6 +214,10 @@ class _Cutting:
                 self._progress.advance(one.size)
                 continue
             olds = [Old(old, self._read_old(old)) for old in self._pairs.get(one.digest, ())]
+            if olds and is_image(data[:SAMPLE]):
+                yield from image_items(one, data, olds[0], self._request.trials)
+                self._progress.advance(one.size)
+                continue
             olds += self._media_in(one, data)
             item = make_item(one, data, nature, olds, self._request.trials)
             if item is not None:

@@ -1,0 +1,106 @@
+"""The only door to rauc: what a bundle says, which slot runs, and the installation of a bundle.
+
+Nothing else calls rauc on a box; whether a bundle may be installed is decided before (``policy``).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.errors import FormatError, KexiaError, TrustRefused
+from sync.run import ProgramFailed, run
+
+INFO_TIMEOUT = 120.0
+INSTALL_TIMEOUT = 3600.0
+"""Seconds: a slow card takes some minutes for a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle says it is."""
+
+    compatible: str
+    version: str
+    built: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Which slot runs, and what is known of both."""
+
+    booted: str
+    """Its boot name: ``A`` or ``B``."""
+    good: frozenset[str]
+    """Boot names of the slots that were confirmed."""
+
+
+class InstallFailed(KexiaError):
+    """rauc did not install the bundle; the running system is as it was."""
+
+
+def read_bundle(bundle: Path, *, keyring: Path | None = None) -> Bundle:
+    """What ``bundle`` says; with a ``keyring`` only if it is signed by one of its CAs.
+
+    Raises TrustRefused if it is not, FormatError if it is no bundle.
+    """
+    judge = ("--no-verify",) if keyring is None else (f"--keyring={keyring}",)
+    return _info((*judge, "info"), bundle)
+
+
+def judge_bundle(bundle: Path, configuration: Path) -> Bundle:
+    """What ``bundle`` says, if rauc with this configuration takes it; raises TrustRefused."""
+    return _info((f"--conf={configuration}", "info"), bundle)
+
+
+def install(bundle: Path) -> None:
+    """Write ``bundle`` to the other slot and let the next start try it; raises InstallFailed."""
+    try:
+        run(("rauc", "install", bundle), timeout=INSTALL_TIMEOUT)
+    except ProgramFailed as error:
+        raise InstallFailed(
+            f"the system update was not installed: {error.fact}",
+            hint="this box goes on with the system it has; see `journalctl -u rauc`",
+        ) from error
+
+
+def read_slots() -> Slots:
+    """Which slot runs; raises KexiaError if rauc does not say."""
+    said = run(("rauc", "status", "--output-format=json"), timeout=INFO_TIMEOUT).stdout
+    return parse_slots(said)
+
+
+def parse_slots(said: bytes) -> Slots:
+    """Read what ``rauc status`` says; raises FormatError."""
+    try:
+        value = json.loads(said)
+        slots = [state for each in value["slots"] for state in each.values()]
+        good = {str(one["bootname"]) for one in slots if one.get("boot_status") == "good"}
+        return Slots(str(value["booted"]), frozenset(good))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"rauc status: cannot be read ({error})") from error
+
+
+def _info(options: tuple[str, ...], bundle: Path) -> Bundle:
+    arguments: tuple[str | Path, ...] = ("rauc", *options, "--output-format=json", bundle)
+    try:
+        said = run(arguments, timeout=INFO_TIMEOUT).stdout
+    except ProgramFailed as error:
+        raise TrustRefused(
+            f"{bundle.name}: {error.fact}",
+            hint="a bundle must be made by `kexia image bundle` with this province's authority",
+        ) from error
+    try:
+        value = json.loads(said)
+        return Bundle(str(value["compatible"]), str(value["version"]), str(value["build"] or ""))
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{bundle.name}: rauc says nothing of it ({error})") from error
+
+
+def mark_good() -> None:
+    """Confirm the slot that runs; raises KexiaError."""
+    run(("rauc", "status", "mark-good"), timeout=INFO_TIMEOUT)
+
+
+def mark_bad() -> None:
+    """Give the slot that runs up: the next start takes the other one; raises KexiaError."""
+    run(("rauc", "status", "mark-bad"), timeout=INFO_TIMEOUT)

@@ -1,0 +1,345 @@
+"""A whole image under QEMU, from its firmware on: BIOS, UEFI, U-Boot; nothing is passed to the kernel.
+
+with ImageMachine(Disk.of(image, folder), firmware=Firmware.BIOS) as machine:
+    machine.wait("KEXIA-HEALTH good", 300)      # lines of the serial console
+    machine.get("/")                            # the guest's port 80
+    machine.shell("uname -a")                   # only if the disk's EXTRA starts a shell on ttyS1
+    machine.cut()                               # the power is gone
+"""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+SHELL = "systemd.debug_shell=ttyS1"
+"""For EXTRA: a root shell on the second serial port, in tests only."""
+GUEST_MIB = 1024
+_OVMF = Path("/usr/share/OVMF")
+_AAVMF = Path("/usr/share/AAVMF")
+_UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
+
+
+class Firmware(Enum):
+    """What finds the boot loader."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+    UBOOT = "u-boot"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the serial console."""
+
+    seconds: float
+    """Since the machine was switched on (this process of QEMU)."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A copy of an image that may be written to."""
+
+    path: Path
+    arch: str = "amd64"
+
+    @classmethod
+    def of(cls, image: Path, folder: Path, *, arch: str = "amd64", mib: int = 2048) -> "Disk":
+        """A sparse copy, on a card of ``mib``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "disk.img"
+        subprocess.run(["cp", "--sparse=always", image, path], check=True)
+        os.truncate(path, max(mib << 20, image.stat().st_size))
+        return cls(path, arch)
+
+    def partition(self, name: str) -> tuple[int, int]:
+        """Where a partition begins and how long it is, in bytes, as the GPT says."""
+        told = subprocess.run(["sfdisk", "-J", self.path], check=True, capture_output=True)
+        table = json.loads(told.stdout)["partitiontable"]
+        found = next(part for part in table["partitions"] if part.get("name") == name)
+        return found["start"] * 512, found["size"] * 512
+
+    def overwrite(self, name: str, data: bytes, at: int = 0) -> None:
+        """Write ``data`` into a partition, ``at`` bytes from its beginning."""
+        start, size = self.partition(name)
+        assert at + len(data) <= size
+        with self.path.open("r+b") as file:
+            file.seek(start + at)
+            file.write(data)
+
+    def read_esp(self, name: str) -> bytes:
+        """A file of the EFI partition."""
+        return self._mtools("mtype", self._drive(), f"::/{name}")
+
+    def write_esp(self, name: str, data: bytes) -> None:
+        """Make or replace a file of the EFI partition."""
+        scratch = self.path.with_suffix(".file")
+        scratch.write_bytes(data)
+        self._mtools("mcopy", "-o", "-i", self._drive(), str(scratch), f"::/{name}")
+
+    def remove_esp(self, name: str) -> None:
+        """Remove a file of the EFI partition."""
+        self._mtools("mdel", "-i", self._drive(), f"::/{name}")
+
+    def set_grub(self, **values: str) -> None:
+        """Set variables of GRUB's environment, as RAUC does it."""
+        scratch = self.path.with_suffix(".grubenv")
+        scratch.write_bytes(self.read_esp("grub/grubenv"))
+        words = [f"{name}={value}" for name, value in values.items()]
+        subprocess.run(["grub-editenv", scratch, "set", *words], check=True)
+        self.write_esp("grub/grubenv", scratch.read_bytes())
+
+    def grub(self, file: str = "grubenv") -> dict[str, str]:
+        """Variables of GRUB's environment."""
+        lines = self.read_esp(f"grub/{file}").decode("ascii", "replace").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+
+    def _drive(self) -> str:
+        return f"{self.path}@@{self.partition('esp')[0]}"
+
+    def _mtools(self, program: str, *arguments: str) -> bytes:
+        if program == "mtype":
+            arguments = ("-i", *arguments)
+        environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, env=environment, check=False
+        )
+        assert done.returncode == 0, f"{program}: {done.stderr.decode(errors='replace')}"
+        return done.stdout
+
+
+class ImageMachine:
+    """Runs as long as the block, or until its power is cut."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        *,
+        firmware: Firmware = Firmware.BIOS,
+        shell: bool = False,
+        reboots: bool = True,
+        more: tuple[str, ...] = (),
+    ) -> None:
+        self.disk = disk
+        self.lines: list[Line] = []
+        self._folder = Path(str(disk.path) + ".run")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        self._shell = shell
+        self._port = _free_port()
+        self._command = [
+            *_machine(disk.arch),
+            *("-m", str(GUEST_MIB), "-smp", "2", "-display", "none", "-nodefaults"),
+            *_firmware(firmware, disk.arch, self._folder),
+            *self._serial("console", wait="on"),
+            *(self._second_serial(disk.arch) if shell else ()),
+            *("-qmp", f"unix:{self._folder}/qmp,server=on,wait=off"),
+            *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={disk.path}"),
+            *("-device", "virtio-blk-pci,drive=card,bootindex=0"),
+            *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:80"),
+            *("-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-device", "qemu-xhci,id=usb", "-device", "virtio-rng-pci"),
+            *([] if reboots else ["-no-reboot"]),
+            *more,
+        ]
+
+    def _serial(self, name: str, *, wait: str) -> tuple[str, ...]:
+        path = self._folder / name
+        return (
+            *("-chardev", f"socket,id={name},path={path},server=on,wait={wait}"),
+            *("-serial", f"chardev:{name}"),
+        )
+
+    def _second_serial(self, arch: str) -> tuple[str, ...]:
+        if arch == "amd64":
+            return self._serial("shell", wait="off")
+        path = self._folder / "shell"
+        return (
+            *("-chardev", f"socket,id=shell,path={path},server=on,wait=off"),
+            *("-device", "pci-serial,chardev=shell"),
+        )
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        with (self._folder / "qemu.log").open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        try:
+            self._console = self._connect("console")
+            threading.Thread(target=self._read, daemon=True).start()
+            self._terminal = self._connect("shell") if self._shell else None
+        except BaseException:
+            self.cut()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        """The power goes: nothing that only lies in the guest's memory is kept."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self, pattern: str, seconds: float, *, since: int = 0) -> re.Match[str]:
+        """The first console line from number ``since`` that ``pattern`` is found in."""
+        deadline = time.monotonic() + seconds
+        at = since
+        while True:
+            while at < len(self.lines):
+                if found := re.search(pattern, self.lines[at].text):
+                    return found
+                at += 1
+            assert time.monotonic() < deadline, f"no {pattern!r} in {seconds} s\n{self.tail()}"
+            assert self._process.poll() is None, f"QEMU ended\n{self.tail()}{self._words()}"
+            time.sleep(0.05)
+
+    def seconds_of(self, pattern: str) -> float:
+        """When a line that was waited for came, in seconds since the machine was switched on."""
+        return next(line.seconds for line in self.lines if re.search(pattern, line.text))
+
+    def tail(self, lines: int = 25) -> str:
+        """The last lines of the console, for a failing test."""
+        return "\n".join(f"{line.seconds:7.1f} {line.text}" for line in self.lines[-lines:])
+
+    def get(self, path: str, *, seconds: float = 30) -> tuple[int, bytes]:
+        """Status and body of a page, through the forwarded port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
+        try:
+            connection.request("GET", path, headers={"Host": "127.0.0.1"})
+            answer = connection.getresponse()
+            return answer.status, answer.read(2**20)
+        finally:
+            connection.close()
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """One command of QEMU's monitor; its answer."""
+        with self._monitor() as lines:
+            for line in (
+                {"execute": "qmp_capabilities"},
+                {"execute": command, "arguments": arguments},
+            ):
+                lines.write(json.dumps(line).encode() + b"\n")
+                lines.flush()
+                while "return" not in (value := json.loads(lines.readline())):
+                    assert "error" not in value, value
+            return value["return"]
+
+    @contextmanager
+    def _monitor(self) -> Iterator[Any]:
+        with self._connect("qmp") as connection, connection.makefile("rwb") as lines:
+            lines.readline()
+            yield lines
+
+    def shell(self, command: str, *, seconds: float = 60) -> tuple[int, str]:
+        """Exit code and output of a command in the guest's debug shell."""
+        assert self._terminal is not None
+        mark = f"T{time.monotonic_ns()}"
+        ending = f"\necho {mark[0]}''{mark[1:]} rc=$?\n"
+        self._terminal.sendall(f"stty -echo cols 999; PS1=; PS2=\n{command}{ending}".encode())
+        said = b""
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(rf"{mark} rc=(\d+)".encode(), said)):
+            assert time.monotonic() < deadline, f"{command}: {said.decode(errors='replace')}"
+            self._terminal.settimeout(1)
+            try:
+                said += self._terminal.recv(65536)
+            except TimeoutError:
+                # A shell that was not there yet has heard nothing.
+                self._terminal.sendall(b"")
+        text = said[: found.start()].decode(errors="replace").replace("\r", "")
+        return int(found[1]), text.strip()
+
+    def _connect(self, name: str) -> socket.socket:
+        path = self._folder / name
+        deadline = time.monotonic() + 30
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(path))
+            except OSError:
+                connection.close()
+                assert self._process.poll() is None, f"QEMU ended: {self._words()}"
+                assert time.monotonic() < deadline, "QEMU does not listen"
+                time.sleep(0.05)
+            else:
+                return connection
+
+    def _read(self) -> None:
+        waiting = b""
+        while True:
+            try:
+                block = self._console.recv(65536)
+            except OSError:
+                return
+            if not block:
+                return
+            *whole, waiting = (waiting + block).split(b"\n")
+            now = time.monotonic() - self._began
+            self.lines += [Line(now, _plain(line)) for line in whole]
+
+    def _words(self) -> str:
+        return (self._folder / "qemu.log").read_text(errors="replace")[-1000:]
+
+
+def _plain(line: bytes) -> str:
+    """Without what moves a terminal's cursor."""
+    text = line.decode(errors="replace")
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).rstrip("\r")
+
+
+def _machine(arch: str) -> tuple[str, ...]:
+    """Translated on every machine, so that it runs anywhere and everywhere alike."""
+    if arch == "amd64":
+        return (
+            "qemu-system-x86_64",
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+        )
+    cpu = ("-cpu", "cortex-a72")
+    return ("qemu-system-aarch64", "-machine", "virt", "-accel", "tcg,thread=multi", *cpu)
+
+
+def _firmware(firmware: Firmware, arch: str, folder: Path) -> tuple[str, ...]:
+    if firmware is Firmware.BIOS:
+        return ()
+    if firmware is Firmware.UBOOT:
+        return ("-bios", str(_UBOOT))
+    code, variables = (
+        (_OVMF / "OVMF_CODE_4M.fd", _OVMF / "OVMF_VARS_4M.fd")
+        if arch == "amd64"
+        else (_AAVMF / "AAVMF_CODE.fd", _AAVMF / "AAVMF_VARS.fd")
+    )
+    shutil.copyfile(variables, folder / "variables.fd")
+    return (
+        *("-drive", f"if=pflash,format=raw,readonly=on,file={code}"),
+        *("-drive", f"if=pflash,format=raw,file={folder}/variables.fd"),
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
