@@ -1,9 +1,13 @@
 """The only door to other programs (rsync, ffprobe, pdftoppm, browsers in tests go round it)."""
 
+import os
+import selectors
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +15,11 @@ from sync.errors import KexiaError, UsageError
 
 #: Debian package that brings each program we call, for the hint when it is missing.
 PACKAGES = {
+    "apt-get": "apt",
+    "apt-cache": "apt",
+    "apt-config": "apt",
     "blkid": "util-linux",
+    "dpkg-deb": "dpkg",
     "mount": "mount",
     "umount": "mount",
     "ffprobe": "ffmpeg",
@@ -117,3 +125,96 @@ def attempt(
 def start(arguments: Sequence[str | Path]) -> Process:
     """Start a program that goes on beside us, with our streams; the caller waits for it."""
     return subprocess.Popen([str(argument) for argument in arguments])  # noqa: S603 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What is told of a program while it runs; neither may raise."""
+
+    line: Callable[[str], None] = lambda _text: None
+    """A line that it wrote, to whichever stream, without its end."""
+    tick: Callable[[], None] = lambda: None
+    """Twice a second, whether it wrote or not."""
+
+
+_TICK = 0.5
+_LAST_WORDS = 12
+
+
+def follow(
+    arguments: Sequence[str | Path],
+    *,
+    timeout: float,
+    environment: Mapping[str, str],
+    watching: Watching,
+    stdin: Path | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Run a program of minutes in ``folder``, in view of what it says; it reads the file ``stdin``.
+
+    Raises UsageError if it is missing, TookTooLong after ``timeout`` seconds, ProgramFailed with its
+    last words if it fails. However this ends, the program has ended.
+    """
+    program = str(arguments[0])
+    path = shutil.which(program, path=environment.get("PATH"))
+    if path is None:
+        package = PACKAGES.get(program, program)
+        raise UsageError(f"{program} is not installed", hint=f"apt install {package}")
+    with Path(os.devnull if stdin is None else stdin).open("rb") as source:
+        process = subprocess.Popen(  # noqa: S603 - as above
+            [path, *map(str, arguments[1:])],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=folder,
+        )
+    words: deque[str] = deque(maxlen=_LAST_WORDS)
+    try:
+        _listen(process, watching, words, time.monotonic() + timeout)
+        code = process.wait(timeout=60)
+    except subprocess.TimeoutExpired as error:
+        raise TookTooLong(f"{program} took more than {timeout:.0f} s and was ended") from error
+    finally:
+        _end(process)
+    if code != 0:
+        said = "; ".join(words)[-900:] or "no message"
+        raise ProgramFailed(f"{program} failed with exit code {code}: {said}")
+
+
+def _listen(process: Process, watching: Watching, words: deque[str], until: float) -> None:
+    assert process.stdout is not None
+    pipe, rest, next_tick = process.stdout.fileno(), b"", 0.0
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            now = time.monotonic()
+            if now > until:
+                raise subprocess.TimeoutExpired(process.args, 0)
+            if now >= next_tick:
+                watching.tick()
+                next_tick = now + _TICK
+            if not selector.select(_TICK):
+                continue
+            block = os.read(pipe, 1 << 16)
+            *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+            rest = rest[-(1 << 16) :]
+            for line in [*lines, rest] if not block else lines:
+                if text := line.decode(errors="replace").strip():
+                    words.append(text)
+                    watching.line(text)
+            if not block:
+                return
+
+
+def _end(process: Process) -> None:
+    """Ask it to end (mmdebstrap then takes its mounts away), and make it."""
+    if process.stdout is not None:
+        process.stdout.close()
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

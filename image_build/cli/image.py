@@ -7,6 +7,7 @@ import typer
 
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
+from image_build.cli import build
 from image_build.cli.authority import app as authority_app
 from image_build.cli.bundle import bundle
 
@@ -23,5 +24,6 @@ def _image() -> None:
     """Images for boxes."""
 
 
+build.add_to(app)
 app.add_typer(authority_app)
 command(app)(bundle)
