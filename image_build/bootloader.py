@@ -49,6 +49,8 @@ def make_boot(boot: Boot, folder: Path, around: Surroundings) -> tuple[str, ...]
     environment = around.for_programs()
     run(["grub-editenv", grub / "grubenv", "create"], timeout=60, environment=environment)
     run(["grub-editenv", grub / "grubenv", "set", *_FRESH], timeout=60, environment=environment)
+    # What GRUB goes by where grubenv is torn; the box's health keeps it (appliance.system.slots).
+    (grub / "spare").write_bytes((grub / "grubenv").read_bytes())
     for name, source in boot.board.firmware.items():
         (folder / name).write_bytes(_firmware(name, source, boot))
     names = tuple(sorted(path.name for path in folder.iterdir()))

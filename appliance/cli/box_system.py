@@ -103,6 +103,6 @@ def no_data(
     from appliance.system.no_data import Server
 
     with Server(host, port) as server:
-        say(f"http://{host or '0.0.0.0'}:{server.server_port}")
+        say(f"port {server.server_port}: every address answers that the data cannot be opened")
         sys.stdout.flush()
         server.serve_forever()

@@ -1,4 +1,4 @@
-"""A whole image under QEMU, from its firmware on: BIOS, UEFI, U-Boot; nothing is passed to the kernel.
+"""A whole image under QEMU, from its firmware on; nothing is passed to the kernel.
 
 with ImageMachine(Disk.of(image, folder), firmware=Firmware.BIOS) as machine:
     machine.wait("KEXIA-HEALTH good", 300)      # lines of the serial console
@@ -232,15 +232,8 @@ class ImageMachine:
     def ask(self, command: str, **arguments: Any) -> Any:
         """One command of QEMU's monitor; its answer."""
         with self._monitor() as lines:
-            for line in (
-                {"execute": "qmp_capabilities"},
-                {"execute": command, "arguments": arguments},
-            ):
-                lines.write(json.dumps(line).encode() + b"\n")
-                lines.flush()
-                while "return" not in (value := json.loads(lines.readline())):
-                    assert "error" not in value, value
-            return value["return"]
+            _exchange(lines, {"execute": "qmp_capabilities"})
+            return _exchange(lines, {"execute": command, "arguments": arguments})
 
     @contextmanager
     def _monitor(self) -> Iterator[Any]:
@@ -297,6 +290,15 @@ class ImageMachine:
 
     def _words(self) -> str:
         return (self._folder / "qemu.log").read_text(errors="replace")[-1000:]
+
+
+def _exchange(lines: Any, message: dict[str, Any]) -> Any:
+    """Say one thing to QEMU's monitor; its answer, without what it tells by itself."""
+    lines.write(json.dumps(message).encode() + b"\n")
+    lines.flush()
+    while "return" not in (value := json.loads(lines.readline())):
+        assert "error" not in value, value
+    return value["return"]
 
 
 def _plain(line: bytes) -> str:
