@@ -23,6 +23,7 @@ CONTENTS = "kexia-image-cache.json"
 MAX_CONTENTS = 16 << 20
 MAX_FILES = 50_000
 MAX_FILE = 4 << 30
+SILENT = Silent()
 _BLOCK = 1 << 20
 _PART = r"[A-Za-z0-9%~][A-Za-z0-9+.:_~%=@-]{0,250}"
 _NAME = re.compile(
@@ -51,7 +52,7 @@ class Carried:
     """Files that were not there before (import)."""
 
 
-def export_cache(cache: Path, target: Path, progress: Progress = Silent()) -> Carried:
+def export_cache(cache: Path, target: Path, progress: Progress = SILENT) -> Carried:
     """Write everything a build needs from ``cache`` to ``target``; the same cache, the same bytes.
 
     Raises InputRefused when the cache holds nothing.
@@ -77,7 +78,7 @@ def export_cache(cache: Path, target: Path, progress: Progress = Silent()) -> Ca
     return Carried(len(listed), total, 0)
 
 
-def import_cache(source: Path, cache: Path, progress: Progress = Silent()) -> Carried:
+def import_cache(source: Path, cache: Path, progress: Progress = SILENT) -> Carried:
     """Take the files of ``source`` into ``cache``, each only whole.
 
     Raises InputRefused when it is none of ours, FormatError for a name or size that is not allowed,
@@ -141,8 +142,8 @@ def _read_contents(tar: tarfile.TarFile, source: Path) -> dict[str, Listed]:
 
 
 def _take(stream: IO[bytes], path: Path, promised: Listed) -> bool:
-    """Write one file, unless it is there; raises ProofFailed and leaves nothing if it is another."""
-    if path.is_file() and _describe(path, Silent()) == promised:
+    """Write one file, unless it is there; of one that is another nothing is left: ProofFailed."""
+    if path.is_file() and _describe(path, SILENT) == promised:
         return False
     digest = hashlib.sha256()
     with durable_file(path) as file:

@@ -1,4 +1,4 @@
-"""Why two builds are not alike: which path of the root, of the ESP or of the image differs, and how.
+"""Why two builds are not alike: which path of the root, the ESP or the image differs, and how.
 
 For whoever hunts what makes a build depend on time, folder or machine; the tests use it.
 """

@@ -6,8 +6,8 @@ from image_build.surroundings import Surroundings
 from sync.run import Watching, follow
 
 _OPTIONS = ("-1", "--threads=2", "--block-size=16MiB", "--check=crc64", "--keep", "--force")
-"""The root inside is compressed already: a higher level costs minutes and saves nothing. Blocks of a
-fixed size make the same file with any number of threads."""
+"""The root inside is compressed already: a higher level costs minutes and saves nothing. Blocks of
+a fixed size make the same file with any number of threads."""
 
 
 def compress(image: Path, around: Surroundings) -> Path:

@@ -1,4 +1,4 @@
-"""The root's two steps, each done only if what it is made of has changed: Debian, then what is ours."""
+"""The root's two steps, Debian and what is ours, each done only if what it is made of changed."""
 
 import shutil
 from collections.abc import Callable

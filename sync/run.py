@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,10 +150,10 @@ def follow(
     stdin: Path | None = None,
     folder: Path | None = None,
 ) -> None:
-    """Run a program of minutes in ``folder``, in view of what it says; it reads the file ``stdin``.
+    """Run a program of minutes in ``folder``, and hear what it says; it reads the file ``stdin``.
 
-    Raises UsageError if it is missing, TookTooLong after ``timeout`` seconds, ProgramFailed with its
-    last words if it fails. However this ends, the program has ended.
+    Raises UsageError if it is missing, TookTooLong after ``timeout`` seconds, ProgramFailed with
+    its last words if it fails. However this ends, the program has ended.
     """
     program = str(arguments[0])
     path = shutil.which(program, path=environment.get("PATH"))
@@ -183,28 +183,33 @@ def follow(
 
 
 def _listen(process: Process, watching: Watching, words: deque[str], until: float) -> None:
-    assert process.stdout is not None
-    pipe, rest, next_tick = process.stdout.fileno(), b"", 0.0
+    rest = b""
+    for block in _blocks(process, watching.tick, until):
+        *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+        rest = rest[-(1 << 16) :]
+        for line in [*lines, rest] if not block else lines:
+            if text := line.decode(errors="replace").strip():
+                words.append(text)
+                watching.line(text)
+
+
+def _blocks(process: Process, tick: Callable[[], None], until: float) -> Iterator[bytes]:
+    """What it writes, to the empty block at the end; ``tick`` is called meanwhile."""
+    if process.stdout is None:
+        return
+    block, next_tick = b"-", 0.0
     with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while True:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while block:
             now = time.monotonic()
             if now > until:
                 raise subprocess.TimeoutExpired(process.args, 0)
             if now >= next_tick:
-                watching.tick()
+                tick()
                 next_tick = now + _TICK
-            if not selector.select(_TICK):
-                continue
-            block = os.read(pipe, 1 << 16)
-            *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
-            rest = rest[-(1 << 16) :]
-            for line in [*lines, rest] if not block else lines:
-                if text := line.decode(errors="replace").strip():
-                    words.append(text)
-                    watching.line(text)
-            if not block:
-                return
+            if selector.select(_TICK):
+                block = os.read(process.stdout.fileno(), 1 << 16)
+                yield block
 
 
 def _end(process: Process) -> None:
