@@ -90,7 +90,7 @@ def import_cache(source: Path, cache: Path, progress: Progress = SILENT) -> Carr
             listed = _read_contents(tar, source)
             total = sum(each.size for each in listed.values())
             progress.step("cache", total=total)
-            for member in tar:
+            while (member := tar.next()) is not None:
                 count += 1
                 name, promised = member.name, listed.pop(member.name, None)
                 if promised is None or not member.isreg() or member.size != promised.size:

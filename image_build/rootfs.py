@@ -84,7 +84,7 @@ def finish_root(debian: Path, contents: Path, arch: str, epoch: int, root: "Targ
     """Debian's tar and the tar of what is ours become the root's. Raises ProgramFailed."""
     root.scratch.around.progress.step("root")
     follow(
-        _finish_arguments(debian, contents, arch, root.tar),
+        _finish_arguments(debian, contents, arch, root),
         timeout=_DEADLINE,
         environment=root.scratch.environment(epoch),
         watching=Watching(),
@@ -135,14 +135,16 @@ def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> li
     ]
 
 
-def _finish_arguments(debian: Path, contents: Path, arch: str, tar: Path) -> list[str]:
+def _finish_arguments(debian: Path, contents: Path, arch: str, root: "Target") -> list[str]:
+    sources = root.scratch.folder / "sources.list"
+    sources.write_text("# none\n", encoding="ascii")
     return [
         *("mmdebstrap", "--verbose", "--skip=update"),
         *(f"--architectures={arch}", "--variant=custom", "--format=tar"),
         f"--setup-hook=tar-in {debian} /",
         f"--customize-hook=tar-in {contents} /",
         *(f"--customize-hook={each}" for each in _finish()),
-        *("", str(tar), "/dev/null"),
+        *("", str(root.tar), str(sources)),
     ]
 
 

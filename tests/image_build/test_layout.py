@@ -1,5 +1,6 @@
 """The layout: partitions that genimage and GRUB agree on, identifiers that never change."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_partitions_follow_each_other_without_a_gap(board: Board) -> None:
     parts = partitions(board, Identifiers("x", board.name))
     assert parts[0].offset == 1
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
-    for one, after in zip(parts, parts[1:], strict=False):
+    for one, after in itertools.pairwise(parts):
         assert one.offset + one.size == after.offset
     by_name = {part.name: part for part in parts}
     assert by_name["rootA"].size == by_name["rootB"].size

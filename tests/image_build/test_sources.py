@@ -30,7 +30,7 @@ URIs: http://sources.example/debian
 Suites: bookworm
 Components: main
 """
-ONE_LINE = """deb [arch=amd64 signed-by=/usr/share/keyrings/x.gpg] https://node.example/20 nodistro main
+ONE_LINE = """deb [arch=amd64 signed-by=/usr/x.gpg] https://node.example/20 nodistro main
 deb-src http://sources.example/debian bookworm main
 # deb http://commented.example/debian bookworm main
 deb https://db.example/apt bookworm-pgdg main
