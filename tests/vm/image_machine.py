@@ -80,6 +80,13 @@ class Disk:
             file.seek(start + at)
             file.write(data)
 
+    def read(self, name: str) -> bytes:
+        """All bytes of a partition."""
+        start, size = self.partition(name)
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+
     def read_esp(self, name: str) -> bytes:
         """A file of the EFI partition."""
         return self._mtools("mtype", self._drive(), f"::/{name}")
