@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -48,14 +49,15 @@ class Parts:
     wanted: tuple[Requirement, ...]
     ca: bytes
 
+    @cached_property
     def own(self) -> tuple[Entry, ...]:
-        """Every file that comes from here, in the order in which a later one counts."""
+        """Every file that comes from here, as it is now; of one path the last counts."""
         first = (*code(), *ours(self.spec, self.ca))
         return (*first, *overlay(self.spec, self.board))
 
     def early(self) -> tuple[Entry, ...]:
         """Those that must lie there before the kernel is set up."""
-        return tuple(each for each in self.own() if each.path.startswith(_EARLY))
+        return tuple(each for each in self.own if each.path.startswith(_EARLY))
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Root:
     def key(self, epoch: int) -> str:
         """Stands for everything the root is made of."""
         wheels = [one.line for one in self.parts.wanted]
-        return digest_of(self._debian_key(), wheels, _named(self.parts.own()), root_recipe(), epoch)
+        return digest_of(self._debian_key(), wheels, _named(self.parts.own), root_recipe(), epoch)
 
     def made(self, apt: Apt, wheels: Wheels, epoch: int) -> Path:
         """The root's tar; made if it is not there."""
@@ -116,7 +118,7 @@ class Root:
         python, contents = scratch.folder / "python", scratch.folder / "contents.tar"
         wheels.install(self.parts.wanted, python)
         with contents.open("wb") as file:
-            write_tar(file, (*dependencies(python), *self.parts.own()), epoch)
+            write_tar(file, (*dependencies(python), *self.parts.own), epoch)
         arch = self.parts.board.arch
         finish_root(debian, contents, arch, epoch, Target(tar, scratch))
         shutil.rmtree(scratch.folder)
