@@ -14,7 +14,7 @@ from image_build.boards import boards
 from image_build.layout import MIB, Identifiers, partitions
 from image_build.stamps import file_digest
 from image_build.surroundings import Surroundings
-from sync.run import run
+from sync.run import Streams, Watching, follow, run
 
 _BLOCK = 1 << 20
 _MOST = 50
@@ -54,9 +54,13 @@ def differences_of_squashes(one: Path, other: Path, around: Surroundings) -> Ite
         tars = []
         for number, squash in enumerate((one, other)):
             tars.append(Path(scratch, f"{number}.tar"))
-            with tars[-1].open("wb") as file:
-                done = run(["sqfs2tar", squash], timeout=600, environment=around.for_programs())
-                file.write(done.stdout)
+            follow(
+                ["sqfs2tar", squash],
+                timeout=600,
+                environment=around.for_programs(),
+                watching=Watching(),
+                streams=Streams(stdout=tars[-1]),
+            )
         yield from differences_of_tars(*tars)
 
 
