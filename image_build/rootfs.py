@@ -5,6 +5,7 @@ ours), and depends only on packages and on what must lie there before they are s
 """
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def make_debian(debian: Debian, apt: Apt, scratch: Scratch, tar: Path) -> None:
     archives = scratch.folder / "archives"
     archives.mkdir()
     for deb in debian.debs:
-        os.link(apt.debs / deb.file, archives / deb.file)
+        _place(apt.debs / deb.file, archives / deb.file)
     steps = _Steps(len(debian.debs), scratch.around)
     scratch.around.progress.step("Debian", total=2 * len(debian.debs), unit="packages")
     follow(
@@ -97,6 +98,14 @@ class Target:
 
     tar: Path
     scratch: Scratch
+
+
+def _place(source: Path, target: Path) -> None:
+    """A package where mmdebstrap takes it from: the same file, or a copy on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 class _Steps:
