@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_build.boards import Suite
-from image_build.sources import KEYRING, find_mirror, sources_list
+from image_build.release import prove_lists
+from image_build.sources import find_mirror, sources_list
 from image_build.spec import Mirror
 from image_build.surroundings import Network, Surroundings
 from sync.errors import KexiaError, NoSource, ProofFailed, UsageError
@@ -78,6 +79,7 @@ class Apt:
                     hint="build once with network, or: kexia image cache import FILE",
                 )
             self._settle()
+            prove_lists(self.lists)
             return
         found = find_mirror(_configured(), mirror)
         write_durably(self.sources, sources_list(found, self.suite.name).encode())
@@ -90,6 +92,7 @@ class Apt:
                 f"the mirror {found.debian} gives no lists: {error.fact}",
                 hint="check the network, or build from what is kept: --offline",
             ) from error
+        prove_lists(self.lists)
 
     def plan(self, packages: Iterable[str], *, essential: bool = True) -> tuple[Deb, ...]:
         """Which packages that comes to, dependencies and all, sorted by name.

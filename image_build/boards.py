@@ -4,11 +4,12 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from sync.errors import UsageError
 
-DATA = resources.files("image_build")
+DATA = Path(str(resources.files("image_build")))
 """Where boards, package lists, the overlay and ``grub.cfg`` lie, installed or in a checkout."""
 
 

@@ -131,10 +131,10 @@ def firmware_in_root(board: Board, tar: Path, folder: Path) -> None:
     with tarfile.open(tar, "r|") as members:
         for member in members:
             for name, pattern in wanted.items():
-                if member.isreg() and fnmatch.fnmatch(member.name.removeprefix("./"), pattern):
+                if fnmatch.fnmatch(member.name.removeprefix("./"), pattern):
                     file = members.extractfile(member)
-                    assert file is not None
-                    (folder / name).write_bytes(file.read())
+                    if file is not None:
+                        (folder / name).write_bytes(file.read())
     if lacking := [pattern for name, pattern in wanted.items() if not (folder / name).exists()]:
         raise KexiaError(f"the root holds no {lacking[0]}, which {board.name} starts with")
 

@@ -4,7 +4,8 @@ import platform
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Flag, auto
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,18 +14,20 @@ from image_build.boards import DATA, Board, boards, names_in, suites
 from image_build.bootloader import Boot, firmware_in_root, make_boot
 from image_build.contents import image_json
 from image_build.disk import Disk, make_disk
+from image_build.export import compress
 from image_build.layout import Identifiers
 from image_build.lock import Requirement, read_lock, target
 from image_build.root import Parts, Root
 from image_build.rootfs import packages_of
 from image_build.spec import Spec
 from image_build.squash import make_squash
-from image_build.stamps import Stamp, digest_of, file_digest
+from image_build.stamps import Stamp, file_digest
 from image_build.surroundings import Surroundings
 from image_build.tools import require
 from image_build.wheels import Wheels
 from sync.errors import InputRefused
 from sync.files import make_folder, write_durably
+from sync.lease import hold
 
 _UNPACKED = "unpacked"
 _MAX_CA = 1 << 16
@@ -45,6 +48,19 @@ class Built:
     version: str
     compatible: str
     seconds: dict[str, float]
+    xz: str = ""
+    """The compressed image; empty if none was asked for."""
+    xz_bytes: int = 0
+
+
+class Extra(Flag):
+    """What a build leaves beside the image and the root."""
+
+    NONE = 0
+    XZ = auto()
+    """The image for any burner."""
+    WORK = auto()
+    """The root's tar."""
 
 
 @dataclass
@@ -56,13 +72,23 @@ class Build:
     """The folder the spec's paths start from."""
     out: Path
     around: Surroundings
-    keep_work: bool = False
+    extra: Extra = Extra.NONE
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> Built:
-        """Build the image; what an earlier run made of the same inputs is taken as it is."""
+        """Build the image; what an earlier run made of the same inputs is taken as it is.
+
+        Raises LeaseHeld while another build uses the same cache or folder.
+        """
         require(self._board, self.around.for_programs(), platform.machine())
         make_folder(self._work)
+        with (
+            hold(self.around.cache / "lease", holder="kexia image"),
+            hold(self._work / "lease", holder="kexia image build"),
+        ):
+            return self._built()
+
+    def _built(self) -> Built:
         apt, wheels = self._apt(), self._wheels()
         debs, unpack = self._timed("packages", lambda: self._packages(apt))
         wanted = self._requirements()
@@ -72,7 +98,11 @@ class Build:
         epoch = root.epoch(apt)
         self._squash_made(root, apt, wheels, epoch)
         image = self._timed("image", lambda: self._image(apt, unpack, epoch))
-        return self._described(image, debs)
+        built = self._described(image, debs)
+        if Extra.XZ not in self.extra:
+            return built
+        xz = self._timed("xz", lambda: compress(image, self.around))
+        return replace(built, xz=str(xz), xz_bytes=xz.stat().st_size)
 
     @property
     def _board(self) -> Board:
@@ -134,7 +164,7 @@ class Build:
         firmware_in_root(self._board, tar, from_root)
         self._timed("squashfs", lambda: make_squash(tar, self._squash, epoch, self.around))
         stamp.write(key, (self._squash, *sorted(from_root.glob("*"))))
-        if not self.keep_work:
+        if Extra.WORK not in self.extra:
             root.forget()
 
     def _image(self, apt: Apt, unpack: tuple[Deb, ...], epoch: int) -> Path:

@@ -1,8 +1,8 @@
 """What of the root is ours: the overlay, our code and its dependencies, as one reproducible tar.
 
-``overlay/all``, ``overlay/<suite>`` and ``overlay/<board>`` lie as they will lie in the root, and a
-later one's file replaces an earlier one's. ``@NAME@`` becomes the image's value. Modes are ours, not the checkout's: a file that begins with
-``#!`` can be run, any other can be read.
+``overlay/all``, ``overlay/<suite>`` and ``overlay/<board>`` lie as they will lie in the root; a
+later one's file replaces an earlier one's. ``@NAME@`` becomes the image's value. Modes are ours,
+not the checkout's: a file that begins with ``#!`` can be run, any other can be read.
 """
 
 import io
@@ -66,7 +66,6 @@ def overlay(spec: Spec, board: Board) -> Iterator[Entry]:
     known = values(spec, board)
     for layer in ("all", spec.suite, board.name):
         root = DATA / "overlay" / layer
-        assert isinstance(root, Path)
         for path in sorted(root.rglob("*")):
             name = path.relative_to(root).as_posix()
             if path.is_symlink():
@@ -103,8 +102,7 @@ def ours(spec: Spec, ca: bytes) -> Iterator[Entry]:
 def code() -> Iterator[Entry]:
     """Our packages as they run here, without ``image_build``."""
     for package in _OURS:
-        root = resources.files(package)
-        assert isinstance(root, Path)
+        root = Path(str(resources.files(package)))
         for path in sorted(root.rglob("*")):
             name = f"{package}/{path.relative_to(root).as_posix()}"
             if path.is_file() and path.suffix != ".pyc" and not name.startswith(_NOT_ON_THE_BOX):

@@ -70,7 +70,7 @@ def read_lock(
 
 
 def applies(marker: str, environment: Mapping[str, str]) -> bool:
-    """Does a marker (tests joined by ``and`` or ``or``) hold? Raises InputRefused for another one."""
+    """Does a marker (tests joined by ``and``, ``or``) hold? Raises InputRefused for another one."""
     if not marker.strip():
         return True
     return any(

@@ -1,8 +1,10 @@
-"""The root's two steps, each done only if what it is made of has changed: Debian, then what is ours."""
+"""The root's two steps, Debian and what is ours, each done only if what it is made of changed."""
 
-import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -48,14 +50,15 @@ class Parts:
     wanted: tuple[Requirement, ...]
     ca: bytes
 
+    @cached_property
     def own(self) -> tuple[Entry, ...]:
-        """Every file that comes from here, in the order in which a later one counts."""
+        """Every file that comes from here, as it is now; of one path the last counts."""
         first = (*code(), *ours(self.spec, self.ca))
         return (*first, *overlay(self.spec, self.board))
 
     def early(self) -> tuple[Entry, ...]:
         """Those that must lie there before the kernel is set up."""
-        return tuple(each for each in self.own() if each.path.startswith(_EARLY))
+        return tuple(each for each in self.own if each.path.startswith(_EARLY))
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Root:
     def key(self, epoch: int) -> str:
         """Stands for everything the root is made of."""
         wheels = [one.line for one in self.parts.wanted]
-        return digest_of(self._debian_key(), wheels, _named(self.parts.own()), root_recipe(), epoch)
+        return digest_of(self._debian_key(), wheels, _named(self.parts.own), root_recipe(), epoch)
 
     def made(self, apt: Apt, wheels: Wheels, epoch: int) -> Path:
         """The root's tar; made if it is not there."""
@@ -99,33 +102,40 @@ class Root:
         tar, key, stamp = self.work / "debian.tar", self._debian_key(), Stamp(self.work, "debian")
         if not stamp.holds(key, (tar,)):
             stamp.forget()
-            scratch = self._scratch()
-            early, debs = scratch.folder / "early.tar", self.parts.debs
-            epoch = apt.newest(debs)
+            self.timed("debian", lambda: self._make_debian(apt, tar))
+            stamp.write(key, (tar,))
+        return tar
+
+    def _make_debian(self, apt: Apt, tar: Path) -> None:
+        debs, epoch = self.parts.debs, apt.newest(self.parts.debs)
+        with self._scratch() as scratch:
+            early = scratch.folder / "early.tar"
             with early.open("wb") as file:
                 write_tar(file, self.parts.early(), epoch)
             names = packages_of(self.parts.spec, self.parts.board)
             debian = Debian(self.parts.board.arch, names, debs, early, epoch)
-            self.timed("debian", lambda: make_debian(debian, apt, scratch, tar))
-            shutil.rmtree(scratch.folder)
-            stamp.write(key, (tar,))
-        return tar
+            make_debian(debian, apt, scratch, tar)
 
     def _finish(self, debian: Path, wheels: Wheels, epoch: int, tar: Path) -> None:
-        scratch = self._scratch()
-        python, contents = scratch.folder / "python", scratch.folder / "contents.tar"
-        wheels.install(self.parts.wanted, python)
-        with contents.open("wb") as file:
-            write_tar(file, (*dependencies(python), *self.parts.own()), epoch)
-        arch = self.parts.board.arch
-        finish_root(debian, contents, arch, epoch, Target(tar, scratch))
-        shutil.rmtree(scratch.folder)
+        with self._scratch() as scratch:
+            python, contents = scratch.folder / "python", scratch.folder / "contents.tar"
+            wheels.install(self.parts.wanted, python)
+            with contents.open("wb") as file:
+                write_tar(file, (*dependencies(python), *self.parts.own), epoch)
+            target = Target(tar, scratch)
+            finish_root(debian, contents, self.parts.board.arch, epoch, target)
 
-    def _scratch(self) -> Scratch:
-        folder = self.work / "scratch"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return Scratch(folder, self.around)
+    @contextmanager
+    def _scratch(self) -> Iterator[Scratch]:
+        """A folder for the root while it is made: in ``TMPDIR``, where one is named, else here.
+
+        A user name space must be able to enter it.
+        """
+        place = self.around.environment.get("TMPDIR") or self.work
+        with tempfile.TemporaryDirectory(prefix="kexia-root-", dir=place) as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            yield Scratch(folder, self.around)
 
 
 def _named(entries: tuple[Entry, ...]) -> list[tuple[object, ...]]:

@@ -5,6 +5,7 @@ ours), and depends only on packages and on what must lie there before they are s
 """
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def make_debian(debian: Debian, apt: Apt, scratch: Scratch, tar: Path) -> None:
     archives = scratch.folder / "archives"
     archives.mkdir()
     for deb in debian.debs:
-        os.link(apt.debs / deb.file, archives / deb.file)
+        _place(apt.debs / deb.file, archives / deb.file)
     steps = _Steps(len(debian.debs), scratch.around)
     scratch.around.progress.step("Debian", total=2 * len(debian.debs), unit="packages")
     follow(
@@ -84,7 +85,7 @@ def finish_root(debian: Path, contents: Path, arch: str, epoch: int, root: "Targ
     """Debian's tar and the tar of what is ours become the root's. Raises ProgramFailed."""
     root.scratch.around.progress.step("root")
     follow(
-        _finish_arguments(debian, contents, arch, root.tar),
+        _finish_arguments(debian, contents, arch, root),
         timeout=_DEADLINE,
         environment=root.scratch.environment(epoch),
         watching=Watching(),
@@ -97,6 +98,14 @@ class Target:
 
     tar: Path
     scratch: Scratch
+
+
+def _place(source: Path, target: Path) -> None:
+    """A package where mmdebstrap takes it from: the same file, or a copy on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 class _Steps:
@@ -135,14 +144,16 @@ def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> li
     ]
 
 
-def _finish_arguments(debian: Path, contents: Path, arch: str, tar: Path) -> list[str]:
+def _finish_arguments(debian: Path, contents: Path, arch: str, root: "Target") -> list[str]:
+    sources = root.scratch.folder / "sources.list"
+    sources.write_text("# none\n", encoding="ascii")
     return [
         *("mmdebstrap", "--verbose", "--skip=update"),
         *(f"--architectures={arch}", "--variant=custom", "--format=tar"),
         f"--setup-hook=tar-in {debian} /",
         f"--customize-hook=tar-in {contents} /",
         *(f"--customize-hook={each}" for each in _finish()),
-        *("", str(tar), "/dev/null"),
+        *("", str(root.tar), str(sources)),
     ]
 
 

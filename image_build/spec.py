@@ -68,7 +68,7 @@ class Spec:
 
 
 def read_spec(path: Path) -> Spec:
-    """The spec in a file; raises InputRefused with all its faults, UsageError if it is not there."""
+    """The spec in a file; raises InputRefused with all its faults, or if it is not there."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_SPEC + 1)

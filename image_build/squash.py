@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from image_build.surroundings import Surroundings
-from sync.run import Watching, follow
+from sync.run import Streams, Watching, follow
 
 _GRUB_READS = ("-c", "gzip", "-X", "level=6", "-b", "262144")
 """GRUB 2.06 knows no zstd; xz would save a tenth and cost six times the seconds."""
@@ -25,5 +25,5 @@ def make_squash(tar: Path, squash: Path, epoch: int, around: Surroundings) -> No
         timeout=3600,
         environment=around.for_programs(SOURCE_DATE_EPOCH=str(epoch)),
         watching=Watching(tick=tick),
-        stdin=tar,
+        streams=Streams(stdin=tar),
     )

@@ -1,8 +1,8 @@
-"""What a build takes from the machine it runs on: its environment, its cache, whether it may ask."""
+"""What a build takes from its machine: environment, cache, and whether it may ask anybody."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Surroundings:
     """What this programme was started with."""
     cache: Path
     network: Network = Network.ON
-    progress: Progress = Silent()
+    progress: Progress = field(default_factory=Silent)
 
     def for_programs(self, **more: str) -> dict[str, str]:
         """The environment of the programs we call: theirs is small and says UTC and C."""

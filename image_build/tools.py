@@ -1,4 +1,4 @@
-"""What a build calls on this machine: all that is missing is said at once, with how to install it."""
+"""What a build calls on this machine: all that is missing, said at once, and how to install it."""
 
 import shutil
 from collections.abc import Mapping

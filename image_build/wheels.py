@@ -1,4 +1,4 @@
-"""The box's Python packages: wheels for its processor and Python, by the lock's hashes, in the cache."""
+"""The box's Python packages: wheels for its processor and Python, proved by the lock's hashes."""
 
 import hashlib
 import sys

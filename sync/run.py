@@ -7,9 +7,11 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from sync.errors import KexiaError, UsageError
 
@@ -137,6 +139,25 @@ class Watching:
     """Twice a second, whether it wrote or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Files that a program reads from and writes to; without them, nothing and what is told."""
+
+    stdin: Path | None = None
+    stdout: Path | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[BinaryIO, BinaryIO | None]]:
+        """Both, as long as it takes to start the program."""
+        with ExitStack() as stack:
+            source = stack.enter_context(Path(self.stdin or os.devnull).open("rb"))
+            if self.stdout is None:
+                yield source, None
+            else:
+                yield source, stack.enter_context(self.stdout.open("wb"))
+
+
+NO_STREAMS = Streams()
 _TICK = 0.5
 _LAST_WORDS = 12
 
@@ -147,25 +168,25 @@ def follow(
     timeout: float,
     environment: Mapping[str, str],
     watching: Watching,
-    stdin: Path | None = None,
+    streams: Streams = NO_STREAMS,
     folder: Path | None = None,
 ) -> None:
-    """Run a program of minutes in ``folder``, in view of what it says; it reads the file ``stdin``.
+    """Run a program of minutes in ``folder``, and hear what it says.
 
-    Raises UsageError if it is missing, TookTooLong after ``timeout`` seconds, ProgramFailed with its
-    last words if it fails. However this ends, the program has ended.
+    Raises UsageError if it is missing, TookTooLong after ``timeout`` seconds, ProgramFailed with
+    its last words if it fails. However this ends, the program has ended.
     """
     program = str(arguments[0])
     path = shutil.which(program, path=environment.get("PATH"))
     if path is None:
         package = PACKAGES.get(program, program)
         raise UsageError(f"{program} is not installed", hint=f"apt install {package}")
-    with Path(os.devnull if stdin is None else stdin).open("rb") as source:
+    with streams.opened() as (source, sink):
         process = subprocess.Popen(  # noqa: S603 - as above
             [path, *map(str, arguments[1:])],
             stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if sink is None else sink,
+            stderr=subprocess.STDOUT if sink is None else subprocess.PIPE,
             env=dict(environment),
             cwd=folder,
         )
@@ -183,34 +204,41 @@ def follow(
 
 
 def _listen(process: Process, watching: Watching, words: deque[str], until: float) -> None:
-    assert process.stdout is not None
-    pipe, rest, next_tick = process.stdout.fileno(), b"", 0.0
+    rest = b""
+    for block in _blocks(process, watching.tick, until):
+        *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+        rest = rest[-(1 << 16) :]
+        for line in [*lines, rest] if not block else lines:
+            if text := line.decode(errors="replace").strip():
+                words.append(text)
+                watching.line(text)
+
+
+def _blocks(process: Process, tick: Callable[[], None], until: float) -> Iterator[bytes]:
+    """What it writes, to the empty block at the end; ``tick`` is called meanwhile."""
+    pipe = process.stdout or process.stderr
+    if pipe is None:
+        return
+    block, next_tick = b"-", 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while True:
+        while block:
             now = time.monotonic()
             if now > until:
                 raise subprocess.TimeoutExpired(process.args, 0)
             if now >= next_tick:
-                watching.tick()
+                tick()
                 next_tick = now + _TICK
-            if not selector.select(_TICK):
-                continue
-            block = os.read(pipe, 1 << 16)
-            *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
-            rest = rest[-(1 << 16) :]
-            for line in [*lines, rest] if not block else lines:
-                if text := line.decode(errors="replace").strip():
-                    words.append(text)
-                    watching.line(text)
-            if not block:
-                return
+            if selector.select(_TICK):
+                block = os.read(pipe.fileno(), 1 << 16)
+                yield block
 
 
 def _end(process: Process) -> None:
     """Ask it to end (mmdebstrap then takes its mounts away), and make it."""
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
     if process.poll() is None:
         process.terminate()
         try:

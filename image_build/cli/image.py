@@ -10,6 +10,7 @@ from appliance.cli.console import EXIT_CODES
 from image_build.cli import build
 from image_build.cli.authority import app as authority_app
 from image_build.cli.bundle import bundle
+from image_build.cli.cache import app as cache_app
 
 app = typer.Typer(
     name="image",
@@ -25,5 +26,6 @@ def _image() -> None:
 
 
 build.add_to(app)
+app.add_typer(cache_app)
 app.add_typer(authority_app)
 command(app)(bundle)
