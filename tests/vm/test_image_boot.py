@@ -12,7 +12,7 @@ import pytest
 
 from appliance.system.slots import HEADER, SIZE, write_block
 from tests.vm import images
-from tests.vm.image_machine import SHELL, Disk, Firmware, ImageMachine
+from tests.vm.image_machine import PATIENT, SHELL, Disk, Firmware, ImageMachine
 
 PATIENCE = 900.0
 """Seconds that a boot may take: the processor is translated, and others work here too."""
@@ -68,8 +68,7 @@ def prepared(disk: Disk, folder: Path, *, both: bool, shell: bool) -> Disk:
         disk.overwrite("rootB", root)
         disk.set_grub(B_OK="1")
         disk.write_esp("grub/spare", write_block(SPARE))
-    if shell:
-        disk.set_grub(EXTRA=SHELL)
+    disk.set_grub(EXTRA=f"{PATIENT} {SHELL}" if shell else PATIENT)
     return disk
 
 

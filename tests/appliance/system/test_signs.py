@@ -82,7 +82,9 @@ def test_before_it_is_set_up_there_is_nothing_to_judge(tmp_path: Path) -> None:
 
 def test_without_its_data_nobody_waits(tmp_path: Path) -> None:
     box = served.box(tmp_path / "box")
-    never = Looker(box.paths, time.monotonic, pytest.fail, lambda _folder: False)
+    never = Looker(
+        box.paths, time.monotonic, lambda _seconds: pytest.fail("waits"), lambda _folder: False
+    )
     assert never.watch(3600, pytest.fail) == Signs(data=False)
 
 
