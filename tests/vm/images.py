@@ -59,7 +59,7 @@ def data_partition(folder: Path, mib: int) -> bytes:
     """A data partition with a box that has lessons, as its first start would leave it."""
     tree = folder / "data"
     box = served.box(tree / "kexia")
-    box.publish(served.classroom(box))
+    box.publish(served.music(box), served.math(box))
     save(box.paths, BoxConfig(name="青山教学点", listen=Listen("0.0.0.0", 80, 8081)))
     for path in (tree / "kexia", *(tree / "kexia").rglob("*")):
         os.chown(path, KEXIA_USER, KEXIA_USER, follow_symlinks=False)
