@@ -7,10 +7,11 @@ import typer
 
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
-from image_build.cli import new, site
+from image_build.cli import build, new, site
 from image_build.cli.authority import app as authority_app
 from image_build.cli.bundle import bundle
 from image_build.cli.burn import burn
+from image_build.cli.cache import app as cache_app
 from image_build.cli.verify import manifest, verify
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ def _image() -> None:
     """Images for boxes."""
 
 
+build.add_to(app)
+app.add_typer(cache_app)
 app.add_typer(authority_app)
 command(app)(bundle)
 new.add_to(app)

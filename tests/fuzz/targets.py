@@ -11,6 +11,7 @@ from appliance.firststart import note as first_start
 from appliance.firststart.site import read_site, write_site
 from appliance.lan import arp, inforce, keep
 from appliance.serve.upload_note import decode_note
+from appliance.system import slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
@@ -355,6 +356,7 @@ TARGETS = (
     Target("card", ((MANIFEST / "card.json").read_bytes(),), card.decode),
     Target("sums", ((MANIFEST / "SHA256SUMS").read_bytes(),), checksums.decode),
     Target("lsblk", (LSBLK,), media.parse, refusal=KexiaError),
+    Target("grub-environment", ((GOLDEN / "spare-1.env").read_bytes(),), slots.read_block),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),

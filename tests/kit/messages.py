@@ -16,6 +16,7 @@ METHODS = [
     ("serve/**.py", "python"),
     ("sticks.py", "python"),
     ("doctor/**.py", "python"),
+    ("system/no_data.py", "python"),
 ]
 KEYWORDS = {"_": None, "N_": None, "say": None, "ngettext": (1, 2), "count": (1, 2)}
 
