@@ -6,6 +6,7 @@ from pathlib import Path
 
 from appliance import announcement, sticks
 from appliance.serve.upload_note import decode_note
+from appliance.system import slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
@@ -253,6 +254,7 @@ TARGETS = (
     Target("volumes", ((GOLDEN / "volumes-1.json").read_bytes(),), sticks.decode),
     Target("volume-label", (rb"\xbd\xcc\xd1\xa7U\x20\xc5\xcc", b"LESSONS"), read_label),
     Target("volume-head", (FAT_HEAD, bytes(soundness.HEAD)), read_head_of_volume),
+    Target("grub-environment", ((GOLDEN / "spare-1.env").read_bytes(),), slots.read_block),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),

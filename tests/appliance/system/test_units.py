@@ -18,6 +18,8 @@ EXPOSURE = {
     "kexia-first-start": 3.0,
     # Root that mounts: in the machine's own mount namespace, or nobody else saw what it mounts.
     "kexia-volumes": 4.0,
+    # Root that loads firewall rules and writes units.
+    "kexia-network": 4.0,
 }
 """Most that ``systemd-analyze security`` may count, from 0 (nothing) to 10 (everything)."""
 BOX = sorted(path.stem for path in UNITS.glob("kexia-*.service") if "nightly" not in path.stem)
