@@ -22,7 +22,15 @@ def test_a_wheel_holds_everything_an_image_is_made_of(tmp_path: Path) -> None:
     for package in ("sync", "catalog", "appliance", "image_build"):
         ignored = shutil.ignore_patterns("__pycache__", "sample")
         shutil.copytree(ROOT / package, source / package, ignore=ignored)
-    arguments = ["wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", tmp_path]
+    arguments: list[str | Path] = [
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "-w",
+        tmp_path,
+    ]
     subprocess.run([sys.executable, "-m", "pip", *arguments, source], check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
