@@ -1,4 +1,4 @@
-"""Images to boot in tests: built once by ``kexia image build`` in ``.cache/images``, or given.
+"""Images to boot in tests: built once by ``kexia image build``, or given.
 
 ``KEXIA_IMAGE_AMD64`` and ``KEXIA_IMAGE_PI`` name images that are there already.
 """
@@ -15,20 +15,9 @@ from pathlib import Path
 from appliance.config import BoxConfig, Listen, save
 from image_build.boards import boards
 from image_build.tools import missing
+from tests.image_build import built
 from tests.kit import served
 
-ROOT = Path(__file__).parents[2]
-CACHE = ROOT / ".cache" / "images"
-KEXIA = ROOT / ".venv" / "bin" / "kexia"
-VERSION = "2026.11.26.1"
-SPEC = f"""format = 1
-name = "test"
-board = "{{board}}"
-suite = "bookworm"
-version = "{VERSION}"
-floor = "{VERSION}"
-ca = "ca.pem"
-"""
 KEXIA_USER = 990
 """As /usr/lib/sysusers.d/kexia.conf has it."""
 EMULATORS = {
@@ -47,6 +36,8 @@ def why_not(board: str) -> str:
     if not Path(firmware).exists():
         lacking.append(firmware)
     if f"KEXIA_IMAGE_{board.upper()}" not in os.environ:
+        if reason := built.why_not():
+            return reason
         lacking += missing(boards()[board], path, platform.machine())
     if lacking:
         return f"not installed: {', '.join(lacking)} (.ci/setup .venv full brings them)"
@@ -58,24 +49,10 @@ def image(board: str) -> Path:
     given = os.environ.get(f"KEXIA_IMAGE_{board.upper()}")
     if given:
         return Path(given)
-    folder = CACHE / board
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    built.KEPT.mkdir(parents=True, exist_ok=True)
+    with (built.KEPT / f"{board}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _built(board, folder)
-
-
-def _built(board: str, folder: Path) -> Path:
-    authority = folder / "ca.pem"
-    if not authority.exists():
-        _run(
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "7300"),
-            *("-subj", "/CN=test", "-keyout", folder / "ca.key", "-out", authority),
-        )
-    spec = folder / "spec.toml"
-    spec.write_text(SPEC.format(board=board))
-    _run(KEXIA, "image", "build", spec, "--to", folder / "out", "--cache", CACHE / "packages")
-    return folder / "out" / f"test-{board}-{VERSION}.img"
+        return built.build(built.KEPT / board, board=board).image
 
 
 def data_partition(folder: Path, mib: int) -> bytes:
