@@ -77,7 +77,7 @@ def overlay(spec: Spec, board: Board) -> Iterator[Entry]:
 
 def image_json(spec: Spec) -> bytes:
     """``/etc/kexia/image.json``: what the box says of its own system."""
-    value = {
+    value: dict[str, object] = {
         "version": spec.version,
         "built": spec.built.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "board": spec.board,
@@ -85,6 +85,8 @@ def image_json(spec: Spec) -> bytes:
         "compatible": spec.compatible,
         "floor": spec.floor,
     }
+    if spec.demo:
+        value["demo"] = True
     return (json.dumps(value, indent=1) + "\n").encode()
 
 
