@@ -44,6 +44,8 @@ class Drafted:
     offers: list[Context] = field(default_factory=list)
     payload_size: int = 0
     prefix_size: int = 0
+    level: int = 0
+    """zstd level its items ask for; 0: the pack's."""
     neighbours: list[list[Context]] = field(default_factory=list)
     """Far context that may help: tried, and left out where it does not earn its place."""
 
@@ -61,6 +63,8 @@ class Drafted:
         """Whether ``item`` goes in whole."""
         if not self.parts:
             return len(item.payload) <= MAX_PAYLOAD
+        if item.level != self.level:
+            return False
         more = sum(len(one.data) for one in item.builds_on if one.span not in self.builds_on)
         return (
             self.payload_size + len(item.payload) <= MAX_PAYLOAD
@@ -69,6 +73,7 @@ class Drafted:
 
     def add(self, part: Part, payload: bytes, item: Item) -> None:
         """Put a part in; of context beyond the bound the farthest is left out."""
+        self.level = item.level
         self.parts.append(part)
         self.payload.append(payload)
         self.payload_size += len(payload)
@@ -161,7 +166,9 @@ def _pack(draft: Drafted, effort: Effort) -> Packed:
         longer = _tried([*more, *prefix], payload)
         if longer + _COST * len(more) < alone:
             prefix, alone = [*more, *prefix], longer
-    stored = compression.compress_with(_joined(prefix), payload, level=_level(payload, effort))
+    stored = compression.compress_with(
+        _joined(prefix), payload, level=draft.level or _level(payload, effort)
+    )
     if len(stored) > RAW_ABOVE * len(payload):
         prefix, stored = [], payload
     codec = Codec.RAW if stored is payload else Codec.ZSTD

@@ -34,6 +34,8 @@ CONTEXT = 12 * 2**20
 """Most bytes of context of a window."""
 PIECE = 1024
 """Average bytes of the pieces by which old blocks are found."""
+LEVEL = 12
+"""zstd level: the highest shortens opened blocks by a twentieth more, for 14 times the work."""
 APART = 64 * 1024
 """Bytes between two blocks from which on no cell holds both."""
 _STEP = 64 * 1024
@@ -248,7 +250,12 @@ class _Sent:
 
     def _item(self) -> Item:
         item = Item(
-            self._resource, tuple(self._segments), b"".join(self._payload), self._context(), ()
+            self._resource,
+            tuple(self._segments),
+            b"".join(self._payload),
+            self._context(),
+            offers=(),
+            level=LEVEL,
         )
         self._segments, self._payload, self._size, self._votes = [], [], 0, Counter()
         return item

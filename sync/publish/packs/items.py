@@ -91,6 +91,8 @@ class Item:
     """The best last: zstd reaches near matches more cheaply."""
     offers: tuple[Context, ...]
     """What later groups may build on once this file is made."""
+    level: int = 0
+    """zstd level, if not that of the pack; groups hold items of one level."""
 
 
 def make_item(

@@ -153,7 +153,7 @@ class _Cutting:
         recent: list[Context] = []
         for draft in self._filled(nature):
             draft.put_before(_within(recent, MAX_PREFIX - draft.prefix_size))
-            if nature is Nature.TEXT:
+            if nature is Nature.TEXT and not draft.level:
                 draft.neighbours = [self._feed_context(), self._neighbours(draft)]
             recent = _within([*recent, *draft.offers], MAX_PREFIX)
             yield draft
