@@ -4,7 +4,6 @@ Readings come from the tables of ``catalog/data``: the most common one of each c
 of a known phrase where it differs (重庆 is chong qing). Syllables have no tone, and ü is ``v``.
 """
 
-from array import array
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
@@ -25,19 +24,26 @@ INITIALS = range(2, 11)
 
 
 class _Readings:
-    """The most common reading of each character, two bytes apiece."""
+    """The most common reading of each character, looked up in the table's own text.
+
+    Most titles have characters that others have too, and a night's update has few titles: what
+    was found is kept, and nothing is read that nobody asks for.
+    """
 
     def __init__(self, table: str) -> None:
-        lines = [line.split(" ") for line in table.splitlines()]
-        self.syllables = ("", *(syllable for syllable, _ in lines))
-        self._numbers = array("H", bytes(2 * (_END - _FIRST)))
-        for number, (_, characters) in enumerate(lines, start=1):
-            for character in characters:
-                self._numbers[ord(character) - _FIRST] = number
+        self._table = table
+        self._known: dict[str, str] = {}
+        self.syllables = ("", *(line.partition(" ")[0] for line in table.splitlines()))
 
     def of(self, character: str) -> str:
-        point = ord(character)
-        return self.syllables[self._numbers[point - _FIRST]] if _FIRST <= point < _END else ""
+        found = self._known.get(character)
+        if found is None:
+            found = self._known[character] = self._find(character)
+        return found
+
+    def _find(self, character: str) -> str:
+        at = self._table.find(character) if _FIRST <= ord(character) < _END else -1
+        return "" if at < 0 else self._table[self._table.rfind("\n", 0, at) + 1 : at].split(" ")[0]
 
 
 @cache
@@ -45,19 +51,35 @@ def _readings() -> _Readings:
     return _Readings(read_table("pinyin.txt"))
 
 
-@cache
-def _phrases() -> dict[str, tuple[str, ...]]:
-    lines = (line.split(" ") for line in read_table("phrases.txt").splitlines())
-    return {phrase: tuple(syllables) for phrase, *syllables in lines}
+class _Phrases:
+    """The phrases that read otherwise than their characters; those that begin alike together."""
+
+    def __init__(self, table: str) -> None:
+        self._table = "\n" + table
+        self._known: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def beginning_with(self, character: str) -> dict[str, tuple[str, ...]]:
+        """The syllables of each, longest phrase first."""
+        found = self._known.get(character)
+        if found is None:
+            lines = (line.split(" ") for line in self._lines(character))
+            ordered = sorted(lines, key=lambda line: len(line[0]), reverse=True)
+            found = {phrase: tuple(syllables) for phrase, *syllables in ordered}
+            self._known[character] = found
+        return found
+
+    def _lines(self, character: str) -> Iterator[str]:
+        """The table is sorted, so they lie one after another."""
+        at = self._table.find("\n" + character)
+        while at >= 0 and self._table.startswith(character, at + 1):
+            end = self._table.find("\n", at + 1)
+            yield self._table[at + 1 : end if end >= 0 else None]
+            at = end
 
 
 @cache
-def _longest_phrase() -> dict[str, int]:
-    """By first character, the length of the longest phrase that begins with it."""
-    longest: dict[str, int] = {}
-    for phrase in _phrases():
-        longest[phrase[0]] = max(longest.get(phrase[0], 0), len(phrase))
-    return longest
+def _phrases() -> _Phrases:
+    return _Phrases(read_table("phrases.txt"))
 
 
 @cache
@@ -83,22 +105,15 @@ def _by_phrase(characters: str) -> Iterator[str]:
     """Readings by the longest known phrase from each place on."""
     at = 0
     while at < len(characters):
-        phrase = _phrase_at(characters, at)
+        known = _phrases().beginning_with(characters[at])
+        phrase = next((one for one in known if characters.startswith(one, at)), "")
         if phrase:
-            yield from _phrases()[phrase]
+            yield from known[phrase]
             at += len(phrase)
             continue
         if found := _readings().of(characters[at]):
             yield found
         at += 1
-
-
-def _phrase_at(characters: str, at: int) -> str:
-    longest = _longest_phrase().get(characters[at], 0)
-    for end in range(min(len(characters), at + longest), at + 1, -1):
-        if characters[at:end] in _phrases():
-            return characters[at:end]
-    return ""
 
 
 def syllable_tokens(folded_title: str) -> set[str]:

@@ -5,9 +5,10 @@ run has just made), within the bounds of their format.
 """
 
 import mmap
+import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import contextmanager
 
 from sync.compression import Prefix
 from sync.digest import Digest, prove
@@ -18,6 +19,8 @@ from sync.plan import PlannedGroup
 from sync.staging import BLOCK
 from sync.updates.opened import given
 from sync.updates.parts import MAX_PAYLOAD, Span
+
+_READING = os.O_RDONLY | os.O_CLOEXEC
 
 
 class Contexts:
@@ -59,18 +62,46 @@ class Contexts:
 
     def read(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Bytes of a held file in blocks; raises ProofFailed if the file cannot give them."""
-        path = self._path(digest)
+        with self._file(digest) as file:
+            end = start + length
+            while start < end:
+                block = os.pread(file, min(end - start, BLOCK), start)
+                if not block:
+                    raise _too_short(digest)
+                start += len(block)
+                yield block
+
+    def _read_into(self, memory: memoryview, digest: Digest, start: int) -> None:
+        """Fill ``memory`` with bytes of a held file; raises as ``read``."""
+        with self._file(digest) as file:
+            at = 0
+            while at < len(memory):
+                with memory[at:] as rest:
+                    count = os.preadv(file, [rest], start + at)
+                if not count:
+                    raise _too_short(digest)
+                at += count
+
+    @contextmanager
+    def _file(self, digest: Digest) -> Iterator[int]:
+        """A held file, open; what the disk cannot give costs this file alone: ProofFailed."""
         try:
-            with path.open("rb", buffering=0) as file:
-                file.seek(start)
-                while length:
-                    block = file.read(min(length, BLOCK))
-                    if not block:
-                        raise ProofFailed(f"{path}: ends too early")
-                    length -= len(block)
-                    yield block
+            file = self._open(digest)
+            try:
+                yield file
+            finally:
+                os.close(file)
         except OSError as error:
-            raise ProofFailed(f"{path}: {error.strerror}") from error
+            raise ProofFailed(f"file {digest}: {error.strerror}") from error
+
+    def _open(self, digest: Digest) -> int:
+        """Where the bytes of a file lie: just made, in the library, or a feed."""
+        if self._batch.holds(digest):
+            return os.open(self._batch.place(digest), _READING)
+        try:
+            return os.open(self._store.library.place(digest), _READING)
+        except FileNotFoundError:
+            return os.open(self._store.feeds.place(digest), _READING)
 
     def is_damaged(self, digest: Digest) -> bool:
         """True if a file of the box is gone or not what its name says (re-reads all of it)."""
@@ -99,14 +130,6 @@ class Contexts:
             prove(stored, planned.group.digest, what=f"staged group {planned.group.digest[:16]}…")
         return stored
 
-    def _path(self, digest: Digest) -> Path:
-        """Where the bytes of a file lie: just made, in the library, or a feed."""
-        if self._batch.holds(digest):
-            return self._batch.path(digest)
-        if self._store.library.has(digest):
-            return self._store.library.path(digest)
-        return self._store.feeds.path(digest)
-
     def _prefix(self, spans: tuple[Span, ...]) -> Prefix:
         """What a group is decoded with; kept for the next one, which often needs the same."""
         if self._opened is None or self._opened[0] != spans:
@@ -122,12 +145,26 @@ class Contexts:
         with mmap.mmap(-1, size) as memory, memoryview(memory) as joined:
             at = 0
             for span in spans:
-                for block in given(span, self.read(span.digest, span.start, span.length)):
-                    joined[at : at + len(block)] = block
-                    at += len(block)
+                with joined[at : at + span.size] as part:
+                    if span.opened:
+                        self._open_into(part, span)
+                    else:
+                        self._read_into(part, span.digest, span.start)
+                at += span.size
             return Prefix(joined)
+
+    def _open_into(self, memory: memoryview, span: Span) -> None:
+        """Fill ``memory`` with what a span gives whose streams are opened."""
+        at = 0
+        for block in given(span, self.read(span.digest, span.start, span.length)):
+            memory[at : at + len(block)] = block
+            at += len(block)
 
     def _make_room(self, size: int) -> None:
         """Forget the groups used longest ago, so that with ``size`` more there is one large one."""
         while self._plain and sum(map(len, self._plain.values())) + size > MAX_PAYLOAD:
             self._plain.popitem(last=False)
+
+
+def _too_short(digest: Digest) -> ProofFailed:
+    return ProofFailed(f"file {digest}: ends too early")

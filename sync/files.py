@@ -84,23 +84,26 @@ def rename_durably(source: Path, path: Path) -> None:
         sync_folder(path.parent)
 
 
-def create_partial(path: Path) -> int:
+def create_partial(path: str) -> int:
     """Descriptor of a new empty file beside ``path``, to be named by ``name_durably``.
 
     Clears what a killed run left there, and makes the folder if it is missing (``name_durably``
-    brings that one to the disk, too).
+    brings that one to the disk, too). Paths are texts here: an edition has thousands of files.
     """
-    partial = partial_of(path)
+    partial = path + PARTIAL
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with disk_errors(path):
+    try:
         try:
             return os.open(partial, flags, 0o644)
         except FileNotFoundError:
-            make_folder(path.parent.parent)
-            path.parent.mkdir(exist_ok=True)
+            folder = Path(path).parent
+            make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
         except FileExistsError:
-            partial.unlink()
+            Path(partial).unlink()
         return os.open(partial, flags, 0o644)
+    except OSError as error:
+        raise disk_error(Path(path), error) from error
 
 
 def partial_of(path: Path) -> Path:
@@ -108,22 +111,23 @@ def partial_of(path: Path) -> Path:
     return path.with_name(path.name + PARTIAL)
 
 
-def name_durably(written: Mapping[Path, int]) -> None:
+def name_durably(written: Mapping[str, int]) -> None:
     """Sync many partial files (descriptors by final path), name them, and sync their folders.
 
     No file is named before all of them are on the disk; one sync per folder covers all its names,
     and one of the folder above covers those that ``create_partial`` made.
     """
-    for path, descriptor in written.items():
-        with disk_errors(path):
-            os.fsync(descriptor)
-    for path in written:
-        with disk_errors(path):
-            partial_of(path).replace(path)
-    folders = {path.parent for path in written}
-    for folder in sorted(folders | {folder.parent for folder in folders}):
-        with disk_errors(folder):
-            sync_folder(folder)
+    at = ""
+    try:
+        for at in written:
+            os.fsync(written[at])
+        for at in written:
+            os.replace(at + PARTIAL, at)  # noqa: PTH105 - thousands of names
+        folders = {os.path.dirname(path) for path in written}  # noqa: PTH120
+        for at in sorted(folders | {os.path.dirname(folder) for folder in folders}):  # noqa: PTH120
+            sync_folder(at)
+    except OSError as error:
+        raise disk_error(Path(at), error) from error
 
 
 def switch(link: Path, target: str) -> None:
@@ -141,7 +145,7 @@ def sync_file(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Bring the names in ``folder`` to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

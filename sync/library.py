@@ -28,15 +28,20 @@ class ContentFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = str(root)
 
     def path(self, digest: Digest) -> Path:
         """Where the file of that digest is, or would be."""
         return self.root / sharded(digest)
 
+    def place(self, digest: Digest) -> str:
+        """``path`` as a text, for work on thousands of files: a Path takes longer than a read."""
+        return f"{self._root}/{digest[:2]}/{digest}"
+
     def has(self, digest: Digest, *, size: int | None = None) -> bool:
         """True if the file is there, and has ``size`` bytes when given. Nothing is re-read."""
         try:
-            found = self.path(digest).stat().st_size
+            found = os.stat(self.place(digest)).st_size  # noqa: PTH116 - thousands of names
         except FileNotFoundError:
             return False
         return size is None or found == size
@@ -64,8 +69,7 @@ class ContentFolder:
         found: dict[Digest, int] = {}
         for digest in digests:
             with suppress(FileNotFoundError):
-                path = f"{self.root}/{sharded(digest)}"
-                found[digest] = os.stat(path).st_size  # noqa: PTH116 - thousands of names
+                found[digest] = os.stat(self.place(digest)).st_size  # noqa: PTH116
         return found
 
     def read(self, digest: Digest, *, limit: int) -> bytes:
@@ -166,10 +170,10 @@ class Batch:
         """True if that file was received whole and waits for its name."""
         return digest in self._waiting
 
-    def path(self, digest: Digest) -> Path:
+    def place(self, digest: Digest) -> str:
         """Where the file's bytes can be read now, named or not."""
-        path = self._folder.path(digest)
-        return files.partial_of(path) if digest in self._waiting else path
+        place = self._folder.place(digest)
+        return place + files.PARTIAL if digest in self._waiting else place
 
     @contextmanager
     def receive(self, digest: Digest) -> Iterator[Callable[[bytes | memoryview], object]]:
@@ -179,15 +183,17 @@ class Batch:
         """
         if digest in self._waiting:  # its partial file must not be written over
             self.flush()
-        path = self._folder.path(digest)
-        descriptor = files.create_partial(path)
+        place = self._folder.place(digest)
+        descriptor = files.create_partial(place)
         try:
-            with files.disk_errors(path):
-                writing = _Writing(descriptor)
-                yield writing.write
-                size = writing.finish(digest, what=str(path))
+            writing = _Writing(descriptor)
+            yield writing.write
+            size = writing.finish(digest, what=place)
+        except OSError as error:
+            _discard(place, descriptor)
+            raise files.disk_error(Path(place), error) from error
         except BaseException:
-            _discard(path, descriptor)
+            _discard(place, descriptor)
             raise
         self._waiting[digest] = descriptor
         self._bytes += size
@@ -202,23 +208,23 @@ class Batch:
         waiting, self._waiting, self._bytes = self._waiting, {}, 0
         if not waiting:
             return
-        written = {self._folder.path(digest): number for digest, number in waiting.items()}
+        written = {self._folder.place(digest): number for digest, number in waiting.items()}
         try:
             files.name_durably(written)
         except BaseException:
-            for path, descriptor in written.items():
-                _discard(path, descriptor)
+            for place, descriptor in written.items():
+                _discard(place, descriptor)
             raise
         for descriptor in written.values():
             os.close(descriptor)
         self._named(tuple(waiting))
 
 
-def _discard(path: Path, descriptor: int) -> None:
+def _discard(place: str, descriptor: int) -> None:
     """Close a partial file, and remove it if it was not named."""
     os.close(descriptor)
     with suppress(OSError):
-        files.partial_of(path).unlink()
+        Path(place + files.PARTIAL).unlink()
 
 
 class _Writing:

@@ -6,19 +6,24 @@ Here finding (``appliance.peers``) meets updating, which knows nothing of mDNS.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from appliance import config
-from appliance.box.peer_id import own_peer_id
 from appliance.config import BoxPaths
-from appliance.network import goes_straight, read_links
-from appliance.peers.choose import Around, Chooser
-from appliance.peers.refused import Refused
 from appliance.update.sources import Neighbour, Neighbours
 
+if TYPE_CHECKING:
+    from appliance.peers.choose import Around
 
-def look_around(paths: BoxPaths) -> Around:
+
+def look_around(paths: BoxPaths) -> "Around":
     """Who is there now, and why others are passed over; listens for a few seconds."""
-    from appliance.peers.find import listen  # zeroconf is large; most boxes do not use it
+    # all of it is of no use to a box that asks no neighbours, and zeroconf is large
+    from appliance.box.peer_id import own_peer_id
+    from appliance.network import goes_straight, read_links
+    from appliance.peers.choose import Chooser
+    from appliance.peers.find import listen
+    from appliance.peers.refused import Refused
 
     links = read_links(config.load(paths).peers)
     refused = Refused(paths.refused_peers).now(now())
@@ -41,6 +46,8 @@ def neighbours(paths: BoxPaths) -> Neighbours:
         return [Neighbour(one.said.box, one.url, one.said.marks, one.address) for one in found]
 
     def refuse(neighbour: Neighbour, reason: str) -> None:
+        from appliance.peers.refused import Refused
+
         keys = (neighbour.box, neighbour.address)
         Refused(paths.refused_peers).add(keys, reason, now())
 

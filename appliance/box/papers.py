@@ -7,7 +7,6 @@ import platform
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from appliance.box.identity import (
@@ -24,7 +23,7 @@ from appliance.config import BoxPaths
 from appliance.generation import Generation, GenerationDamaged, current, prove_trust, survey
 from appliance.state import StateDamaged
 from appliance.update.follow import configured
-from appliance.update.history import SYNCS, read_history
+from appliance.update.history import SYNCS, believable, read_history
 from appliance.update.sync import Box
 from appliance.version import VERSION
 from appliance.volumes.write_back import Prepared, keep_prepared, prepared_file
@@ -38,7 +37,6 @@ from sync.stick.have import HaveList, Held
 from sync.stick.recipients import Recipient
 from sync.stick.report import Report
 from sync.stick.sealing import Kind
-from sync.trust.clock import TrustClock
 
 KEPT_REPORTS = 30
 _MAX_PROBLEMS = 4096
@@ -197,13 +195,6 @@ def have_list(box: Box, identity: Identity) -> HaveList:
         wants=box.config.wants,
         held=tuple(held[feed] for feed in sorted(held)),
     )
-
-
-def believable(clock: TrustClock) -> datetime | None:
-    """The wall clock in whole seconds, if somebody set it and it is not before the floor."""
-    if not clock.wall_is_set or clock.wall < clock.floor:
-        return None
-    return clock.wall.replace(microsecond=0)
 
 
 def _held(box: Box, served: Generation | None) -> Iterator[Held]:

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance import config
-from appliance.box.daemon import UpdateProcess, lower_priority
 from appliance.box.neighbourhood import neighbours
-from appliance.box.supervise import Watched, supervise
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
 from appliance.folder import bring_forward
 from appliance.state import open_state
@@ -50,6 +48,8 @@ def init_box(paths: BoxPaths, invitation: Invitation) -> tuple[BoxConfig, Root]:
     """Make a box, or let one that is there follow one more publisher; raises UsageError,
     FormatError or TrustRefused. Run again with the same root it replaces the URLs.
     """
+    from appliance.state import open_state
+
     root = _read_root(invitation)
     known = config.load(paths) if paths.config_file.exists() else BoxConfig()
     name = invitation.name or known.name
@@ -129,6 +129,8 @@ def is_clock_set(box: BoxConfig) -> bool:
 
 def run_update(paths: BoxPaths) -> None:
     """The update process; ends on SIGTERM or SIGINT."""
+    from appliance.box.daemon import UpdateProcess, lower_priority
+
     lower_priority()
     UpdateProcess(paths, real_machine(paths), stop=_stop_on_signals()).run()
 
@@ -144,6 +146,8 @@ def run_volumes(paths: BoxPaths, mounts: Path | None) -> None:
 
 def run_all(paths: BoxPaths, listen: Listen) -> None:
     """Update, serve and volumes beside each other until SIGTERM or SIGINT."""
+    from appliance.box.supervise import Watched, supervise
+
     box = config.load(paths)
     stop = _stop_on_signals()
     folder = str(paths.root)

@@ -1,7 +1,8 @@
 """What can be asked of the box's update side: one request in, one result out.
 
 The command line hands a request to the update process if one runs; if not, it takes the lease and
-does the same work itself. Either way it is done here.
+does the same work itself. Either way it is done here. What a sync does without is imported by the
+request that needs it: a sync from the command line spends most of its time on its start.
 """
 
 import logging
@@ -10,30 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from appliance import config, sticks
-from appliance.box.neighbourhood import now
-from appliance.box.neighbours_found import peers_status
-from appliance.box.papers import believable, prepare, save_backup, sending
-from appliance.box.status import read_status
+from appliance import config
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, ask
-from appliance.generation import current
-from appliance.language import Language, speech
-from appliance.sticks import Stick
-from appliance.update import rollback
 from appliance.update import sync as update
-from appliance.update.history import SYNCS, note_sync, result_of
+from appliance.update.history import SYNCS, believable, note_sync, result_of
 from appliance.update.last import keep_error, keep_report
 from appliance.update.report import PlanReport, SyncReport, Usage
 from appliance.update.sources import Neighbours
-from appliance.update.subscribe import offered, set_subscriptions, set_wants
 from appliance.update.sync import Box, Machine
 from sync.errors import KexiaError, UsageError
 from sync.lease import hold
 from sync.progress import Progress, Silent
 from sync.stick.report import SyncResult
 from sync.transport.allowance import Purse
+
+if TYPE_CHECKING:
+    from appliance.sticks import Stick
 
 _LOG = logging.getLogger("kexia.update")
 
@@ -106,22 +102,32 @@ class Works:
         return report.value()
 
     def _rollback(self, message: Mapping[str, object], progress: Progress) -> Event:
+        from appliance.update import rollback
+
         to = message.get("to")
         if not (to is None or isinstance(to, int)):
             raise UsageError("rollback: `to` is the number of a generation")
         return rollback.rollback(self._box(message), to, progress).value()
 
     def _release(self, message: Mapping[str, object], progress: Progress) -> Event:
+        from appliance.update import rollback
+
         return rollback.release(self._box(message), progress).value()
 
     def _offered(self, message: Mapping[str, object], progress: Progress) -> Event:
+        from appliance.update.subscribe import offered
+
         return offered(self._box(message), texts(message, "from"), progress).value()
 
     def _back(self, _message: Mapping[str, object], progress: Progress) -> Event:
+        from appliance.box.papers import prepare
+
         progress.step("papers", unit="papers")
         return prepare(self._box({})).value()
 
     def _backup(self, message: Mapping[str, object], progress: Progress) -> Event:
+        from appliance.box.papers import save_backup
+
         to = message.get("to")
         if not isinstance(to, str):
             raise UsageError("backup: `to` is a file to write")
@@ -129,6 +135,8 @@ class Works:
         return save_backup(self._box({}), Path(to))
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
+        from appliance.update.subscribe import set_subscriptions, set_wants
+
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")
         lessons, no_lessons = texts(message, "want"), texts(message, "no_longer_want")
         return {
@@ -151,6 +159,8 @@ def perform(
 
 def look(paths: BoxPaths) -> Event:
     """The box's status, with what the update process does if one runs; needs no lease."""
+    from appliance import sticks
+
     try:
         value = ask(paths, {"command": "status"}, Silent())
     except NotRunning:
@@ -158,8 +168,10 @@ def look(paths: BoxPaths) -> Event:
     return {**value, "sticks": [_spoken(stick) for stick in sticks.read(paths.volumes).sticks]}
 
 
-def _spoken(stick: Stick) -> Event:
+def _spoken(stick: "Stick") -> Event:
     """A stick with its sentences in every language of the box."""
+    from appliance.language import Language, speech
+
     saying = stick.saying
     what = {language.value: speech(language).say(saying.what) for language in Language}
     do = {language.value: speech(language).say(saying.do) for language in Language}
@@ -167,6 +179,12 @@ def _spoken(stick: Stick) -> Event:
 
 
 def _seen(paths: BoxPaths) -> Event:
+    from appliance.box.neighbourhood import now
+    from appliance.box.neighbours_found import peers_status
+    from appliance.box.papers import sending
+    from appliance.box.status import read_status
+    from appliance.generation import current
+
     box, served = config.load(paths), current(paths)
     found = read_status(paths, box, served).value()
     return {**found, **sending(paths, served), "peers": peers_status(paths, box, now())}

@@ -18,9 +18,11 @@ from appliance.cli import (
     box_system,
     box_updates,
     lines,
+    syncing,
 )
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
+from appliance.cli.syncing import Wish
 from appliance.config import BoxPaths, Listen, load
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def subscribe(
 ) -> None:
     """Subscribe to collections; without any, list what is offered, with sizes."""
     if not collection:
-        offered = _ask(box, {"command": "offered", "from": _places(source)}, as_json=as_json)
+        offered = _ask(box, {"command": "offered", "from": syncing.places(source)}, as_json=as_json)
         result(offered, as_json=as_json, text=lambda: "\n".join(lines.offered_lines(offered)))
         _leave(offered)
         return
@@ -136,15 +138,10 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Bring in what is new: from the network, and from copies that were carried here."""
-    message: dict[str, object] = {"command": "plan" if plan else "sync", "from": _places(source)}
-    if no_peers:
-        message["peers"] = False
-    if budget is not None:
-        message["budget"] = budget * 2**20
-    done = _ask(box, message, as_json=as_json)
-    told = lines.plan_lines if plan else lines.sync_lines
-    result(done, as_json=as_json, text=lambda: "\n".join(told(done)))
-    _leave(done)
+    sources = tuple(source or ())
+    code = syncing.perform(Wish(box, sources, plan, budget, no_peers, as_json))
+    if code:
+        raise typer.Exit(code)
 
 
 @command(app)
@@ -340,11 +337,6 @@ def _listen(paths: BoxPaths, host: str | None, port: int | None, site_port: int 
         port=known.port if port is None else port,
         site_port=known.site_port if site_port is None else site_port,
     )
-
-
-def _places(source: list[str] | None) -> list[str]:
-    """Absolute: the update process works in another folder."""
-    return [item if "://" in item else str(Path(item).absolute()) for item in source or ()]
 
 
 def _leave(value: Mapping[str, object]) -> None:

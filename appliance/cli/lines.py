@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from appliance.cli.console import size
+from appliance.cli.output import size
 
 Value = Mapping[str, object]
 

@@ -1,4 +1,4 @@
-"""``kexia``: hands each group of commands to its module; the last line of defence for errors."""
+"""``kexia``, whole: hands each group of commands to its module."""
 
 import sys
 from typing import Annotated
@@ -7,11 +7,11 @@ import typer
 from typer.core import TyperGroup
 
 from appliance.cli import box, stick
-from appliance.cli.console import EXIT_CODES, fail
+from appliance.cli.console import EXIT_CODES
 from appliance.cli.demo import demo_command
 from appliance.cli.publish import app as publish_app
+from appliance.cli.start import run
 from appliance.version import VERSION
-from sync.errors import KexiaError
 
 
 class _Interrupted(BaseException):
@@ -57,12 +57,14 @@ def _kexia(
     """Kexia 课匣: an offline-first lesson cache for rural teaching points."""
 
 
-def main() -> None:
-    """Run the command line; every error of ours becomes one clear line and its exit code."""
+def run_typer() -> None:
+    """Let typer read the words; KexiaError and KeyboardInterrupt come out as they are."""
     try:
         app()
-    except KexiaError as error:
-        fail(error, as_json="--json" in sys.argv)
-    except (KeyboardInterrupt, _Interrupted):
-        sys.stderr.write("kexia: interrupted; what was done is kept, run the same command again\n")
-        raise SystemExit(130) from None
+    except _Interrupted:
+        raise KeyboardInterrupt from None
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one clear line and its exit code."""
+    run(run_typer)

@@ -10,6 +10,7 @@ from sync.errors import FormatError
 from sync.files import write_durably
 from sync.stick.have import format_time
 from sync.stick.report import MAX_SYNCS, SyncResult, parse_sync
+from sync.trust.clock import TrustClock
 
 SYNCS = "syncs.json"
 """Name in the box's folder."""
@@ -33,6 +34,13 @@ class History:
             if code in failures or len(failures) < _MOST:
                 failures[code] = failures.get(code, 0) + 1
         return History((one, *self.syncs)[:MAX_SYNCS], failures)
+
+
+def believable(clock: TrustClock) -> datetime | None:
+    """The wall clock in whole seconds, if somebody set it and it is not before the floor."""
+    if not clock.wall_is_set or clock.wall < clock.floor:
+        return None
+    return clock.wall.replace(microsecond=0)
 
 
 def read_history(path: Path) -> History:

@@ -83,7 +83,7 @@ class Span:
     @property
     def size(self) -> int:
         """Bytes it gives."""
-        return _given(self.length, self.streams)
+        return _given(self.length, self.streams) if self.opened else self.length
 
     @property
     def work(self) -> int:

@@ -204,11 +204,11 @@ def test_a_batch_names_all_at_its_end(folder: ContentFolder) -> None:
                 write(data)
         assert batch.holds(NAME)
         assert not folder.has(NAME)
-        assert batch.path(NAME).read_bytes() == DATA
+        assert Path(batch.place(NAME)).read_bytes() == DATA
         batch.flush()
         assert told == [NAME, sha256(b"")]
         assert not batch.holds(NAME)
-        assert batch.path(NAME) == folder.path(NAME)
+        assert batch.place(NAME) == str(folder.path(NAME))
     assert told == [NAME, sha256(b"")]
     assert all(folder.proves(digest) for digest in told)
     found = folder.path(NAME).stat()
