@@ -10,6 +10,7 @@ from appliance.cli import box, stick
 from appliance.cli.console import EXIT_CODES, fail
 from appliance.cli.demo import demo_command
 from appliance.cli.publish import app as publish_app
+from appliance.cli.quick import take_words_as_they_are
 from appliance.version import VERSION
 from sync.errors import KexiaError
 
@@ -59,6 +60,7 @@ def _kexia(
 
 def main() -> None:
     """Run the command line; every error of ours becomes one clear line and its exit code."""
+    take_words_as_they_are()
     try:
         app()
     except KexiaError as error:
