@@ -43,7 +43,7 @@ class _Quick(RuntimeParam):
         free = info.parser is None and info.path_type is None and not self.descriptor.is_ranged
         if free and wanted is Path and isinstance(value, str | Path):
             return coerce_cli_path(Path(value), info, path_type=Path, param=param, ctx=ctx)
-        if free and wanted is list[str] and _are_texts(value):
+        if free and wanted == list[str] and _are_texts(value):
             return list(value)
         if free and wanted in (str, int, float) and type(value) is wanted:
             return value
