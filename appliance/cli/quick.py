@@ -14,6 +14,7 @@ from typer import core
 from typer._click import Context
 from typer._coercion import RuntimeParam, TypeDescriptor
 from typer._param_types import coerce_cli_path
+from typer.models import ParameterInfo
 
 _PLACE = "build_runtime_param"
 
@@ -40,14 +41,20 @@ class _Quick(RuntimeParam):
 
     def _coerce_value(self, value: Any, param: Any, ctx: Context) -> Any:
         info, wanted = self.parameter_info, self.descriptor.annotation
-        free = info.parser is None and info.path_type is None and not self.descriptor.is_ranged
+        free = info.parser is None and info.path_type is None
         if free and wanted is Path and isinstance(value, str | Path):
             return coerce_cli_path(Path(value), info, path_type=Path, param=param, ctx=ctx)
         if free and wanted == list[str] and _are_texts(value):
             return list(value)
-        if free and wanted in (str, int, float) and type(value) is wanted:
+        if free and wanted in (str, int, float) and type(value) is wanted and _within(value, info):
             return value
         return self.usual(self.descriptor)._coerce_value(value, param=param, ctx=ctx)
+
+
+def _within(value: Any, info: ParameterInfo) -> bool:
+    """Whether a default is one that could be given."""
+    least, most = info.min, info.max
+    return (least is None or value >= least) and (most is None or value <= most)
 
 
 def _are_texts(value: Any) -> bool:

@@ -26,6 +26,7 @@ def test_texts_folders_and_flags_start_without_pydantic(tmp_path: Path) -> None:
     words = ["--code", "43", "--name", "省", "--demo", "--json"]
     assert kexia("publish", "init", desk, *words)[0::2] == (0, False)
     assert kexia("publish", "nightly", desk, "--json")[0::2] == (0, False)
+    assert kexia("publish", "release", desk, "--sign-all", "--json")[0::2] == (0, False)
     into = tmp_path / "copy"
     into.mkdir()
     code, said, loaded = kexia("publish", "nightly", desk, "--push", str(into), "--json")

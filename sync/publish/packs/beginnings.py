@@ -25,7 +25,7 @@ class Renewal:
 
     waste: float = 0.02
     """What a new box may fetch in vain without anything being done about it."""
-    most: float = 0.05
+    most: float = 0.08
     """What it never fetches in vain, whatever the work."""
     work: float = 1.25
     """Between the two, bytes are compressed again only when so many times as many came as new

@@ -61,7 +61,7 @@ class Policy:
     """So many editions back; where that edition is kept."""
     kept: int = 31
     """Editions a box may start from."""
-    detour: float = 1.1
+    detour: float = 1.15
     """A pack from farther back is cut only if the packs between take more than this times what it
     would, as far as their heads tell: where every night changes other files, they do not."""
     renewal: Renewal = field(default_factory=Renewal)
@@ -150,7 +150,9 @@ class _Work:
 
     def cut_afresh(self, kept: Kept) -> UpdateRef:
         """The pack from nothing, with what the last one still serves, unless that is damaged."""
-        request = UpdateRequest(self._new, None, self._tables, kept, self._trials)
+        request = UpdateRequest(
+            self._new, None, self._tables, kept, again=self._entry.edition > 1, trials=self._trials
+        )
         try:
             return self._cut(request, NOTHING, LEVEL)
         except ProofFailed as error:
