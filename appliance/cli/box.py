@@ -23,9 +23,10 @@ from appliance.cli import (
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.cli.syncing import Wish
-from appliance.config import BoxPaths, Listen, load
+from appliance.paths import BoxPaths
 
 if TYPE_CHECKING:
+    from appliance.config import Listen
     from appliance.control import Event
 
 app = typer.Typer(
@@ -286,6 +287,7 @@ def pin(
 
     from appliance import pin as pins
     from appliance.cli.passphrase import new_pin
+    from appliance.config import load
     from appliance.state import open_state
 
     paths = BoxPaths(box)
@@ -327,8 +329,10 @@ def _ask(box: Path, message: Mapping[str, object], *, as_json: bool) -> "Event":
         return perform(paths, real_machine(paths), message, shown)
 
 
-def _listen(paths: BoxPaths, host: str | None, port: int | None, site_port: int | None) -> Listen:
+def _listen(paths: BoxPaths, host: str | None, port: int | None, site_port: int | None) -> "Listen":
     """As given here, else as in kexia.toml; sites next to the pages if only those are given."""
+    from appliance.config import Listen, load
+
     known = load(paths).listen
     if port is not None and site_port is None:
         site_port = port + 1 if port else 0

@@ -8,7 +8,7 @@ import typer
 from appliance.cli.command import command
 from appliance.cli.console import Json, result, showing, size
 from appliance.cli.passphrase import PassphraseFile, keys
-from appliance.config import BoxPaths
+from appliance.paths import BoxPaths
 
 Box = Annotated[Path, typer.Argument(metavar="BOX", help="The box's folder.")]
 

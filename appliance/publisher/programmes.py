@@ -13,21 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.publisher.desk import Keys, writing
-from appliance.publisher.known import REPROVED
-from appliance.publisher.signing import block_of
 from appliance.version import BUILD_TIME
-from catalog.model import decode_lessons
 from sync import lease
 from sync.directory import check_collection_id
 from sync.errors import Fault, FormatError, Incomplete, InputRefused, TrustRefused, UsageError
 from sync.progress import Progress
-from sync.publish import gone, in_force, promote, retain, stage
-from sync.publish import push as pushes
-from sync.publish import withdraw as withdrawals
+from sync.publish import in_force, promote, retain, stage
 from sync.publish.in_force import Publisher
 from sync.publish.init import init_workspace
 from sync.publish.promote import Night
-from sync.publish.push import Pushed
 from sync.publish.stage import Candidate
 from sync.publish.workspace import (
     Registration,
@@ -43,6 +37,7 @@ if TYPE_CHECKING:
     from appliance.publisher.editions import Desk
     from sync.publish.mirror import Mirrored
     from sync.publish.packs.cut import CutRequest
+    from sync.publish.push import Pushed
 
 
 def init(root: Path, publisher: Publisher, passphrase: bytes | None, now: datetime) -> Workspace:
@@ -135,19 +130,20 @@ def release(
     now: datetime,
     progress: Progress,
     *,
-    reprove: float = REPROVED,
+    reprove: float | None = None,
 ) -> Released:
     """Stage the next edition of each registered collection that changed (``only`` those named).
 
-    ``reprove`` is the share (0 to 1) of unchanged files that is read again. Raises InputRefused
-    with the faults of all folders at once; nothing is staged then.
+    ``reprove`` is the share (0 to 1) of unchanged files that is read again; None: as usual. Raises
+    InputRefused with the faults of all folders at once; nothing is staged then.
     """
     from appliance.publisher.editions import Desk
+    from appliance.publisher.known import REPROVED
     from appliance.publisher.labels import label
 
     workspace = open_workspace(root)
     with writing(workspace, "release"), _scratch(workspace) as made:
-        desk = Desk(made, workspace.cache, now, reprove)
+        desk = Desk(made, workspace.cache, now, REPROVED if reprove is None else reprove)
         requests, notes = _requests(workspace, only, desk, progress)
         candidate = stage.stage_editions(workspace, requests, now, progress, labeller=label)
         if candidate is not None:
@@ -209,7 +205,7 @@ def nightly(root: Path, keys: Keys, now: datetime, progress: Progress) -> Night:
 class Sent:
     """What pushing did: where it arrived, and why it broke off elsewhere."""
 
-    pushed: tuple[Pushed, ...]
+    pushed: "tuple[Pushed, ...]"
     broken_off: tuple[str, ...]
 
 
@@ -220,6 +216,11 @@ def push(root: Path, destinations: Sequence[str], progress: Progress) -> Sent:
     (TrustRefused) or cannot be (UsageError) is raised once the others are served.
     """
     workspace = open_workspace(root)
+    if not destinations:
+        return Sent((), ())
+    from sync.publish import gone
+    from sync.publish import push as pushes
+
     pushed: list[Pushed] = []
     broken_off: list[str] = []
     refused: list[TrustRefused | UsageError] = []
@@ -243,6 +244,8 @@ def withdraw(root: Path, lesson_key: str, reason: str, keys: Keys, now: datetime
     workspace = open_workspace(root)
     with writing(workspace, "withdraw"):
         _check_lesson(workspace, lesson_key)
+        from sync.publish import withdraw as withdrawals
+
         return withdrawals.withdraw(workspace, keys.ring(workspace), lesson_key, reason, now)
 
 
@@ -250,6 +253,8 @@ def reinstate(root: Path, number: int, now: datetime) -> Candidate:
     """Stage the undoing of a withdrawal, for editor and reviewer to sign."""
     workspace = open_workspace(root)
     with writing(workspace, "withdraw"):
+        from sync.publish import withdraw as withdrawals
+
         return withdrawals.undo(workspace, number, now)
 
 
@@ -262,6 +267,9 @@ def _check_lesson(workspace: Workspace, lesson_key: str) -> None:
             f"no collection {collection!r} is published",
             hint="a lesson's key is collection/lesson, as in 43/music-1a/l3",
         )
+    from appliance.publisher.signing import block_of
+    from catalog.model import decode_lessons
+
     block = decode_lessons(block_of(Shelf([workspace.repository]), entry))
     if lesson not in {each.id for each in block.lessons}:
         raise UsageError(f"{collection} has no lesson {lesson!r}")

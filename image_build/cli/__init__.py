@@ -2,7 +2,7 @@
 
 from appliance.cli.start import run
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:
@@ -11,8 +11,6 @@ def main() -> None:
 
 
 def _whole() -> None:
-    from appliance.cli.main import app, run_typer
-    from image_build.cli.image import app as image_app
+    from image_build.cli.whole import run_typer
 
-    app.add_typer(image_app)
     run_typer()

@@ -1,5 +1,7 @@
 """Recipients: whom a publisher lets read what boxes send back; its targets role signs. Pure.
 
+What reads a list loads libsodium for it; a publisher without recipients never does.
+
 Format 1, canonical JSON at ``config/recipients.json``; and the line by which a recipient hands
 over the public half of a key: ``kexia-recipient-1 <64 hex> <name>``.
 """
@@ -10,7 +12,6 @@ from dataclasses import dataclass
 
 from sync import canonical
 from sync.errors import FormatError, UsageError
-from sync.stick.sealing import MAX_RECIPIENTS, check_recipient
 
 PATH = "config/recipients.json"
 """The target's path, and where a trust state keeps it."""
@@ -55,6 +56,8 @@ def decode(data: bytes) -> tuple[Recipient, ...]:
     except (KeyError, TypeError) as error:
         raise FormatError(f"recipients: a field is missing or wrong ({error})") from error
     keys = [each.public for each in found]
+    from sync.stick.sealing import MAX_RECIPIENTS
+
     if keys != sorted(set(keys)) or len(keys) > MAX_RECIPIENTS:
         raise FormatError(f"recipients: not at most {MAX_RECIPIENTS} keys in order, each once")
     return tuple(found)
@@ -87,6 +90,8 @@ def _recipient(item: object) -> Recipient:
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise FormatError(f"recipients: a name has no 1 to {MAX_NAME} printable characters")
     public = bytes.fromhex(key)
+    from sync.stick.sealing import check_recipient
+
     try:
         check_recipient(public)
     except UsageError as error:

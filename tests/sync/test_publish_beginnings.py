@@ -150,10 +150,16 @@ def test_kept_bytes_are_proved(tmp_path: Path) -> None:
         list(found.stored())
 
 
+def two_thirds_replaced() -> tuple[Files, Files]:
+    """Pages of two editions, which share a third."""
+    before = {f"p{number}.txt": page(50 + number) for number in range(9)}
+    return before, before | {f"p{number}.txt": page(90 + number) for number in range(6)}
+
+
 def test_unchanged_groups_are_the_same_bytes_in_the_next_pack(tmp_path: Path) -> None:
     province = Province.create(tmp_path)
     documents = {f"d{number}.docx": archive({"a.xml": page(number)}) for number in range(4)}
-    pages = [{f"p{number}.txt": page(each + number) for number in range(9)} for each in (50, 90)]
+    pages = two_thirds_replaced()
     before = publish(province, documents | pages[0])
     after = publish(province, documents | pages[1])
 
@@ -171,7 +177,7 @@ def test_a_damaged_pack_from_nothing_is_cut_afresh(
 ) -> None:
     province = Province.create(tmp_path / "all")
     documents = {f"d{number}.docx": archive({"a.xml": page(number)}) for number in range(4)}
-    pages = [{f"p{number}.txt": page(each + number) for number in range(9)} for each in (50, 90)]
+    pages = two_thirds_replaced()
     [first] = publish(province, documents | pages[0]).updates
     path = province.repository / update_name(first.pack)
     whole_pack = path.read_bytes()

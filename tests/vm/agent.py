@@ -16,7 +16,7 @@ from typing import Any
 
 from appliance.box.works import look
 from appliance.paths import BoxPaths
-from image_build.cli import app
+from image_build.cli.whole import app
 from sync.errors import KexiaError
 
 RUNNING: dict[int, "subprocess.Popen[bytes]"] = {}

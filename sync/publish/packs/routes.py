@@ -22,12 +22,12 @@ from sync.directory import (
     table_name,
 )
 from sync.errors import FormatError, ProofFailed
-from sync.feed import Feed, Resource
+from sync.feed import Feed, Resource, plain_bytes
 from sync.files import write_durably
 from sync.pack import Table, decode_table
-from sync.plan.route import NOTHING, cheapest
+from sync.plan.route import NOTHING, Leg, cheapest
 from sync.progress import Progress
-from sync.publish.packs.beginnings import Renewal, new_box
+from sync.publish.packs.beginnings import Renewal, new_box, steps_of
 from sync.publish.packs.contents import Contents, FileContents, PackedContents
 from sync.publish.packs.cut import CutRequest
 from sync.publish.packs.kept import Kept, keep
@@ -35,8 +35,10 @@ from sync.publish.packs.pairs import Labels
 from sync.publish.packs.sketchbook import SketchBook
 from sync.publish.packs.streams import Trials
 from sync.publish.packs.update import LEVEL, Edition, UpdateRequest, cut_update
+from sync.publish.packs.vain import fetched
 from sync.publish.workspace import Shelf, routes_on
 from sync.updates import routes as ways
+from sync.updates.head import Base
 from sync.updates.routes import Routes, Stop, entry_at, stop_of
 
 _LOG = logging.getLogger(__name__)
@@ -60,8 +62,8 @@ class Policy:
     kept: int = 31
     """Editions a box may start from."""
     detour: float = 1.15
-    """A pack from farther back is cut only if the packs between would bring more than this times
-    what is still needed: where every night changes other files, they do not."""
+    """A pack from farther back is cut only if the packs between take more than this times what it
+    would, as far as their heads tell: where every night changes other files, they do not."""
     renewal: Renewal = field(default_factory=Renewal)
     """When a pack from nothing is cut again."""
 
@@ -92,7 +94,11 @@ def add_updates(
         known = replace(known, stops=(*known.stops, stop_of(before)))
     work = _Work(request, entry, desk, progress)
     starts = _starts(known, entry.edition, desk.policy)
-    updates = tuple(work.cut(stop) for stop in starts if work.gains(known, stop))
+    updates: tuple[UpdateRef, ...] = ()
+    for stop in starts:  # the edition before comes first
+        last = next(iter(updates), None) if known.stop(entry.edition - 1) else None
+        if work.gains(known, stop, last):
+            updates = (*updates, work.cut(stop))
     first = work.beginning(known, updates)
     if first:
         updates, known = (*updates, *first), _without_beginnings(known)
@@ -144,7 +150,9 @@ class _Work:
 
     def cut_afresh(self, kept: Kept) -> UpdateRef:
         """The pack from nothing, with what the last one still serves, unless that is damaged."""
-        request = UpdateRequest(self._new, None, self._tables, kept, self._trials)
+        request = UpdateRequest(
+            self._new, None, self._tables, kept, again=self._entry.edition > 1, trials=self._trials
+        )
         try:
             return self._cut(request, NOTHING, LEVEL)
         except ProofFailed as error:
@@ -157,28 +165,32 @@ class _Work:
         pack, head = cut_update(request, self._book, self._desk.out, self._progress, level=level)
         return UpdateRef(base, pack, head)
 
-    def gains(self, known: Routes, start: Stop) -> bool:
-        """Whether a pack from ``start`` spares a box enough beside the packs in between."""
-        if start.edition == self._entry.edition - 1:
+    def gains(self, known: Routes, start: Stop, last: UpdateRef | None) -> bool:
+        """Whether a pack from ``start`` spares a box enough beside the packs in between.
+
+        ``last``: the pack from the edition before, which is the last of them.
+        """
+        before = known.stop(self._entry.edition - 1)
+        if last is None or before is None:
             return True
-        last = known.stop(self._entry.edition - 1)
-        if last is None:
-            return True
-        at_last = entry_at(self._entry, last)
-        legs = cheapest(at_last, known, start.edition, start.packs)
+        legs = cheapest(entry_at(self._entry, before), known, start.edition, start.packs)
         if not legs or legs[0].update.base != start.edition:
             return True
-        feeds_passed = [self._resources(start), *(self._resources(leg.entry) for leg in legs)]
-        feeds_passed.append(frozenset(self._feed.resources))
-        brought = sum(_added(one, other) for one, other in pairwise(feeds_passed))
-        needed = _added(feeds_passed[0], feeds_passed[-1])
-        return brought > self._desk.policy.detour * needed
+        feed = self._read_feed(start)
+        way = (*legs, Leg(last, self._entry))
+        try:
+            steps = steps_of(way, Base(plain_bytes(feed), feed), self._desk.shelf)
+        except FormatError:
+            return True
+        lists = [step.head.size for step in steps]
+        groups, vain = fetched([step.head for step in steps])
+        return groups + sum(lists) > self._desk.policy.detour * (groups - vain + max(lists))
 
     def beginning(self, known: Routes, updates: tuple[UpdateRef, ...]) -> tuple[UpdateRef, ...]:
         """The pack from nothing, if it is worth its work beside the packs that lead here."""
         entry = replace(self._entry, updates=updates)
         try:
-            box = new_box(entry, self._tables, known, self._desk.shelf)
+            box = new_box(entry, known, self._desk.shelf)
             kept = keep(box.first, box.path, self._feed) if box else Kept()
         except FormatError:
             box, kept = None, Kept()
@@ -208,8 +220,11 @@ class _Work:
         return sum(_added(one, other) for one, other in pairwise(passed))
 
     def _resources(self, stop: Stop | CollectionEntry) -> frozenset[Resource]:
+        return frozenset(self._read_feed(stop).resources)
+
+    def _read_feed(self, stop: Stop | CollectionEntry) -> Feed:
         stored = self._desk.shelf.read(feed_name(stop.feed), stop.feed.stored)
-        return frozenset(feeds.decode(stored, stop.feed).resources)
+        return feeds.decode(stored, stop.feed)
 
     def save_sketches(self) -> None:
         """Keep the sketches of the new edition for the next one."""
@@ -218,8 +233,7 @@ class _Work:
         self._book.save(self._feed.resources)
 
     def _old(self, stop: Stop) -> Edition:
-        stored = self._desk.shelf.read(feed_name(stop.feed), stop.feed.stored)
-        feed = feeds.decode(stored, stop.feed)
+        feed = self._read_feed(stop)
         tables = self._read_tables(replace(self._entry, packs=stop.packs))
         return self._edition(feed, PackedContents(tables, self._desk.shelf))
 

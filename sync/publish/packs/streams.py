@@ -182,6 +182,8 @@ def _candidates(
         return
     hint = raw[1] >> 6 if wrap is Wrap.ZLIB else None
     for level, memory, strategy in efforts:
+        if hint is None and strategy == zlib.Z_FILTERED:
+            continue  # for pictures' lines, which PNG and PDF hold; nobody makes a ZIP so
         if hint is None or hint == _header_level(level, strategy):
             yield Parameters(wrap, level, memory, strategy, window)
 

@@ -60,6 +60,9 @@ NEAR = 0.985
 DENSE_LEVEL = 12
 """zstd level of what is dense in a pack from nothing, which is most of it: the highest shortens it
 by 1 to 2 % more, and takes so long that such packs could not be cut anew as often."""
+AGAIN_LEVEL = 9
+"""zstd level of documents in a pack from nothing that is cut again: a quarter of the highest's work
+for 2 % more. What they share lies in the prefix, which every level finds."""
 ORDER = (Nature.TEXT, Nature.MEDIA, Nature.DOCUMENT)
 """Documents come last, after what lies in chunk packs: they may hold pictures and films that the
 edition also has as files."""
@@ -84,6 +87,8 @@ class UpdateRequest:
     """Of the new edition's entry, in its order."""
     kept: Kept = field(default_factory=Kept)
     """Groups of an earlier pack from nothing, for the next one."""
+    again: bool = False
+    """Whether there was a pack from nothing before this one."""
     trials: Trials = field(default_factory=Trials)
     """Shared by the packs of one release."""
 
@@ -93,6 +98,14 @@ class UpdateRequest:
         if self.old is None:
             return Base()
         return Base(plain_bytes(self.old.feed), self.old.feed)
+
+    def effort(self, nature: Nature, level: int) -> Effort:
+        """How hard to try where ``level`` is the usual."""
+        if self.old is not None:
+            return Effort(level, level)
+        if self.again and nature is Nature.DOCUMENT:
+            return Effort(min(level, AGAIN_LEVEL), min(level, AGAIN_LEVEL))
+        return Effort(level, DENSE_LEVEL)
 
     @property
     def added(self) -> list[Resource]:
@@ -109,13 +122,12 @@ def cut_update(
     progress.step(f"update {request.new.feed.collection}", total=sum(one.size for one in added))
     work = _Cutting(request, book, progress)
     groups = list(request.kept.groups)
-    effort = Effort(level, level if request.old else DENSE_LEVEL)
     with TemporaryFile() as body:
         body.writelines(request.kept.stored())
         for nature in ORDER:
             if nature is ORDER[-1]:
                 groups += work.foreign.groups()
-            for packed in pack_groups(work.drafts(nature), effort):
+            for packed in pack_groups(work.drafts(nature), request.effort(nature, level)):
                 groups.append(packed.group)
                 body.write(packed.stored)
         body.seek(0)
