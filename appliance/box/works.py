@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance import config, sticks
+from appliance.box.instructions import follow_instruction
 from appliance.box.neighbourhood import now
 from appliance.box.neighbours_found import peers_status
 from appliance.box.papers import believable, prepare, save_backup, sending
@@ -54,6 +55,7 @@ class Works:
             "set": self._set,
             "back": self._back,
             "backup": self._backup,
+            "instruct": self._instruct,
         }
 
     def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
@@ -127,6 +129,12 @@ class Works:
             raise UsageError("backup: `to` is a file to write")
         progress.step("backup", unit="files")
         return save_backup(self._box({}), Path(to))
+
+    def _instruct(self, message: Mapping[str, object], _progress: Progress) -> Event:
+        place = message.get("from")
+        if not isinstance(place, str):
+            raise UsageError("instruct: `from` is the folder a stick is mounted at")
+        return {"done": follow_instruction(self._paths, Path(place))}
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         more, fewer = texts(message, "subscribe"), texts(message, "unsubscribe")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.cli import box_back, lines
+from appliance.cli import box_back, box_owner, box_screen, lines
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES, Json, result, showing
 from appliance.config import BoxPaths, Listen, load
@@ -298,6 +298,8 @@ def pin(
 
 
 box_back.add_to(app)
+box_screen.add_to(app)
+box_owner.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

@@ -26,6 +26,7 @@ from appliance.serve.documents import Documents, PageCache
 from appliance.serve.guard import guard, policy
 from appliance.serve.media import Notice
 from appliance.serve.neighbours import Neighbourhood, welcome
+from appliance.serve.owner import Owner
 from appliance.serve.pages import Pages, Place, speech_of
 from appliance.serve.receiving import receiving
 from appliance.serve.render import Renderer
@@ -118,9 +119,10 @@ async def serving(
         app.on_response_prepare.append(_page_headers(_names(config), site_port))
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
-        app.add_routes(Api(state, box=config.name).routes())
-        app.add_routes(received.api.routes())
-        app.add_routes(Desk(paths, renderer, state, received, box=config.name).routes())
+        app.add_routes([*Api(state, box=config.name).routes(), *received.api.routes()])
+        desk = Desk(paths, renderer, state, received, box=config.name)
+        owner = Owner(paths, renderer, received.admission, box=config.name)
+        app.add_routes([*desk.routes(), *owner.routes()])
         port = await _start(stack, app, listen.host, listen.port)
         _beside(stack, state.watch(files.close))
         if around is not None:
