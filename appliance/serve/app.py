@@ -110,13 +110,7 @@ async def serving(
         pages = Pages(
             state, renderer, documents, Place(config.name, site_port=site_port, notice=notice)
         )
-        app = web.Application(
-            middlewares=[
-                guard(_names(config), lambda *told: _page_of_trouble(renderer, notice(), *told))
-            ],
-            client_max_size=MAX_FORM,
-        )
-        app.on_response_prepare.append(_page_headers(_names(config), site_port))
+        app = _pages_app(config, renderer, notice, site_port)
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
         app.add_routes([*Api(state, box=config.name).routes(), *received.api.routes()])
@@ -128,6 +122,17 @@ async def serving(
         if around is not None:
             _beside(stack, welcome(paths, state, around))
         yield Serving(_url(listen.host, port), site_port, state)
+
+
+def _pages_app(
+    config: BoxConfig, renderer: Renderer, notice: Callable[[], Notice], site_port: int
+) -> web.Application:
+    """The port that tablets open: what every answer there carries, and errors as pages."""
+    names = _names(config)
+    doorkeeper = guard(names, lambda *told: _page_of_trouble(renderer, notice(), *told))
+    app = web.Application(middlewares=[doorkeeper], client_max_size=MAX_FORM)
+    app.on_response_prepare.append(_page_headers(names, site_port))
+    return app
 
 
 def _page_routes(pages: Pages, assets: Assets) -> Iterable[web.RouteDef]:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 METHODS = [
     ("serve/templates/**.html", "jinja2.ext:babel_extract"),
     ("serve/**.py", "python"),
+    ("screen/**.py", "python"),
     ("sticks.py", "python"),
 ]
 KEYWORDS = {"_": None, "N_": None, "say": None, "ngettext": (1, 2), "count": (1, 2)}
