@@ -65,6 +65,8 @@ class Word(StrEnum):
     DONE_NOT_BACK = "done-not-back"
     DONE_DIRTY = "done-dirty"
     DONE_FOR_BOTH = "done-for-both"
+    DONE_PIN = "done-pin"
+    NOT_INSTRUCTED = "not-instructed"
     PULLED = "pulled"
     PULLED_RETURNING = "pulled-returning"
     NOT_OURS = "not-ours"
@@ -110,6 +112,14 @@ SAYINGS: Mapping[Word, Saying] = {
     Word.DONE_FOR_BOTH: Saying(
         N_("Done: the lessons are in the box, and its report is on the stick."),
         N_("Take it out and give it back to the county."),
+    ),
+    Word.DONE_PIN: Saying(
+        N_("Done: the administrator's PIN is the one that the county chose."),
+        N_("Take it out; open /admin with the new PIN."),
+    ),
+    Word.NOT_INSTRUCTED: Saying(
+        N_("The county's instruction on this stick is not for this box, or not signed for it."),
+        N_("Ask the county for a new one; the lessons on the stick have been taken."),
     ),
     Word.DONE_NOTHING_NEW: Saying(
         N_("Done: the box already has everything on this stick."), _TAKE_OUT

@@ -66,6 +66,11 @@ def known_id(paths: BoxPaths) -> str | None:
     return None if seed is None else sealing.box_id(sealing.public_of(seed))
 
 
+def read_seed(paths: BoxPaths) -> bytes | None:
+    """The box's private key, if it has one; changes nothing. Raises IdentityDamaged."""
+    return _read_key(paths.identity / KEY)
+
+
 def open_identity(paths: BoxPaths, chance: Chance | None = None) -> Identity:
     """The box's identity, made if there is none. Only who holds the lease may call it.
 

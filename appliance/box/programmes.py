@@ -144,6 +144,13 @@ def run_volumes(paths: BoxPaths, mounts: Path | None) -> None:
         watch_volumes(paths, volumes, mounts or paths.mounts, _stop_on_signals())
 
 
+def run_screen(paths: BoxPaths) -> None:
+    """The screen process; ends on SIGTERM or SIGINT."""
+    from appliance.screen.show import keep_showing  # Pillow is of no use to the others
+
+    keep_showing(paths, _stop_on_signals())
+
+
 def run_all(paths: BoxPaths, listen: Listen) -> None:
     """Update, serve and volumes beside each other until SIGTERM or SIGINT."""
     from appliance.box.supervise import Watched, supervise

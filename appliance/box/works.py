@@ -50,6 +50,7 @@ class Works:
             "set": self._set,
             "back": self._back,
             "backup": self._backup,
+            "instruct": self._instruct,
         }
 
     def __call__(self, message: Mapping[str, object], progress: Progress) -> Event:
@@ -133,6 +134,14 @@ class Works:
             raise UsageError("backup: `to` is a file to write")
         progress.step("backup", unit="files")
         return save_backup(self._box({}), Path(to))
+
+    def _instruct(self, message: Mapping[str, object], _progress: Progress) -> Event:
+        place = message.get("from")
+        if not isinstance(place, str):
+            raise UsageError("instruct: `from` is the folder a stick is mounted at")
+        from appliance.box.instructions import follow_instruction
+
+        return {"done": follow_instruction(self._paths, Path(place))}
 
     def _set(self, message: Mapping[str, object], _progress: Progress) -> Event:
         from appliance.update.subscribe import set_subscriptions, set_wants

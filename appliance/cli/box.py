@@ -15,6 +15,8 @@ from appliance.cli import (
     box_doctor,
     box_first_start,
     box_network,
+    box_owner,
+    box_screen,
     box_system,
     box_updates,
     lines,
@@ -310,6 +312,8 @@ box_network.add_to(app)
 box_doctor.add_to(app)
 box_updates.add_to(app)
 box_system.add_to(app)
+box_screen.add_to(app)
+box_owner.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

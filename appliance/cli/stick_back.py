@@ -34,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "open")(open_command)
     command(app)(keys)
     command(app)(expect)
+    command(app)(pin)
 
 
 def collect(
@@ -132,6 +133,34 @@ def expect(
         {"files": [str(file) for file in files]},
         as_json=as_json,
         text=lambda: f"{stick} waits for {len(files)} boxes",
+    )
+
+
+def pin(
+    stick: Annotated[Path, typer.Argument(help="Folder the stick is mounted at.")],
+    have: Annotated[
+        Path, typer.Option("--for", metavar="HAVE", help="The box's have-list: it names its key.")
+    ],
+    key: Annotated[Path, typer.Option("--keys", metavar="FILE", help="A recipient's private key.")],
+    pin_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the PIN; else it is asked for.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Let the stick set the PIN of one box's page /admin, for a school that has lost it."""
+    from appliance.cli.passphrase import new_pin
+    from appliance.technician.instruct import set_pin
+    from sync.publish.keys import read_recipient_key
+
+    county = read_recipient_key(key, keys_of(passphrase_file).ask)
+    done = set_pin(stick, have, county, new_pin(pin_file), datetime.now(UTC))
+    result(
+        {"box": done.box, "name": done.name, "file": str(done.file)},
+        as_json=as_json,
+        text=lambda: (
+            f"{done.file}: plugged into {done.name or 'its box'} ({done.box}), it sets the PIN once"
+        ),
     )
 
 

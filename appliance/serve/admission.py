@@ -93,6 +93,26 @@ class Admission:
         await self._ask(lambda state: self._begin(state, cookie))
         return cookie
 
+    async def take(self, kept: str, *, only_first: bool) -> str | None:
+        """Set the PIN that ``kept`` was made of: the cookie of a new session, all others end.
+
+        ``only_first``: None, and nothing changes, if the box has a PIN by now.
+        """
+        cookie = secrets.token_hex(_COOKIE_BYTES)
+
+        def taken(state: sqlite3.Connection) -> str | None:
+            if only_first and pins.read_pin(state):
+                return None
+            pins.set_pin(state, kept)
+            self._begin(state, cookie)
+            return cookie
+
+        return await self._ask(taken)
+
+    def ticks(self) -> float:
+        """Seconds since power-on."""
+        return self._ticks()
+
     async def sign_out(self, caller: Caller) -> None:
         """End the caller's session."""
         await self._ask(

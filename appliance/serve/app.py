@@ -29,6 +29,7 @@ from appliance.serve.documents import Documents, PageCache
 from appliance.serve.guard import guard, policy
 from appliance.serve.media import Notice
 from appliance.serve.neighbours import Neighbourhood, welcome
+from appliance.serve.owner import Owner
 from appliance.serve.pages import Pages, Place, speech_of
 from appliance.serve.receiving import receiving
 from appliance.serve.render import Renderer
@@ -114,22 +115,13 @@ async def serving(
             state, renderer, documents, Place(config.name, site_port=site_port, notice=notice)
         )
         captive = Captive(paths, renderer, box=config.name, ticks=monotonic)
-        app = web.Application(
-            middlewares=[
-                guard(
-                    _names(config),
-                    lambda *told: _page_of_trouble(renderer, notice(), *told),
-                    captive.answer,
-                )
-            ],
-            client_max_size=MAX_FORM,
-        )
-        app.on_response_prepare.append(_page_headers(_names(config), site_port))
+        app = _pages_app(config, renderer, notice, captive, site_port)
         app.add_routes(_page_routes(pages, renderer.assets))
         app.add_routes(_file_routes(Resources(state, library, files), documents))
         desk = Desk(paths, renderer, state, received, box=config.name)
+        owner = Owner(paths, renderer, received.admission, box=config.name)
         checkup = Checkup(paths, renderer, now=_now, ticks=monotonic)
-        _add(app, Api(state, box=config.name), received.api, captive, desk, checkup)
+        _add(app, Api(state, box=config.name), received.api, captive, desk, owner, checkup)
         port = await _start(stack, app, listen.host, listen.port)
         _beside(stack, state.watch(files.close))
         if around is not None:
@@ -144,6 +136,23 @@ class _Part(Protocol):
 def _add(app: web.Application, *parts: _Part) -> None:
     for part in parts:
         app.add_routes(part.routes())
+
+
+def _pages_app(
+    config: BoxConfig,
+    renderer: Renderer,
+    notice: Callable[[], Notice],
+    captive: Captive,
+    site_port: int,
+) -> web.Application:
+    """The port that tablets open: what every answer there carries, and errors as pages."""
+    names = _names(config)
+    doorkeeper = guard(
+        names, lambda *told: _page_of_trouble(renderer, notice(), *told), captive.answer
+    )
+    app = web.Application(middlewares=[doorkeeper], client_max_size=MAX_FORM)
+    app.on_response_prepare.append(_page_headers(names, site_port))
+    return app
 
 
 def _page_routes(pages: Pages, assets: Assets) -> Iterable[web.RouteDef]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from aiohttp import BodyPartReader, web
 
+from appliance import setup_window
 from appliance.config import BoxPaths
 from appliance.control import Event, NotRunning, Refused
 from appliance.language import N_
@@ -49,6 +50,7 @@ SAID = {
     "silent": N_("The update process does not run or does not answer."),
     "pause": N_("Paused: nothing comes in until somebody resumes."),
     "resume": N_("Resumed."),
+    "reset": N_("The box begins anew when it is switched off and on."),
 }
 """What /admin says after a change; the codes stand in its address."""
 DOING = {
@@ -154,6 +156,8 @@ class Desk:
             rows=self._rows(request),
             said=said,
             doing_words=DOING,
+            may_set_up=not caller.has_pin
+            and setup_window.is_open(self._paths, self._admission.ticks()),
         )
         admission.remember(response, caller.cookie)
         return response

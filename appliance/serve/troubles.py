@@ -65,6 +65,18 @@ NOT_SIGNED_IN = Trouble(
 WRONG_PIN = Trouble(
     403, "wrong_pin", N_("The PIN is wrong"), N_("Ask the technician who set the box up.")
 )
+BAD_PIN = Trouble(
+    400,
+    "bad_pin",
+    N_("This PIN cannot be taken"),
+    N_("Type the same twice: 6 characters or more that are no row like 123456 or 111111."),
+)
+SETUP_CLOSED = Trouble(
+    403,
+    "setup_closed",
+    N_("The box cannot be set up now"),
+    N_("Switch it off and on; for 15 minutes after that, its first PIN can be chosen."),
+)
 LOCKED = Trouble(
     429,
     "locked",

@@ -13,7 +13,7 @@ from sync.errors import FormatError, TrustRefused, UsageError
 from sync.feed import Feed, Resource
 from sync.stick import have as haves
 from sync.stick.have import HaveList, Held
-from sync.stick.sealing import PAPER_BYTES, Kind, open_paper
+from sync.stick.sealing import PAPER_BYTES, Kind, Paper, open_paper
 
 
 class Measure(Enum):
@@ -40,6 +40,11 @@ class Load:
 
 def read_have(path: Path) -> HaveList:
     """A have-list as a box signed it; raises UsageError, FormatError, TrustRefused."""
+    return read_signed_have(path)[1]
+
+
+def read_signed_have(path: Path) -> tuple[Paper, HaveList]:
+    """The same, with the paper it came as: it names the box's key."""
     limit = haves.MAX_STORED + PAPER_BYTES
     try:
         with path.open("rb") as file:
@@ -56,7 +61,7 @@ def read_have(path: Path) -> HaveList:
         raise type(error)(f"{path}: {error.fact}", hint=error.hint) from error
     if (have.box, have.epoch, have.sequence) != (paper.box, paper.epoch, paper.sequence):
         raise TrustRefused(f"{path}: the list is of another box than the one that signed it")
-    return have
+    return paper, have
 
 
 def loads_for(

@@ -34,7 +34,8 @@ class Opened:
 def make_pair(folder: Path, name: str, passphrase: Callable[[], bytes]) -> Pair:
     """A new pair in ``folder``, the private half encrypted; raises UsageError."""
     private, public = sealing.new_recipient()
-    recipient = Recipient(public, name)
+    instructs = sealing.public_of(sealing.instruction_seed(private))
+    recipient = Recipient(public, name, instructs)
     try:
         recipients.encode([recipient])
     except FormatError as error:

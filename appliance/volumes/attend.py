@@ -146,6 +146,8 @@ class Attendance:
             if not places and not asks:
                 return Verdict(Word.NOT_OURS)
             verdict = self._bring(places) if places else Verdict(Word.DONE_NOTHING_NEW)
+            if asks:
+                verdict = self._instruct(place, verdict)
             if not (asks and verdict.allows_writing):
                 return verdict
             try:
@@ -210,6 +212,17 @@ class Attendance:
             )
             if not self._gone.is_set():
                 self._put(phase, word)
+
+    def _instruct(self, place: Path, verdict: Verdict) -> Verdict:
+        """What a county tells the box beside the lessons: a refused one does not cost them."""
+        try:
+            if not self._tools.update.instruct(str(place)):
+                return verdict
+        except NotRunning:
+            return verdict  # said by the import already; plugged in again, it is read
+        except KexiaError as error:
+            return _or_problem(verdict, Word.NOT_INSTRUCTED, error.fact)
+        return _or_problem(verdict, Word.DONE_PIN, "")
 
     def _is_expected(self, place: Path) -> bool:
         """True if the stick waits for papers of this box, and there are some; raises KexiaError."""
@@ -302,7 +315,9 @@ class Attendance:
 
 def _given(verdict: Verdict, outcome: Outcome) -> Verdict:
     if outcome.is_done:
-        return _or_problem(verdict, Word.DONE_FOR_BOTH, outcome.sentence)
+        is_told = verdict.word is Word.DONE_PIN  # somebody waits for it
+        word = verdict.word if is_told else Word.DONE_FOR_BOTH
+        return _or_problem(verdict, word, outcome.sentence)
     if outcome.written in (Written.NOTHING, Written.NOT_EXPECTED):
         return verdict
     return _or_problem(verdict, Word.DONE_NOT_BACK, outcome.sentence)

@@ -28,6 +28,10 @@ class Update(Protocol):
         """
         ...
 
+    def instruct(self, place: str) -> bool:
+        """Have it do what a county tells this box; True if there was anything new."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateSocket:
@@ -49,6 +53,12 @@ class UpdateSocket:
         control.ask(self.paths, {"command": "back"}, Silent())
         prepared = read_prepared(self.paths)
         return prepared.box if prepared else None
+
+    def instruct(self, place: str) -> bool:
+        """The one that has the box's key reads it."""
+        return bool(
+            control.ask(self.paths, {"command": "instruct", "from": place}, Silent())["done"]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,10 @@ def asks_for_papers(folder: Path) -> bool:
 
 
 @contextmanager
-def back_file(folder: Path, box_id: str, flags: int) -> Iterator[int]:
-    """Descriptor of this box's preallocated file, reached without following links.
+def back_file(folder: Path, box_id: str, flags: int, name: str = BACK_FILE) -> Iterator[int]:
+    """Descriptor of a file in this box's folder, reached without following links.
 
-    Raises FileNotFoundError if the stick expects another box, OSError if it cannot be opened.
+    Raises FileNotFoundError if the stick has none for this box, OSError if it cannot be opened.
     """
     first, second = BACK.split("/")
     with (
@@ -57,10 +57,10 @@ def back_file(folder: Path, box_id: str, flags: int) -> Iterator[int]:
         _below(back, box_id) as own,
     ):
         mode = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(BACK_FILE, mode, dir_fd=own)
+        descriptor = os.open(name, mode, dir_fd=own)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileNotFoundError(f"{BACK_FILE} is no regular file")
+                raise FileNotFoundError(f"{name} is no regular file")
             yield descriptor
         finally:
             os.close(descriptor)

@@ -43,6 +43,7 @@ _GOOD = frozenset(
         Word.DONE_NOT_BACK,
         Word.DONE_DIRTY,
         Word.DONE_FOR_BOTH,
+        Word.DONE_PIN,
     }
 )
 _WORST_FIRST: Mapping[int, Word] = {

@@ -3,11 +3,13 @@
 What reads a list loads libsodium for it; a publisher without recipients never does.
 
 Format 1, canonical JSON at ``config/recipients.json``; and the line by which a recipient hands
-over the public half of a key: ``kexia-recipient-1 <64 hex> <name>``.
+over the public half of a key: ``kexia-recipient-2 <64 hex> <64 hex> <name>``, the second being the
+key by which it may instruct boxes (``instruction``). Without that one it is
+``kexia-recipient-1 <64 hex> <name>``, and the recipient only reads.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sync import canonical
@@ -19,7 +21,9 @@ FORMAT = "kexia-recipients-1"
 MAX_SIZE = 16 * 2**10
 MAX_NAME = 100
 _KEY = re.compile(r"[0-9a-f]{64}")
-_LINE = re.compile(r"kexia-recipient-1 ([0-9a-f]{64}) ([^\n]{1,400})\n?")
+_LINE = re.compile(
+    r"kexia-recipient-(?:1 ([0-9a-f]{64})|2 ([0-9a-f]{64}) ([0-9a-f]{64})) ([^\n]{1,400})\n?"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +32,8 @@ class Recipient:
 
     public: bytes
     name: str
+    instructs: bytes = b""
+    """Ed25519 key of what it tells boxes; empty: it tells them nothing."""
 
     @property
     def id(self) -> str:
@@ -37,7 +43,11 @@ class Recipient:
 
 def encode(recipients: Iterable[Recipient]) -> bytes:
     """The target's bytes; raises FormatError for a list that ``decode`` would refuse."""
-    listed = [{"key": each.public.hex(), "name": each.name} for each in sorted(recipients)]
+    listed = [
+        {"key": each.public.hex(), "name": each.name}
+        | ({"instructs": each.instructs.hex()} if each.instructs else {})
+        for each in sorted(recipients)
+    ]
     data = canonical.dumps({"format": FORMAT, "recipients": listed})
     decode(data)
     return data
@@ -65,7 +75,10 @@ def decode(data: bytes) -> tuple[Recipient, ...]:
 
 def line(recipient: Recipient) -> str:
     """What a recipient hands to the publisher."""
-    return f"kexia-recipient-1 {recipient.public.hex()} {recipient.name}\n"
+    keys, number = recipient.public.hex(), 1
+    if recipient.instructs:
+        keys, number = f"{keys} {recipient.instructs.hex()}", 2
+    return f"kexia-recipient-{number} {keys} {recipient.name}\n"
 
 
 def parse_line(text: str) -> Recipient:
@@ -73,7 +86,8 @@ def parse_line(text: str) -> Recipient:
     match = _LINE.fullmatch(text)
     try:
         if match is not None:
-            return _recipient({"key": match[1], "name": match[2]})
+            instructs = {"instructs": match[3]} if match[3] else {}
+            return _recipient({"key": match[1] or match[2], "name": match[4], **instructs})
     except FormatError as error:
         raise UsageError(error.fact, hint="make a key with: kexia stick keys") from error
     raise UsageError(
@@ -96,4 +110,13 @@ def _recipient(item: object) -> Recipient:
         check_recipient(public)
     except UsageError as error:
         raise FormatError(f"recipients: {name}: {error.fact}") from error
-    return Recipient(public, name)
+    return Recipient(public, name, _instructs(fields))
+
+
+def _instructs(fields: Mapping[str, object]) -> bytes:
+    if "instructs" not in fields:
+        return b""
+    key = canonical.as_text(fields["instructs"])
+    if not _KEY.fullmatch(key):
+        raise FormatError("recipients: a key for instructions is no 64 hexadecimal digits")
+    return bytes.fromhex(key)

@@ -6,7 +6,8 @@ A **paper** is one thing a box says, signed with the box's Ed25519 key (RFC 8032
     0       8      "KXPAPER\\n"
     8       1      version, 1
     9       1      kind: 1 have-list, 2 report, 3 sealed report,
-                    4 sealed backup, 5 backup
+                    4 sealed backup, 5 backup,
+                    6 instruction (of a county to a box)
     10      32     public key of the box
     42      8      epoch (u64)
     50      8      sequence (u64)
@@ -49,6 +50,7 @@ MAX_NUMBER = 2**63 - 1
 PAPER_BYTES = 122
 """What a signed paper adds to its body."""
 _DOMAIN = b"kexia-paper-1\0"
+_INSTRUCTING = b"kexia-instruction-key-1\0"
 _HEAD = struct.Struct("<BB32sQQ")
 _SIGNED_AT = len(PAPER_MAGIC) + _HEAD.size
 _SEALED_KEY = KEY_BYTES + 48
@@ -62,6 +64,8 @@ class Kind(IntEnum):
     SEALED_REPORT = 3
     SEALED_BACKUP = 4
     BACKUP = 5
+    INSTRUCTION = 6
+    """Not of a box: a county signs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,31 @@ def new_recipient() -> tuple[bytes, bytes]:
 def recipient_of(private: bytes) -> bytes:
     """The public key that belongs to a recipient's private one."""
     return bytes(PrivateKey(private).public_key)
+
+
+def instruction_seed(private: bytes) -> bytes:
+    """The Ed25519 key by which the holder of a recipient's key instructs boxes: it follows from
+    that key, so that a county keeps one file.
+    """
+    return bytes.fromhex(sha256(_INSTRUCTING + private))
+
+
+def seal_to_box(text: bytes, public: bytes) -> bytes:
+    """``text`` for the box with this Ed25519 key alone; raises UsageError for what is no key."""
+    try:
+        key = VerifyKey(public).to_curve25519_public_key()
+        return bytes(SealedBox(key).encrypt(text))
+    except (CryptoError, ValueError, TypeError, RuntimeError) as error:
+        raise UsageError("a box's key is no Ed25519 key") from error
+
+
+def open_for_box(data: bytes, seed: bytes) -> bytes:
+    """What was sealed to the box with this private key; raises TrustRefused."""
+    key = _signing(seed).to_curve25519_private_key()
+    try:
+        return bytes(SealedBox(key).decrypt(data))
+    except (CryptoError, ValueError, TypeError) as error:
+        raise TrustRefused("sealed for another box, or altered") from error
 
 
 def check_recipient(public: bytes) -> None:

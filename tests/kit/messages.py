@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 METHODS = [
     ("serve/templates/**.html", "jinja2.ext:babel_extract"),
     ("serve/**.py", "python"),
+    ("screen/**.py", "python"),
     ("sticks.py", "python"),
     ("doctor/**.py", "python"),
     ("system/no_data.py", "python"),

@@ -25,7 +25,7 @@ from appliance.volumes.leds import Leds
 from appliance.volumes.mount import NotMounted
 from appliance.volumes.unfinished import Unfinished
 from appliance.volumes.write_back import Prepared, keep_prepared
-from sync.errors import Incomplete, KexiaError, LeaseHeld, UsageError
+from sync.errors import Incomplete, KexiaError, LeaseHeld, TrustRefused, UsageError
 from sync.files import partial_of
 from sync.progress import Progress
 from sync.stick import back
@@ -331,6 +331,8 @@ class Slow:
         self.refusing: list[KexiaError] = []
         """What the next imports end with."""
         self.no_papers: KexiaError | None = None
+        self.told: bool | KexiaError = False
+        """Whether a county told the box something new, or why that was refused."""
         self.its_turn = threading.Event()
         """Of the papers for the way back."""
         self.its_turn.set()
@@ -345,6 +347,10 @@ class Slow:
                 raise self.no_papers
             self.prepared += 1
             return {}
+        if command == "instruct":
+            if isinstance(self.told, KexiaError):
+                raise self.told
+            return {"done": self.told}
         if command != "sync":
             raise UsageError(f"unexpected {command}")
         places = message["from"]
@@ -517,6 +523,19 @@ class TestTheWayBack:
         assert room.slots.log[-1] == "unmount sdb1"
         assert room.slots.log.count("mount sdb1 rw") == 1
         assert slow.prepared == 1
+
+    def test_a_county_that_set_a_pin_is_told_of(self, room: Room, slow: Slow) -> None:
+        slow.told = True
+        room.hands.plug(DEVICE)
+        room.until(Word.DONE_PIN)
+        assert self.papers(room) == [b"the report"]
+
+    def test_an_instruction_that_is_refused_costs_no_lessons(self, room: Room, slow: Slow) -> None:
+        slow.told = TrustRefused("not signed for it")
+        room.hands.plug(DEVICE)
+        room.until(Word.NOT_INSTRUCTED)
+        assert slow.places
+        assert "mount sdb1 rw" not in room.slots.log
 
     def test_a_stick_that_only_fetches_reports_is_not_imported(
         self, room: Room, slow: Slow, lessons: Path

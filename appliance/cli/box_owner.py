@@ -1,0 +1,45 @@
+"""``kexia box factory-reset``: a box for another school."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from appliance.cli.command import command
+from appliance.cli.console import Json, result
+from appliance.config import BoxPaths
+from sync.errors import UsageError
+
+Box = Annotated[Path, typer.Argument(metavar="BOX", help="The box's folder.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the group ``box``."""
+    command(app, "factory-reset")(factory_reset)
+
+
+def factory_reset(
+    box: Box,
+    keep_lessons: Annotated[
+        bool, typer.Option("--keep-lessons", help="The lessons and their publishers stay.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="It is meant: nobody is asked.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Begin anew: name, key, PIN, network and what teachers made are removed for good."""
+    from appliance.box.factory import reset
+    from appliance.reset_wish import Keep
+
+    if not box.is_dir():
+        raise UsageError(f"{box} is no folder", hint="give the box's folder: /var/lib/kexia")
+    if not (yes or typer.confirm(f"Remove what makes {box} this school's box?", default=False)):
+        raise UsageError("nothing was changed", hint="say yes, or --yes in a script")
+    gone = reset(BoxPaths(box), Keep.LESSONS if keep_lessons else Keep.NOTHING)
+    result(
+        {"removed": list(gone), "lessons": keep_lessons},
+        as_json=as_json,
+        text=lambda: (
+            f"removed: {', '.join(gone) or 'nothing'}; "
+            + ("the lessons are kept" if keep_lessons else "nothing is kept")
+        ),
+    )

@@ -1,0 +1,174 @@
+"""What the screen says, how it is drawn, and that it reaches the framebuffer as it must."""
+
+from ipaddress import IPv4Interface, IPv6Interface
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from appliance.config import BoxPaths
+from appliance.language import Language, speech
+from appliance.onlink import ETHERNET, Interface
+from appliance.screen import draw as drawing
+from appliance.screen.board import Facts, Tone, Wifi, compose
+from appliance.screen.draw import NoFont, Size, draw
+from appliance.screen.facts import NO_DATA, reachable, read_facts
+from appliance.screen.framebuffer import Framebuffer, pixels, read_framebuffer, show
+from appliance.sticks import Phase, Stick, Word
+from sync.errors import FormatError
+from tests.kit.boxes import BoxUnderTest
+from tests.kit.province import Province
+
+CHINESE = speech(Language.CHINESE)
+COMING = Stick("sdb1", Phase.IMPORTING, Word.IMPORTING, "县里", 40, 100)
+FACTS = Facts("青山教学点", ("10.42.0.1",), 80, Wifi("青山", True), True, 128, (COMING,))
+
+
+def said(facts: Facts) -> str:
+    return "\n".join(line.text for line in compose(facts, CHINESE).lines)
+
+
+def test_it_says_how_to_come_and_what_happens() -> None:
+    board = compose(FACTS, CHINESE)
+    assert board.title == "青山教学点"
+    assert board.code == "http://10.42.0.1/"
+    assert board.progress == 40
+    assert "连接 Wi-Fi：青山" in said(FACTS)
+    assert "正在从 U 盘导入课程" in said(FACTS)
+
+
+def test_a_page_that_does_not_answer_has_no_code() -> None:
+    starting = Facts("青山", ("10.42.0.1",), is_serving=False)
+    assert compose(starting, CHINESE).code == ""
+    assert "正在启动" in said(starting)
+
+
+def test_without_an_address_it_says_so() -> None:
+    lines = compose(Facts("青山"), CHINESE).lines
+    assert lines[0].tone is Tone.BAD
+
+
+def test_a_port_of_its_own_is_named() -> None:
+    facts = Facts("青山", ("192.168.1.5",), 8080, None, True)
+    assert compose(facts, CHINESE).code == "http://192.168.1.5:8080/"
+
+
+def test_a_problem_comes_before_what_is_done() -> None:
+    sticks = (
+        Stick("sda1", Phase.DONE, Word.DONE),
+        Stick("sdb1", Phase.PROBLEM, Word.REFUSED),
+        Stick("sdc1", Phase.LEFT_ALONE, Word.NOT_OURS),
+    )
+    board = compose(Facts("青山", ("10.42.0.1",), 80, None, True, 1, sticks), CHINESE)
+    assert board.progress is None
+    assert "签名" in said(Facts("青山", ("10.42.0.1",), 80, None, True, 1, sticks))
+
+
+def test_names_of_strangers_do_not_break_the_picture() -> None:
+    board = compose(Facts("x\x1b[2J\n" * 100, ("10.42.0.1",)), CHINESE)
+    assert board.title.isprintable()
+    assert len(board.title) <= 60
+
+
+@pytest.mark.parametrize("size", [Size(640, 480), Size(1280, 720), Size(1920, 1080)])
+def test_the_picture_has_the_screens_size_and_a_code(size: Size) -> None:
+    with_code, without = (
+        draw(compose(facts, CHINESE), size)
+        for facts in (FACTS, Facts("青山教学点", ("10.42.0.1",), 80, Wifi("青山", True), False))
+    )
+    assert with_code.size == (size.width, size.height)
+    corner = (size.width * 3 // 5, size.height // 4, size.width, size.height * 3 // 4)
+    dark = with_code.crop(corner).convert("L").histogram()[0]
+    assert dark > 50 * max(1, without.crop(corner).convert("L").histogram()[0])
+
+
+def test_without_a_font_it_says_what_to_install() -> None:
+    with pytest.raises(NoFont, match="no font with Chinese"):
+        draw(compose(FACTS, CHINESE), Size(640, 480), ("/nowhere.ttc",))
+
+
+def test_what_closes_never_begins_a_line() -> None:
+    font = drawing._font(drawing.FONTS, 20)
+    parts = drawing._broken("请不要拔出，等课匣显示“完成”。" * 4, font, 150)
+    assert len(parts) > 3
+    assert all(part[0] not in "，。、；：！？”’）》" for part in parts)
+
+
+def test_pixels_lie_as_the_framebuffer_wants_them() -> None:
+    picture = Image.new("RGB", (2, 1))
+    picture.putpixel((0, 0), (255, 0, 0))
+    picture.putpixel((1, 0), (8, 132, 16))
+    full = pixels(picture, Framebuffer(Size(2, 1), 32, 12))
+    assert full == bytes([0, 0, 255, 255, 16, 132, 8, 255]) + bytes(4)
+    small = pixels(picture, Framebuffer(Size(2, 1), 16, 4))
+    assert small == (0xF800).to_bytes(2, "little") + (0x0C22).to_bytes(2, "little")
+
+
+def fake(folder: Path, size: str, bits: str, stride: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in (("virtual_size", size), ("bits_per_pixel", bits), ("stride", stride)):
+        (folder / name).write_text(text + "\n")
+    return folder
+
+
+def test_the_kernel_says_what_the_screen_is(tmp_path: Path) -> None:
+    assert read_framebuffer(tmp_path / "none") is None
+    found = read_framebuffer(fake(tmp_path / "fb0", "1280,720", "32", "5120"))
+    assert found == Framebuffer(Size(1280, 720), 32, 5120)
+
+
+@pytest.mark.parametrize(
+    ("size", "bits", "stride"),
+    [("1280,720", "24", "5120"), ("99999,720", "32", "5120"), ("1280,720", "32", "100")],
+)
+def test_a_screen_of_an_unknown_kind_is_said(
+    tmp_path: Path, size: str, bits: str, stride: str
+) -> None:
+    with pytest.raises(FormatError):
+        read_framebuffer(fake(tmp_path / "fb0", size, bits, stride))
+
+
+def test_all_of_a_picture_is_written(tmp_path: Path) -> None:
+    device = tmp_path / "fb0"
+    device.write_bytes(bytes(3_000_000))
+    data = bytes(range(256)) * 10_000
+    show(data, device)
+    assert device.read_bytes() == data + bytes(3_000_000 - len(data))
+
+
+def test_a_tablet_is_told_an_address_it_can_reach() -> None:
+    def card(name: str, address: str, **more: object) -> Interface:
+        return Interface(
+            name=name,
+            kind=ETHERNET,
+            is_up=bool(more.get("up", True)),
+            is_wireless=bool(more.get("wireless")),
+            drivers=frozenset({str(more.get("driver", "e1000"))}),
+            addresses=(IPv4Interface(address), IPv6Interface("fe80::1/64")),
+        )
+
+    found = reachable(
+        [
+            card("lo", "127.0.0.1/8"),
+            card("eth0", "192.168.1.5/24"),
+            card("wlan0", "10.42.0.1/24", wireless=True),
+            card("usb0", "192.168.42.2/24", driver="rndis_host"),
+            card("eth1", "192.168.9.9/24", up=False),
+        ]
+    )
+    assert found == ("10.42.0.1", "192.168.1.5")
+
+
+def test_a_box_is_read(tmp_path: Path) -> None:
+    province = Province.create(tmp_path / "province")
+    province.publish({"43/a": {"l1.pdf": b"one"}})
+    box = BoxUnderTest.create(tmp_path / "box", province.root).subscribe("43/a")
+    box.sync(province.repository)
+    facts = read_facts(box.paths)
+    assert (facts.name, facts.lessons, facts.is_serving) == ("课匣", 1, False)
+
+
+def test_storage_that_is_gone_is_told(tmp_path: Path) -> None:
+    assert read_facts(BoxPaths(tmp_path / "gone")).troubles == (NO_DATA,)
+    (tmp_path / "empty").mkdir()
+    assert read_facts(BoxPaths(tmp_path / "empty")).troubles == (NO_DATA,)
