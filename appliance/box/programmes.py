@@ -48,7 +48,6 @@ def init_box(paths: BoxPaths, invitation: Invitation) -> tuple[BoxConfig, Root]:
     """Make a box, or let one that is there follow one more publisher; raises UsageError,
     FormatError or TrustRefused. Run again with the same root it replaces the URLs.
     """
-    from appliance.state import open_state
 
     root = _read_root(invitation)
     known = config.load(paths) if paths.config_file.exists() else BoxConfig()

@@ -1,4 +1,4 @@
-"""From a board to a picture: the only door to Pillow, and to segno for the code.
+"""From a board to a picture.
 
 Dark on light, because cheap projectors wash out what is light on dark.
 """
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import segno
 from PIL import Image, ImageDraw, ImageFont
 
+from appliance.qr import QUIET_ZONE, modules
 from appliance.screen.board import Board, Line, Tone
 from sync.errors import KexiaError
 
@@ -30,8 +30,6 @@ _COLOURS = {
     Tone.GOOD: (0, 110, 60),
     Tone.BAD: (180, 30, 20),
 }
-_QUIET_ZONE = 4
-"""Modules of white around a QR code (ISO/IEC 18004)."""
 
 
 class NoFont(KexiaError):
@@ -105,14 +103,13 @@ def _code(text: str, most: int) -> Image.Image | None:
     """A QR code no larger than ``most`` pixels, with whole pixels to a module."""
     if not text:
         return None
-    made = segno.make_qr(text, error="m")
-    rows = [bytes(row) for row in made.matrix]
-    side = len(rows) + 2 * _QUIET_ZONE
+    rows = modules(text)
+    side = len(rows) + 2 * QUIET_ZONE
     picture = Image.new("L", (side, side), 255)
     for y, row in enumerate(rows):
         for x, dark in enumerate(row):
             if dark:
-                picture.putpixel((x + _QUIET_ZONE, y + _QUIET_ZONE), 0)
+                picture.putpixel((x + QUIET_ZONE, y + QUIET_ZONE), 0)
     scale = max(1, most // side)
     return picture.resize((side * scale, side * scale), Image.Resampling.NEAREST)
 

@@ -9,11 +9,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import segno
 from aiohttp import web
 
 from appliance import pin as pins
-from appliance import reset_wish, setup_window
+from appliance import qr, reset_wish, setup_window
 from appliance.config import BoxPaths
 from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
@@ -42,20 +41,7 @@ class Card:
     @property
     def wifi_code(self) -> str:
         """What a tablet's camera reads to join; empty without a Wi-Fi of the box's own."""
-        if not self.ssid:
-            return ""
-        kind = "WPA" if self.passphrase else "nopass"
-        return f"WIFI:T:{kind};S:{escaped(self.ssid)};P:{escaped(self.passphrase)};;"
-
-
-def escaped(text: str) -> str:
-    """As ``WIFI:`` codes want it: what separates their fields has a backslash before it."""
-    return "".join(f"\\{one}" if one in '\\;,:"' else one for one in text)
-
-
-def picture(text: str) -> str:
-    """A QR code as an inline SVG."""
-    return segno.make_qr(text, error="m").svg_inline(scale=4, border=4, omitsize=False)
+        return qr.wifi_text(self.ssid, self.passphrase) if self.ssid else ""
 
 
 class Owner:
@@ -152,8 +138,8 @@ class Owner:
             card=card,
             least=pins.LEAST,
             most=pins.MOST,
-            wifi=picture(card.wifi_code) if card.wifi_code else "",
-            code=picture(card.address),
+            wifi=qr.svg(card.wifi_code) if card.wifi_code else "",
+            code=qr.svg(card.address),
         )
         finish(page, HTML)
         headers = {"Cache-Control": "no-store", "Content-Type": HTML}
