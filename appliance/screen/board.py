@@ -32,6 +32,8 @@ class Wifi:
     name: str
     is_own: bool
     """Made by this box; else it is somebody else's access point."""
+    passphrase: str = ""
+    """Said only as long as nobody has set the box up: then no card has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ def _how_to_come(facts: Facts, address: str, speech: Speech) -> list[Line]:
             else N_("1. Join the school's Wi-Fi: %(name)s")
         )
         lines.append(Line(speech.say(join, name=_cut(facts.wifi.name))))
+        if facts.wifi.passphrase:
+            said = speech.say(N_("Pass phrase: %(text)s"), text=facts.wifi.passphrase)
+            lines.append(Line(said, Tone.BIG))
         lines.append(Line(speech.say(N_("2. Open in the browser, or scan:"))))
     else:
         lines.append(Line(speech.say(N_("Open in the browser, or scan:"))))

@@ -3,7 +3,9 @@
 import ipaddress
 import socket
 from collections.abc import Iterable
+from contextlib import closing
 
+from appliance import pin as pins
 from appliance import sticks
 from appliance.config import BoxConfig, BoxPaths, load
 from appliance.generation import current
@@ -13,6 +15,7 @@ from appliance.language import N_
 from appliance.network import read_interfaces
 from appliance.onlink import TETHERS, Interface
 from appliance.screen.board import Facts, Wifi
+from appliance.state import open_state
 from sync.errors import KexiaError
 
 ANSWER_SECONDS = 2.0
@@ -87,4 +90,15 @@ def read_wifi(paths: BoxPaths) -> Wifi | None:
         return None
     if wanted.mode is Mode.WIRED or not wanted.ssid:
         return None
-    return Wifi(wanted.ssid, wanted.mode is Mode.ACCESS_POINT)
+    is_own = wanted.mode is Mode.ACCESS_POINT
+    shown = wanted.passphrase if is_own and not _has_pin(paths) else ""
+    return Wifi(wanted.ssid, is_own, shown)
+
+
+def _has_pin(paths: BoxPaths) -> bool:
+    """Whether somebody has set the box up; what cannot be read counts as yes."""
+    try:
+        with closing(open_state(paths.state_db)) as state:
+            return bool(pins.read_pin(state))
+    except KexiaError:
+        return True

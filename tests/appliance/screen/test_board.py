@@ -1,5 +1,6 @@
 """What the screen says, how it is drawn, and that it reaches the framebuffer as it must."""
 
+from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 from PIL import Image
 
 from appliance.config import BoxPaths
+from appliance.lan import keep
+from appliance.lan.config import NetworkConfig
 from appliance.language import Language, speech
 from appliance.onlink import ETHERNET, Interface
 from appliance.screen import draw as drawing
@@ -17,6 +20,7 @@ from appliance.screen.framebuffer import Framebuffer, pixels, read_framebuffer, 
 from appliance.sticks import Phase, Stick, Word
 from sync.errors import FormatError
 from tests.kit.boxes import BoxUnderTest
+from tests.kit.phones import set_pin
 from tests.kit.province import Province
 
 CHINESE = speech(Language.CHINESE)
@@ -166,6 +170,17 @@ def test_a_box_is_read(tmp_path: Path) -> None:
     box.sync(province.repository)
     facts = read_facts(box.paths)
     assert (facts.name, facts.lessons, facts.is_serving) == ("课匣", 1, False)
+
+
+def test_only_a_box_that_nobody_has_set_up_says_its_pass_phrase(tmp_path: Path) -> None:
+    province = Province.create(tmp_path / "province")
+    box = BoxUnderTest.create(tmp_path / "box", province.root)
+    keep.save(box.paths, NetworkConfig(ssid="Kexia-0001", passphrase="lessons-for-all"))
+    new = read_facts(box.paths)
+    assert new.wifi == Wifi("Kexia-0001", True, "lessons-for-all")
+    assert "lessons-for-all" in said(replace(new, addresses=("10.42.0.1",)))
+    set_pin(box)
+    assert read_facts(box.paths).wifi == Wifi("Kexia-0001", True)
 
 
 def test_storage_that_is_gone_is_told(tmp_path: Path) -> None:
