@@ -10,6 +10,7 @@ Everything is checked before anything is written. Secrets that were made once ar
 is read again; what a row says itself always counts.
 """
 
+import os
 import re
 import tomllib
 import unicodedata
@@ -30,6 +31,8 @@ from sync.trust import DemoKeys, parse_root
 from sync.trust.root import MAX_ROOT, check_demo
 
 IMAGE, SITES = "image.toml", "sites"
+CA = "ca.pem"
+"""In an authority's folder."""
 _UNSAFE = re.compile(r"[^\w-]+|_")
 MAX_FOLDER = 120
 """Bytes of a site's folder name."""
@@ -48,6 +51,8 @@ class ImageWish:
     suite: str
     version: str
     """``YYYY.MM.DD.n``."""
+    authority: Path | None = None
+    """Folder of who signs system updates; None: as the image's TOML says already, or nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +124,22 @@ def write_image(folder: Path, wish: ImageWish, made: Made, demo: DemoKeys) -> Pa
     if path.exists():
         table = _read_toml(path)
     table |= {"roots": sorted(roots), "sites": SITES}
+    if wish.authority is not None:
+        table["ca"] = _ca_of(wish.authority, folder)
     if demo is DemoKeys.ACCEPT:
         table["demo"] = True
     write_durably(path, (_HEADER + tomli_w.dumps(table)).encode())
     return path
+
+
+def _ca_of(authority: Path, folder: Path) -> str:
+    """The authority's certificate as the image's TOML names it; raises UsageError."""
+    ca = authority / CA
+    if not ca.is_file():
+        raise UsageError(
+            f"{ca} is not there", hint=f"kexia image authority new {authority} --name …"
+        )
+    return os.path.relpath(ca, folder)
 
 
 def folder_of(site: Site) -> str:

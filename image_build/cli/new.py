@@ -45,6 +45,10 @@ def new(
     board: Annotated[Board, typer.Option(help="The machine it is for.")] = Board.AMD64,
     suite: Annotated[str, typer.Option(help="Debian's suite.")] = "bookworm",
     name: Annotated[str, typer.Option(help="How the image's files begin.")] = "kexia",
+    authority: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Who may sign system updates; without: nobody."),
+    ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Accept publishers with demo keys: for trials only.")
     ] = False,
@@ -67,7 +71,7 @@ def new(
     rows, notes, base = _read(sheet)
     made = make_sites(rows, to, Maker(base, secrets.randbelow, keys))
     version = f"{datetime.now(UTC):%Y.%m.%d}.1"
-    image = write_image(to, ImageWish(name, board.value, suite, version), made, keys)
+    image = write_image(to, ImageWish(name, board.value, suite, version, authority), made, keys)
     value: dict[str, object] = {
         "image": str(image),
         "sites": [one.folder for one in made.sites],
@@ -77,6 +81,8 @@ def new(
     }
     lines = [f"{image}: {len(made.sites)} sites in {to / 'sites'}"]
     lines += [f"note: {note}" for note in notes]
+    if "\nca = " not in image.read_text(encoding="utf-8"):
+        lines.append("note: without --authority these boxes take no system updates")
     lines += [f"note: {name} is not in the list any more; it stays" for name in made.left]
     lines.append(f"next: kexia image build {image} --to IMAGES")
     result(value, as_json=as_json, text=lambda: "\n".join(lines))

@@ -23,7 +23,7 @@ from image_build.contents import image_json
 from image_build.new import ImageWish, Made, Maker, folder_of, make_sites, write_image
 from image_build.sheet import COLUMNS, example, read_sites
 from image_build.spec import read_spec
-from sync.errors import InputRefused
+from sync.errors import InputRefused, UsageError
 from sync.trust import DemoKeys
 from tests.kit.tufrepo import TufRepo
 
@@ -376,3 +376,16 @@ def test_no_sheet_makes_an_unsafe_site(
         assert check_pin(site.pin) == check_passphrase(site.network.passphrase or "x" * 8) == ""
     inside = {path.name for path in (to / "sites").iterdir()}
     assert inside == {one.folder for one in result.sites}
+
+
+def test_an_image_names_who_signs_its_systems(base: Path, tmp_path: Path) -> None:
+    made = make_sites([], tmp_path, Maker(base, Random(1).randrange, DemoKeys.REFUSE))
+    wish = ImageWish("county", "amd64", "bookworm", "2026.11.26.1", tmp_path / "authority")
+    with pytest.raises(UsageError, match=r"ca\.pem is not there"):
+        write_image(tmp_path / "county", wish, made, DemoKeys.REFUSE)
+    (tmp_path / "authority").mkdir()
+    (tmp_path / "authority" / "ca.pem").write_text("a certificate\n")
+    path = write_image(tmp_path / "county", wish, made, DemoKeys.REFUSE)
+    assert tomllib.loads(path.read_text())["ca"] == "../authority/ca.pem"
+    again = write_image(tmp_path / "county", replace(wish, authority=None), made, DemoKeys.REFUSE)
+    assert tomllib.loads(again.read_text())["ca"] == "../authority/ca.pem"
