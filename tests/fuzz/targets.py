@@ -10,11 +10,13 @@ from appliance.system import slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
+from image_build.cachefile import parse_contents
+from image_build.spec import parse_spec
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
-from sync.errors import NoSource
+from sync.errors import InputRefused, NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
@@ -255,6 +257,13 @@ TARGETS = (
     Target("volume-label", (rb"\xbd\xcc\xd1\xa7U\x20\xc5\xcc", b"LESSONS"), read_label),
     Target("volume-head", (FAT_HEAD, bytes(soundness.HEAD)), read_head_of_volume),
     Target("grub-environment", ((GOLDEN / "spare-1.env").read_bytes(),), slots.read_block),
+    Target(
+        "image-spec",
+        ((GOLDEN / "image-1.toml").read_bytes(),),
+        lambda data: parse_spec(data, "image.toml"),
+        refusal=InputRefused,
+    ),
+    Target("image-cache", ((GOLDEN / "image-cache-1.json").read_bytes(),), parse_contents),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),
