@@ -5,16 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.firststart.site import FILE, read_site
 from image_build.batch import Order, Outcome, burn_all
 from image_build.burn import Manner
+from image_build.card import make_card
+from image_build.card_pdf import Fonts, draw_cards
 from image_build.choose import check_room
 from image_build.compose import Composer, Wish
+from image_build.fonts import find_chinese, find_others
 from image_build.manifest import checksums
 from image_build.manifest.verify import read_sums, verify
 from image_build.media import Disk
 from image_build.preload import Desk
 from image_build.source import open_image
 from sync.errors import InputRefused, UsageError
+from sync.files import write_durably
 from sync.progress import Progress
 
 
@@ -58,6 +63,13 @@ def _signer(job: Job, progress: Progress) -> str:
             hint="burn the image as it was published, with --site; or leave --ca away",
         )
     return ""
+
+
+def print_cards(job: Job, path: Path) -> None:
+    """A page for each site of the job, into the PDF ``path`` that only its owner can read."""
+    sites = [read_site(wish.site[FILE]) for wish in job.wishes]
+    fonts = Fonts(find_chinese(None), find_others())
+    write_durably(path, draw_cards(map(make_card, sites), fonts), mode=0o600)
 
 
 def burn_cards(

@@ -47,6 +47,9 @@ def burn(
         Path | None, typer.Option("--keys", help="A recipient's private key, for --restore.")
     ] = None,
     ca: Annotated[Path | None, typer.Option(help="The province's ca.pem: who may sign.")] = None,
+    cards: Annotated[
+        Path | None, typer.Option(metavar="PDF", help="Print the sites' cards into this file.")
+    ] = None,
     no_eject: Annotated[bool, typer.Option("--no-eject", help="Leave it plugged in.")] = False,
     only_list: Annotated[bool, typer.Option("--list", help="Show what can be written.")] = False,
     demo: Annotated[
@@ -56,7 +59,7 @@ def burn(
     as_json: Json = False,
 ) -> None:
     """Write an image to cards or sticks, several at once: shown, asked once, read back, ejected."""
-    from image_build.burning import Job
+    from image_build.burning import Job, print_cards
     from image_build.cli.burn_talk import Answers, Talk
     from image_build.cli.burn_words import tongue
 
@@ -68,7 +71,11 @@ def burn(
         raise UsageError("which image?", hint="kexia image burn IMAGE; --list shows the media")
     backup = _backup(restore, key, passphrase_file)
     job = Job(image, _wishes(site or [], preload, backup), ca)
+    if cards is not None and not site:
+        raise UsageError("--cards needs --site", hint="a card says whose box it is")
     disks = talk.choose(job, Answers(tuple(device or ()), tuple(yes or ())))
+    if disks and cards is not None:
+        print_cards(job, cards)
     if disks:
         talk.tell(_burn(job, disks, accept_demo=demo, eject=not no_eject, as_json=as_json))
 

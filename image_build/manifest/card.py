@@ -17,7 +17,11 @@ MAX_CARD = 2**20
 SLOTS = ("rootA", "rootB")
 ESP, BIOS_BOOT, DATA = "esp", "biosboot", "data"
 EMPTY = "empty"
-OF_THE_SITE = ("site.toml", "grub/grubenv", "roots/")
+ENVIRONMENT = "grub/grubenv"
+OF_THE_SITE = (
+    *("site.toml", "site.toml.txt", "site.toml.partial", "site.toml.txt.partial", "roots/"),
+    *(ENVIRONMENT, "grub/grubenv.partial", "grub/spare", "grub/spare.partial"),
+)
 """What a site or the box itself writes on the boot partition; folders end in a stroke."""
 HARMLESS = ("System Volume Information/", "$RECYCLE.BIN/", ".fseventsd/", ".Trashes", ".Spotlight")
 """What Windows and macOS leave on every stick they see."""
@@ -58,6 +62,8 @@ class Found:
     boot_code: Digest
     bios_boot: str
     esp: Mapping[str, Digest]
+    extra: str = ""
+    """What GRUB's environment adds to the kernel's command line: nothing, on a card of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +116,10 @@ def compare(found: Found, cards: tuple[Card, ...]) -> Verdict:
         wrong.append("the boot code in the first sector is not the image's")
     if found.bios_boot != card.bios_boot:
         wrong.append("the partition biosboot is not the image's")
-    extra, faults = _esp(found.esp, card.esp)
-    return Verdict((*wrong, *faults), dict(found.slots), extra)
+    if found.extra:
+        wrong.append(f"{ENVIRONMENT} gives the kernel options of its own: {found.extra}")
+    notes, faults = _esp(found.esp, card.esp)
+    return Verdict((*wrong, *faults), dict(found.slots), notes)
 
 
 def _places(found: Found, card: Card) -> list[str]:
@@ -158,7 +166,8 @@ def _esp(
 
 
 def _harmless(path: str) -> bool:
-    return path.startswith("._") or _among(path, HARMLESS)
+    recovered = path.upper().startswith("FSCK") and path.upper().endswith(".REC")
+    return recovered or path.startswith("._") or _among(path, HARMLESS)
 
 
 def _among(path: str, names: tuple[str, ...]) -> bool:

@@ -11,7 +11,17 @@ from typing import BinaryIO
 
 from image_build import gpt
 from image_build.manifest import esp
-from image_build.manifest.card import BIOS_BOOT, EMPTY, ESP, SLOTS, Card, Found, Place, is_ours
+from image_build.manifest.card import (
+    BIOS_BOOT,
+    EMPTY,
+    ENVIRONMENT,
+    ESP,
+    SLOTS,
+    Card,
+    Found,
+    Place,
+    is_ours,
+)
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, UsageError
 from sync.files import disk_errors, forget
@@ -36,7 +46,7 @@ def card_of(image: Path, root: Path, version: str, progress: Progress) -> Card:
         with root.open("rb") as given:
             if hashlib.file_digest(given, "sha256").hexdigest() != digest:
                 raise FormatError(f"{image.name} does not hold {root.name} in its first slot")
-        files = _esp(file, table)
+        files, _ = _esp(file, table)
         return Card(
             version=version,
             places=_places(table),
@@ -54,12 +64,14 @@ def found_on(medium: Path, cards: tuple[Card, ...], progress: Progress) -> Found
         table = _table(file, medium)
         progress.step("verify", total=sum(table.find(name).size for name in SLOTS))
         slots = {name: _slot(file, table.find(name), cards, progress) for name in SLOTS}
+        files, extra = _esp(file, table)
         return Found(
             places=_places(table),
             slots=slots,
             boot_code=sha256(table.mbr[:BOOT_CODE]),
             bios_boot=_bios_boot(file, table),
-            esp=_esp(file, table),
+            esp=files,
+            extra=extra,
         )
 
 
@@ -97,7 +109,8 @@ def _bios_boot(file: BinaryIO, table: gpt.Table) -> str:
     return ""
 
 
-def _esp(file: BinaryIO, table: gpt.Table) -> dict[str, Digest]:
+def _esp(file: BinaryIO, table: gpt.Table) -> tuple[dict[str, Digest], str]:
+    """Digests of the boot partition's files; what GRUB's environment adds for the kernel."""
     place = table.find(ESP)
     if place.size > MAX_ESP:
         raise FormatError("the boot partition is larger than any of ours")
@@ -106,7 +119,17 @@ def _esp(file: BinaryIO, table: gpt.Table) -> dict[str, Digest]:
         with volume.open("wb") as copy:
             for block in _blocks(file, place.offset, place.size):
                 copy.write(block)
-        return esp.files(volume)
+        found = esp.files(volume)
+        has_one = ENVIRONMENT in found
+        return found, _extra(esp.read(volume, ENVIRONMENT)) if has_one else ""
+
+
+def _extra(environment: bytes) -> str:
+    """The value of EXTRA in a GRUB environment block, for people."""
+    for line in environment[:4096].splitlines():
+        if line.startswith(b"EXTRA="):
+            return line[6:].decode("utf-8", "replace").strip()[:200]
+    return ""
 
 
 def _blocks(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:

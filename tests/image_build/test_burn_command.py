@@ -224,7 +224,11 @@ def test_a_box_leaves_the_office_full(
     if source == "stick":
         place = tmp_path / "stick"
         lay_stick(place, province.repository, LESSONS["43/a"].values())
-    told = burn(image, "--site", site, "--preload", place, "--demo", "--yes", word(card))
+    cards = tmp_path / "cards.pdf"
+    words = ("--site", site, "--preload", place, "--demo", "--cards", cards)
+    told = burn(image, *words, "--yes", word(card))
+    assert cards.read_bytes().startswith(b"%PDF")
+    assert cards.stat().st_mode & 0o077 == 0
     assert told["exit_code"] == 0
     box = begin(card, tmp_path)
     generation = current(box.paths)

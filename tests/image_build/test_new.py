@@ -2,9 +2,13 @@
 
 import csv
 import io
+import os
+import pty
 import stat
+import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -376,6 +380,25 @@ def test_no_sheet_makes_an_unsafe_site(
         assert check_pin(site.pin) == check_passphrase(site.network.passphrase or "x" * 8) == ""
     inside = {path.name for path in (to / "sites").iterdir()}
     assert inside == {one.folder for one in result.sites}
+
+
+def test_without_a_sheet_a_person_is_asked(base: Path, tmp_path: Path) -> None:
+    answers = ["青山教学点", "430121", "1;2", "音乐", "", "", "", "", "43.root.json", "", "43/a"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(base)
+        command = "from image_build.cli import main; main()"
+        words = ["image", "new", "--to", str(tmp_path / "out")]
+        os.execv(sys.executable, [sys.executable, "-c", command, *words])
+    with os.fdopen(terminal, "r+b", buffering=0) as screen:
+        screen.write("".join(f"{answer}\n" for answer in answers).encode())
+        with suppress(OSError):  # the terminal of a child that has ended
+            while screen.read(4096):
+                pass
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    site = read_site((tmp_path / "out/sites/430121-青山教学点/site.toml").read_bytes())
+    assert (site.grades, site.network.ssid) == ((1, 2), "Kexia-430121-001")
+    assert site.publishers[0].collections == ("43/a",)
 
 
 def test_an_image_names_who_signs_its_systems(base: Path, tmp_path: Path) -> None:
