@@ -26,7 +26,10 @@ from typing import Any, Self
 
 SHELL = "systemd.debug_shell=ttyS1"
 """For EXTRA: a root shell on the second serial port, in tests only."""
-PATIENT = "nowatchdog cryptomgr.notests mitigations=off systemd.default_timeout_start_sec=900"
+PATIENT = (
+    "nowatchdog cryptomgr.notests mitigations=off systemd.default_timeout_start_sec=900 "
+    "systemd.setenv=KEXIA_PATIENCE=3600"
+)
 """For EXTRA: where many work on one machine, a translated guest is twenty times slower. Nothing in
 it is what a test is about; the translator takes seconds for each."""
 GUEST_MIB = 1024
