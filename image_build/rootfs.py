@@ -22,6 +22,9 @@ _OF_THE_BUILDER = (
     "etc/apt/sources.list",
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    # lists and packages come in with the owner they have here
+    "var/lib/apt",
+    "var/cache/apt",
 )
 PACKAGES = "usr/share/kexia/packages.list"
 """In the root: what is installed, as dpkg says it."""
