@@ -77,7 +77,7 @@ def test_an_authority_is_made_once(tmp_path: Path, signer: Authority) -> None:
     with pytest.raises(UsageError, match="there already"):
         found(signer.folder, "湖南省", None)
     (tmp_path / "empty").mkdir()
-    assert open_authority(found(tmp_path / "empty", "x", None).folder)
+    assert open_authority(found(tmp_path / "empty", "x", None).folder).ca.is_file()
     with pytest.raises(UsageError, match="no authority"):
         open_authority(tmp_path)
 
