@@ -11,6 +11,7 @@ import typer
 from appliance.cli.command import command
 from appliance.cli.console import Json, result, say
 from appliance.config import BoxPaths
+from sync.errors import KexiaError
 
 if TYPE_CHECKING:
     from appliance.system.health import Signs, Verdict
@@ -64,7 +65,11 @@ def _judge(loader: "Loader", signs: "Signs", where: str, tell: Callable[[str], N
     """Decide and do; said afterwards where it may fail, before where it ends this very process."""
     from appliance.system.health import Verdict, decide
 
-    loader.mend()
+    try:
+        loader.mend()
+    except KexiaError:
+        tell(f"KEXIA-HEALTH bad {where} up={_up()} missing=esp")
+        raise
     verdict = decide(signs, proven=loader.proven, other_good=loader.other_good)
     if verdict is Verdict.CONFIRM:
         loader.carry_out(verdict)
@@ -103,6 +108,6 @@ def no_data(
     from appliance.system.no_data import Server
 
     with Server(host, port) as server:
-        say(f"http://{host or '0.0.0.0'}:{server.server_port}")
+        say(f"port {server.server_port}: every address answers that the data cannot be opened")
         sys.stdout.flush()
         server.serve_forever()

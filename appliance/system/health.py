@@ -1,7 +1,7 @@
 """Is this slot's system sound? Decided from what was seen after the start. Pure.
 
-A slot is confirmed only when lessons are served. It is given up at once where the other one is good:
-a school must not wait for three power cuts. Data that cannot be mounted is rarely the slot's fault:
+A slot is confirmed only when lessons are served, and given up at once where the other is good: a
+school must not wait for three power cuts. Data that cannot be mounted is rarely the slot's fault:
 only a version that never served on this box is suspected, once; a proven one keeps its tries.
 """
 

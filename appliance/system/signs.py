@@ -36,7 +36,7 @@ class Looker:
     is_mounted: Callable[[Path], bool] = field(default=mounted)
 
     def watch(self, patience: float, ready: Callable[[], None]) -> Signs:
-        """Look until all is sound, ``patience`` seconds at most; ``ready`` when pages are served."""
+        """Look until all is sound, at most ``patience`` s; ``ready`` once pages are served."""
         deadline = self.clock() + patience
         is_ready = False
         while True:

@@ -2,7 +2,7 @@
 
 ``grub/grubenv`` is RAUC's and GRUB's: ``ORDER``, and for each slot ``OK`` (0: given up) and ``TRY``
 (0 to 3 starts since it was last confirmed). ``grub/spare`` is ours: the same as it was when a slot
-was last confirmed, which versions were (``A_PROVEN``, ``B_PROVEN``), and the machine id (``MACHINE``).
+was last confirmed, which versions were (``A_PROVEN``, ``B_PROVEN``), and ``MACHINE``, its id.
 The format is GRUB's (its manual, "Environment block"): 1024 bytes, a header line, lines
 ``NAME=VALUE``, then ``#`` up to the end.
 """

@@ -3,6 +3,6 @@
 from appliance.cli.main import app, main
 from image_build.cli.image import app as image_app
 
-__all__ = ["main"]
+__all__ = ["app", "main"]
 
 app.add_typer(image_app)

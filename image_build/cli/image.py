@@ -7,8 +7,10 @@ import typer
 
 from appliance.cli.command import command
 from appliance.cli.console import EXIT_CODES
+from image_build.cli import build
 from image_build.cli.authority import app as authority_app
 from image_build.cli.bundle import bundle
+from image_build.cli.cache import app as cache_app
 
 app = typer.Typer(
     name="image",
@@ -23,5 +25,7 @@ def _image() -> None:
     """Images for boxes."""
 
 
+build.add_to(app)
+app.add_typer(cache_app)
 app.add_typer(authority_app)
 command(app)(bundle)

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from appliance import announcement, sticks
 from appliance.serve.upload_note import decode_note
-from appliance.system import history, rauc
+from appliance.system import history, rauc, slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
 from catalog import system
+from image_build.cachefile import parse_contents
+from image_build.spec import parse_spec
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
 from sync.directory import Directory
-from sync.errors import NoSource
+from sync.errors import InputRefused, NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
@@ -270,6 +272,14 @@ TARGETS = (
     Target("volumes", ((GOLDEN / "volumes-1.json").read_bytes(),), sticks.decode),
     Target("volume-label", (rb"\xbd\xcc\xd1\xa7U\x20\xc5\xcc", b"LESSONS"), read_label),
     Target("volume-head", (FAT_HEAD, bytes(soundness.HEAD)), read_head_of_volume),
+    Target("grub-environment", ((GOLDEN / "spare-1.env").read_bytes(),), slots.read_block),
+    Target(
+        "image-spec",
+        ((GOLDEN / "image-1.toml").read_bytes(),),
+        lambda data: parse_spec(data, "image.toml"),
+        refusal=InputRefused,
+    ),
+    Target("image-cache", ((GOLDEN / "image-cache-1.json").read_bytes(),), parse_contents),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer.main
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from appliance.cli.main import app
+from image_build.cli import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 HEAD = """# Commands

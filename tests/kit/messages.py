@@ -15,6 +15,7 @@ METHODS = [
     ("serve/templates/**.html", "jinja2.ext:babel_extract"),
     ("serve/**.py", "python"),
     ("sticks.py", "python"),
+    ("system/no_data.py", "python"),
 ]
 KEYWORDS = {"_": None, "N_": None, "say": None, "ngettext": (1, 2), "count": (1, 2)}
 

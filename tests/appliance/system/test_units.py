@@ -1,0 +1,61 @@
+"""The units as systemd judges them: how much each may do, and whether it understands them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[3] / "appliance" / "units"
+EXPOSURE = {
+    "kexia-serve": 2.0,
+    "kexia-update": 2.0,
+    "kexia-health": 2.0,
+    "kexia-no-data": 2.0,
+    "kexia-screen": 2.5,
+    # Root with the rights to make files for others.
+    "kexia-first-start": 3.0,
+    # Root that mounts: in the machine's own mount namespace, or nobody else saw what it mounts.
+    "kexia-volumes": 4.0,
+    # Root that loads firewall rules and writes units.
+    "kexia-network": 4.0,
+}
+"""Most that ``systemd-analyze security`` may count, from 0 (nothing) to 10 (everything)."""
+BOX = sorted(path.stem for path in UNITS.glob("kexia-*.service") if "nightly" not in path.stem)
+
+
+def analyze(*arguments: str) -> str:
+    assert shutil.which("systemd-analyze"), "apt install systemd"
+    done = subprocess.run(
+        ["systemd-analyze", *arguments], capture_output=True, check=False, text=True
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+def test_a_unit_may_do_no_more_than_it_needs(unit: str) -> None:
+    said = analyze("security", "--offline=true", "--no-pager", str(UNITS / f"{unit}.service"))
+    found = re.search(rf"exposure level for {unit}.service: ([0-9.]+)", said)
+    assert found, said
+    assert float(found[1]) <= EXPOSURE[unit]
+
+
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    """With programs that are there: what it says of missing ones is not meant."""
+    for path in UNITS.glob("kexia-*.*"):
+        if path.suffix in (".service", ".timer"):
+            text = re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", path.read_text(), flags=re.MULTILINE)
+            (tmp_path / path.name).write_text(text)
+    said = analyze("verify", "--man=no", *map(str, sorted(tmp_path.glob("kexia-*.service"))))
+    ours = [line for line in said.splitlines() if "kexia-" in line]
+    assert not ours, "\n".join(ours)
+
+
+@pytest.mark.parametrize("unit", BOX)
+def test_no_unit_of_a_box_starts_before_its_data_was_tried(unit: str) -> None:
+    text = (UNITS / f"{unit}.service").read_text()
+    assert re.search(r"^(RequiresMountsFor=|After=.*)/?var.lib.kexia", text, re.MULTILINE) or (
+        "kexia-no-data.service" in text
+    )
+    assert "WantedBy=multi-user.target" in text
