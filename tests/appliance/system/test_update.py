@@ -17,6 +17,7 @@ from appliance.publisher.systems import read_system
 from appliance.system import quiet
 from appliance.system.history import Outcome, Phase, Running
 from appliance.system.install import Desk, Doors
+from appliance.system.known import Known, read_known
 from appliance.system.offer import NothingReady, find_ready
 from appliance.system.policy import DAY_LOOKS, Answer
 from appliance.system.programme import Attendant, Machine
@@ -363,6 +364,23 @@ def test_a_state_that_cannot_be_read_stops_nothing(scene: Scene) -> None:
     scene.sync()
     scene.attendant.machine.desk.state.write_bytes(b"\0" * 40)
     assert scene.run() is Answer.RESTART
+
+
+def test_report_and_status_tell_which_system_runs(scene: Scene, tmp_path: Path) -> None:
+    image = tmp_path / "image.json"
+    assert read_known(image, scene.folder / "data-system") == Known()
+    scene.publish("2026.11.26.1")
+    scene.sync()
+    said = Path(scene.folder / "2026.11.26.1" / "image.json").read_bytes()
+    image.write_bytes(said.replace(b"2026.11.26.1", b"2026.11.01.1"))
+    scene.run()
+    known = read_known(image, scene.folder / "data-system")
+    assert known == Known("2026.11.01.1", pending="2026.11.26.1")
+    assert known.versions == {"system": "2026.11.01.1"}
+    scene.reboot("2026.11.01.1")
+    scene.run()
+    known = read_known(image, scene.folder / "data-system")
+    assert known.versions == {"system": "2026.11.01.1", "system-failed": "2026.11.26.1"}
 
 
 TABLE = (
