@@ -22,6 +22,9 @@ _OF_THE_BUILDER = (
     "etc/apt/sources.list",
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    # lists and packages come in with the owner they have here
+    "var/lib/apt",
+    "var/cache/apt",
 )
 PACKAGES = "usr/share/kexia/packages.list"
 """In the root: what is installed, as dpkg says it."""
@@ -130,6 +133,10 @@ def _alone() -> tuple[str, ...]:
     return ("unshare", "--mount", "--") if os.geteuid() == 0 else ()
 
 
+_DEVICES = "output/dev"
+"""No device nodes in Debian's part: to unpack them takes root. The last step makes them."""
+
+
 def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> list[str]:
     options = {
         "architectures": debian.arch,
@@ -141,6 +148,7 @@ def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> li
     return [
         *_alone(),
         *("mmdebstrap", "--verbose", "--skip=update,download/empty,essential/unlink"),
+        f"--skip={_DEVICES}",
         *(f"--{key}={value}" for key, value in options.items()),
         *(f"--aptopt={each}" for each in _APT),
         *(f"--dpkgopt={each}" for each in ("force-unsafe-io", "force-confold", *_pruned())),
@@ -169,7 +177,7 @@ def _finish_arguments(debian: Path, contents: Path, arch: str, root: "Target") -
 
 def debian_recipe() -> tuple[str, ...]:
     """How Debian's part is made, whatever of: a change here makes every one anew."""
-    return (*_APT, *_pruned(), *_FIRST_STEP)
+    return (*_APT, *_pruned(), *_FIRST_STEP, _DEVICES)
 
 
 def root_recipe() -> tuple[str, ...]:

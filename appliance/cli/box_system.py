@@ -29,7 +29,10 @@ def add_to(app: typer.Typer) -> None:
 def health(
     box: Box,
     patience: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long it may take to start.")
+        float,
+        typer.Option(
+            metavar="SECONDS", envvar="KEXIA_PATIENCE", help="How long it may take to start."
+        ),
     ] = 240.0,
     as_json: Json = False,
 ) -> None:

@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -26,7 +26,10 @@ from typing import Any, Self
 
 SHELL = "systemd.debug_shell=ttyS1"
 """For EXTRA: a root shell on the second serial port, in tests only."""
-PATIENT = "nowatchdog cryptomgr.notests mitigations=off systemd.default_timeout_start_sec=900"
+PATIENT = (
+    "nowatchdog cryptomgr.notests mitigations=off systemd.default_timeout_start_sec=900 "
+    "systemd.setenv=KEXIA_PATIENCE=3600"
+)
 """For EXTRA: where many work on one machine, a translated guest is twenty times slower. Nothing in
 it is what a test is about; the translator takes seconds for each."""
 GUEST_MIB = 1024
@@ -145,6 +148,8 @@ class ImageMachine:
     ) -> None:
         self.disk = disk
         self.lines: list[Line] = []
+        self._open: list[socket.socket] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._folder = Path(str(disk.path) + ".run")
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
@@ -188,8 +193,10 @@ class ImageMachine:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         try:
             self._console = self._connect("console")
-            threading.Thread(target=self._read, daemon=True).start()
+            self._open.append(self._console)
+            self._reader.start()
             self._terminal = self._connect("shell") if self._shell else None
+            self._open += [self._terminal] if self._terminal else []
         except BaseException:
             self.cut()
             raise
@@ -207,6 +214,13 @@ class ImageMachine:
         """The power goes: nothing that only lies in the guest's memory is kept."""
         self._process.kill()
         self._process.wait()
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        if self._reader.ident is not None:
+            self._reader.join()
+        while self._open:
+            self._open.pop().close()
 
     def wait(self, pattern: str, seconds: float, *, since: int = 0) -> re.Match[str]:
         """The first console line from number ``since`` that ``pattern`` is found in."""

@@ -13,7 +13,7 @@ from appliance.system.slots import HEADER, SIZE, write_block
 from tests.vm import images
 from tests.vm.image_machine import PATIENT, SHELL, Disk, Firmware, ImageMachine
 
-PATIENCE = 900.0
+PATIENCE = 1800.0
 """Seconds that a boot may take: the processor is translated, and others work here too."""
 GOOD = r"KEXIA-HEALTH good slot=(\w)"
 SEED = 20261126
