@@ -1,4 +1,4 @@
-"""``kexia box first-start``: a card's site file makes this machine the box of one teaching point."""
+"""``kexia box first-start``: a card's site file makes a machine the box of one teaching point."""
 
 import json
 import os
