@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from appliance.system.rauc import judging
 from catalog.system import parse_version
 from image_build.authority import Ask, Authority, opened_key
 from sync.errors import FormatError, InputRefused, UsageError
@@ -87,7 +88,7 @@ def make_bundle(built: Built, authority: Authority, ask: Ask) -> Path:
             opened.write_bytes(key)
             run(
                 (
-                    "rauc", f"--conf={judging(Path(scratch), authority)}",
+                    "rauc", f"--conf={judging(Path(scratch), authority.ca)}",
                     f"--cert={authority.signing}", f"--key={opened}", "bundle",
                     f"--mksquashfs-args={_mksquashfs(built)}",
                     content, made / built.bundle.name,
@@ -105,18 +106,6 @@ def _mksquashfs(built: Built) -> str:
 
 def _epoch(built: Built) -> int:
     return int(datetime.strptime(built.built, _TIME).replace(tzinfo=UTC).timestamp())
-
-
-def judging(folder: Path, authority: Authority) -> Path:
-    """A configuration by which rauc judges signatures as boxes do: their CA, code signing only."""
-    path = folder / "judging.conf"
-    path.write_text(
-        "[system]\ncompatible=any\nbootloader=noop\nbundle-formats=-plain\n"
-        f"[keyring]\npath={authority.ca.resolve()}\n"
-        "use-bundle-signing-time=true\ncheck-purpose=codesign\n",
-        encoding="utf-8",
-    )
-    return path
 
 
 def _private() -> str | None:

@@ -22,6 +22,7 @@ from appliance.box.status import read_status
 from appliance.config import BoxPaths
 from appliance.generation import Generation, GenerationDamaged, current, prove_trust, survey
 from appliance.state import StateDamaged
+from appliance.system.known import read_known
 from appliance.update.follow import configured
 from appliance.update.history import SYNCS, believable, read_history
 from appliance.update.sync import Box
@@ -273,6 +274,7 @@ def health(box: Box, identity: Identity) -> Report:
             "kexia": VERSION,
             "python": platform.python_version(),
             "kernel": platform.release()[:100],
+            **read_known().versions,
         },
         generation=status.generation,
         editions={item.id: item.edition for item in status.collections},

@@ -1,7 +1,7 @@
 """What a technician sees at one glance: what is served, how old, what is wrong. Reads only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from appliance.config import BoxConfig, BoxPaths
@@ -12,6 +12,7 @@ from appliance.generation import (
     prove_trust,
     survey,
 )
+from appliance.system.known import Known, read_known
 from appliance.update.last import read_last
 from appliance.update.metered import Phone, find_phone
 from sync.files import free_space
@@ -73,6 +74,8 @@ class Status:
     """Bytes."""
     warnings: tuple[str, ...]
     line: Line = Line()
+    system: Known = field(default_factory=Known)
+    """The box's own system."""
     last_sync: Mapping[str, object] | None = None
     """What the last sync told: when (``at``), and its report or error; None: none is known."""
 
@@ -115,6 +118,7 @@ class Status:
                 "driver": self.line.phone.driver if self.line.phone else "",
                 "metered_mib": self.line.metered_mib,
             },
+            "system": self.system.value(),
             "last_sync": self.last_sync,
         }
 
@@ -125,7 +129,8 @@ def read_status(
     """The status of a box that serves ``generation``; ``root``: of the machine it stands on."""
     known = _known(paths, config, generation)
     line = Line(find_phone(root), config.network.metered_mib)
-    return replace(known, line=line, last_sync=read_last(paths.last_sync))
+    last = read_last(paths.last_sync)
+    return replace(known, line=line, last_sync=last, system=read_known())
 
 
 def _known(paths: BoxPaths, config: BoxConfig, generation: Generation | None) -> Status:

@@ -23,7 +23,7 @@ def read_system(bundle: Path, *, ca: Path | None = None) -> System:
             size = file.tell()
     except OSError as error:
         raise _refused(bundle, str(error.strerror)) from error
-    said = read_bundle(bundle, keyring=ca)
+    said = read_bundle(bundle, ca=ca)
     try:
         return check_system(System(said.compatible, said.version, said.built, digest, size))
     except FormatError as error:

@@ -69,6 +69,10 @@ class Outlook:
     publishers: tuple[PublisherRow, ...]
     collections: tuple[CollectionRow, ...]
     free: int
+    system: str
+    """Version of the box's own system; empty: it is none of our images."""
+    system_failed: str
+    """Version of the last update of it, if that did not hold."""
     doing: str
     """What the update process does; empty: nothing."""
     is_running: bool
@@ -96,6 +100,8 @@ def read(status: Status, *, made: datetime | None, now: datetime) -> Outlook:
             *(_missing(item) for item in _texts(status, "missing")),
         ),
         free=_count(status, "free"),
+        system=_text(_object(status.get("system")), "version"),
+        system_failed=_text(_object(status.get("system")), "failed"),
         doing=_text(update, "doing"),
         is_running=bool(update.get("running")),
         is_paused=bool(update.get("paused")),

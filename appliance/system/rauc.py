@@ -6,6 +6,7 @@ Nothing else calls rauc on a box; whether a bundle may be installed is decided b
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sync.errors import FormatError, KexiaError, TrustRefused
 from sync.run import ProgramFailed, run
@@ -38,13 +39,27 @@ class InstallFailed(KexiaError):
     """rauc did not install the bundle; the running system is as it was."""
 
 
-def read_bundle(bundle: Path, *, keyring: Path | None = None) -> Bundle:
-    """What ``bundle`` says; with a ``keyring`` only if it is signed by one of its CAs.
+def read_bundle(bundle: Path, *, ca: Path | None = None) -> Bundle:
+    """What ``bundle`` says; with ``ca`` only if boxes with these certificates would take it.
 
-    Raises TrustRefused if it is not, FormatError if it is no bundle.
+    Raises TrustRefused if they would not, or if it is no bundle.
     """
-    judge = ("--no-verify",) if keyring is None else (f"--keyring={keyring}",)
-    return _info((*judge, "info"), bundle)
+    if ca is None:
+        return _info(("info", "--no-verify"), bundle)
+    with TemporaryDirectory() as folder:
+        return judge_bundle(bundle, judging(Path(folder), ca))
+
+
+def judging(folder: Path, ca: Path) -> Path:
+    """A configuration by which rauc judges signatures as boxes do: this CA, code signing only."""
+    path = folder / "judging.conf"
+    path.write_text(
+        "[system]\ncompatible=any\nbootloader=noop\nbundle-formats=-plain\n"
+        f"[keyring]\npath={ca.resolve()}\n"
+        "use-bundle-signing-time=true\ncheck-purpose=codesign\n",
+        encoding="utf-8",
+    )
+    return path
 
 
 def judge_bundle(bundle: Path, configuration: Path) -> Bundle:

@@ -11,11 +11,12 @@ from appliance.firststart import note as first_start
 from appliance.firststart.site import read_site, write_site
 from appliance.lan import arp, inforce, keep
 from appliance.serve.upload_note import decode_note
-from appliance.system import slots
+from appliance.system import history, rauc, slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
 from image_build import gpt, media
+from catalog import system
 from image_build.cachefile import parse_contents
 from image_build.manifest import card, checksums, licences, packages
 from image_build.rows import Publisher, make_site
@@ -29,6 +30,7 @@ from sync.errors import Fault, InputRefused, KexiaError, NoSource
 from sync.feed import plain_bytes
 from sync.pack import Codec, Group, PackWriter
 from sync.publish.packs.documents import Document, opened
+from sync.publish.packs.images import MAX_BLOCK, find_blocks
 from sync.publish.packs.streams import find_streams
 from sync.stick import (
     back,
@@ -68,6 +70,8 @@ GROUP = text(1, 5000)
 FAT_HEAD = b"\xeb\x58\x90mkfs.fat\0\2\1\x20\0\2".ljust(4096, b"\0")
 """512 bytes a sector, 32 reserved."""
 STREAM = b"".join(deflate.deflate([GROUP], Parameters(Wrap.ZLIB, 6, 8)))
+IMAGE = b"hsqs".ljust(96, b"\0") + STREAM + b"raw" + STREAM
+SLOTS = b'{"booted":"A","slots":[{"rootfs.0":{"bootname":"A","boot_status":"good"}}]}'
 NEST = archive({"kit.tgz": gzipped(tarred({"a.js": GROUP, "a.js.gz": gzipped(GROUP)}))})
 """A compressed file in a compressed TAR in a ZIP."""
 SPAN, OPENED = opened(Document.of(packed.resource(NEST), NEST), set())
@@ -104,6 +108,14 @@ def read_prefixed(stored: bytes) -> None:
 def read_opened(data: bytes) -> None:
     span = replace(SPAN, length=len(data))
     assert sum(map(len, given(span, [data]))) == len(OPENED) + len(data) - len(NEST)
+
+
+def read_image(data: bytes) -> None:
+    at = 0
+    for block in find_blocks(data):
+        assert at <= block.start < block.end <= len(data)
+        assert block.size <= MAX_BLOCK
+        at = block.end
 
 
 def read_label(data: bytes) -> None:
@@ -249,6 +261,10 @@ FORMS = canonical.dumps(
 )
 ARCHIVE = tarred({"KEXIA/stick.json": GROUP[:700], "KEXIA/a/b": b"", "KEXIA/a/c.d": b"x" * 512})
 TARGETS = (
+    Target("system", ((GOLDEN / "system-1.jsonl").read_bytes(),), system.decode_system),
+    Target("system-state", ((GOLDEN / "system-state-1.json").read_bytes(),), history.decode),
+    Target("slots", (SLOTS,), rauc.parse_slots),
+    Target("image", (IMAGE,), read_image),
     Target("directory", (DIRECTORY, (GOLDEN / "directory-1.json").read_bytes()), directory.decode),
     Target("shortened", (FORMS,), read_shortened),
     Target("feed", (FEED, BASE), feed.parse_plain),

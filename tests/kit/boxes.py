@@ -39,7 +39,7 @@ from sync.publish.workspace import Workspace
 from sync.transport.allowance import Purse
 from sync.transport.base import Transport
 from sync.trust import TrustClock
-from tests.kit.province import Province
+from tests.kit.province import Content, Province
 from tests.kit.tufrepo import TufRepo
 
 WALL = datetime(2026, 11, 24, tzinfo=UTC)
@@ -198,7 +198,7 @@ class Forger(TufRepo):
         other._scratch = Province(folder, Workspace(folder), self.now)
         return other
 
-    def cut(self, collections: Mapping[str, Mapping[str, bytes]]) -> tuple[CollectionEntry, ...]:
+    def cut(self, collections: Mapping[str, Content]) -> tuple[CollectionEntry, ...]:
         """Write the bytes of first editions into the repository; sign nothing."""
         return tuple(
             cut(self._scratch.request(name, content), self.folder, Silent())

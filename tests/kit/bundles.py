@@ -12,9 +12,9 @@ import tarfile
 from pathlib import Path
 from random import Random
 
-from appliance.system.rauc import Bundle, judge_bundle
+from appliance.system.rauc import Bundle, judge_bundle, judging
 from image_build.authority import Authority
-from image_build.raucbundle import ROOT_SUFFIX, judging, make_bundle, read_built
+from image_build.raucbundle import ROOT_SUFFIX, make_bundle, read_built
 from sync.errors import TrustRefused
 from sync.run import ProgramFailed, run
 
@@ -63,14 +63,9 @@ def make(folder: Path, signer: Authority, version: str, *, compatible: str = COM
 
 
 def configuration(folder: Path, ca: Path) -> Path:
-    """How a box with that CA judges; the keys of its own configuration are held by another test."""
+    """How a box with that CA judges."""
     folder.mkdir(parents=True, exist_ok=True)
-    return judging(folder, Authority(ca.parent) if ca.name == "ca.pem" else _as_ca(folder, ca))
-
-
-def _as_ca(folder: Path, ca: Path) -> Authority:
-    (folder / "ca.pem").write_bytes(ca.read_bytes())
-    return Authority(folder)
+    return judging(folder, ca)
 
 
 def judged(bundle: Path, ca: Path, *, clock: str = "") -> Bundle:

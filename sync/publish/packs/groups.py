@@ -63,7 +63,7 @@ class Drafted:
         """Whether ``item`` goes in whole."""
         if not self.parts:
             return len(item.payload) <= MAX_PAYLOAD
-        if item.level != self.level:
+        if item.level or self.level:
             return False
         more = sum(len(one.data) for one in item.builds_on if one.span not in self.builds_on)
         return (

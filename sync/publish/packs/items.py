@@ -92,7 +92,7 @@ class Item:
     offers: tuple[Context, ...]
     """What later groups may build on once this file is made."""
     level: int = 0
-    """zstd level, if not that of the pack; groups hold items of one level."""
+    """zstd level, if not that of the pack; such an item has a group of its own."""
 
 
 def make_item(

@@ -325,10 +325,15 @@ def test_what_a_status_lacks_is_left_out() -> None:
         "last_sync": {"problems": [1], "editions": [], "exit_code": "4"},
         "line": [],
         "update": "running",
+        "system": ["2026.11.26.1"],
     }
     seen = outlook.read(odd, made=NOW + timedelta(days=1), now=NOW)
     assert seen.publishers[0].days is None
     assert seen.age_days is None
+    assert (seen.system, seen.system_failed) == ("", "")
+    known = {"version": "2026.11.01.1", "pending": "", "failed": "2026.11.26.1"}
+    seen = outlook.read({"system": known}, made=None, now=NOW)
+    assert (seen.system, seen.system_failed) == ("2026.11.01.1", "2026.11.26.1")
 
 
 def test_a_publisher_grows_old_by_a_clock_that_can_be_right() -> None:
