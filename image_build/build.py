@@ -1,5 +1,6 @@
 """``kexia image build``: spec → packages → root → squashfs → image, each step only where needed."""
 
+import os
 import platform
 import shutil
 import time
@@ -23,14 +24,16 @@ from image_build.spec import Spec
 from image_build.squash import make_squash
 from image_build.stamps import Stamp, file_digest
 from image_build.surroundings import Surroundings
-from image_build.tools import require
+from image_build.tools import Here, require
 from image_build.wheels import Wheels
 from sync.errors import InputRefused
 from sync.files import make_folder, write_durably
 from sync.lease import hold
+from sync.trust.root import parse_root
 
 _UNPACKED = "unpacked"
 _MAX_CA = 1 << 16
+_MAX_ROOT = 1 << 20
 Result = TypeVar("Result")
 
 
@@ -80,7 +83,8 @@ class Build:
 
         Raises LeaseHeld while another build uses the same cache or folder.
         """
-        require(self._board, self.around.for_programs(), platform.machine())
+        path = self.around.for_programs()["PATH"]
+        require(self._board, Here(path, platform.machine(), root=os.geteuid() == 0))
         make_folder(self._work)
         with (
             hold(self.around.cache / "lease", holder="kexia image"),
@@ -174,8 +178,9 @@ class Build:
         boot_folder = scratch / "boot"
         boot_folder.mkdir()
         for name in self.spec.roots:
-            data = self._read(name, 1 << 20)
-            write_durably(boot_folder / "roots" / Path(name).name, data)
+            data = self._read(name, _MAX_ROOT)
+            code = parse_root(data).code
+            write_durably(boot_folder / "roots" / f"{code}.root.json", data)
         from_root = self._work / "from-root"
         boot = Boot(self._board, identifiers, scratch / _UNPACKED, from_root)
         names = make_boot(boot, boot_folder, self.around)

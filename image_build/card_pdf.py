@@ -45,11 +45,16 @@ def draw_cards(cards: Iterable[Card], fonts: Fonts) -> bytes:
     page.set_creation_date(_DATE)
     page.set_auto_page_break(False)
     page.set_title("课匣 Kexia")
-    _load(page, fonts)
-    for card in cards:
-        _check_letters(page, card)
-        _draw(page, card)
-    return bytes(page.output())
+    try:
+        _load(page, fonts)
+        for card in cards:
+            _check_letters(page, card)
+            _draw(page, card)
+        return bytes(page.output())
+    finally:
+        for font in page.fonts.values():
+            if isinstance(font, fpdf.fonts.TTFFont):
+                font.close()
 
 
 def _load(page: fpdf.FPDF, fonts: Fonts) -> None:

@@ -25,6 +25,8 @@ _NOT_ON_THE_BOX = ("catalog/sample/",)
 """The sample library, for the demo on a desk."""
 _UNITS = (".service", ".socket", ".timer", ".path", ".target", ".mount")
 _NOT_A_BOX_UNIT = "kexia-nightly"
+_LINKS = {"etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"}
+"""An installed package can hold no links, so they stand here and not in ``overlay/``."""
 _RECORDS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """What pip notes about itself: another pip would note something else."""
 _LEFT_OUT = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".h")
@@ -68,16 +70,14 @@ def overlay(spec: Spec, board: Board) -> Iterator[Entry]:
         root = DATA / "overlay" / layer
         for path in sorted(root.rglob("*")):
             name = path.relative_to(root).as_posix()
-            if path.is_symlink():
-                yield Entry(name, b"", 0o777, str(path.readlink()))
-            elif path.is_file() and path.suffix != ".pyc":
+            if path.is_file() and path.suffix != ".pyc":
                 data = _filled(path.read_bytes(), known)
                 yield Entry(name, data, _mode(data))
 
 
 def image_json(spec: Spec) -> bytes:
     """``/etc/kexia/image.json``: what the box says of its own system."""
-    value = {
+    value: dict[str, object] = {
         "version": spec.version,
         "built": spec.built.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "board": spec.board,
@@ -85,12 +85,16 @@ def image_json(spec: Spec) -> bytes:
         "compatible": spec.compatible,
         "floor": spec.floor,
     }
+    if spec.demo:
+        value["demo"] = True
     return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def ours(spec: Spec, ca: bytes) -> Iterator[Entry]:
     """The command, our units, what the image says of itself, the province's certificate."""
     yield Entry("usr/bin/kexia", _COMMAND, 0o755)
+    for path, to in _LINKS.items():
+        yield Entry(path, b"", 0o777, to)
     yield Entry("etc/kexia/image.json", image_json(spec), 0o644)
     if ca:
         yield Entry("etc/rauc/ca.pem", ca, 0o644)

@@ -9,6 +9,7 @@ from image_build.bootloader import settle_times
 from image_build.layout import MIB, Identifiers, genimage_config
 from image_build.surroundings import Surroundings
 from sync.errors import UsageError
+from sync.files import rename_durably, sync_file
 from sync.run import run
 
 
@@ -55,4 +56,7 @@ def make_disk(disk: Disk, scratch: Path, image: Path, around: Surroundings) -> N
             E2FSPROGS_FAKE_TIME=str(disk.epoch), SOURCE_DATE_EPOCH=str(disk.epoch)
         ),
     )
-    (scratch / "out" / "disk.img").replace(image)
+    made = scratch / "out" / "disk.img"
+    with made.open("rb") as file:
+        sync_file(file)
+    rename_durably(made, image)

@@ -88,7 +88,8 @@ def make_sites(rows: Sequence[Row], folder: Path, maker: Maker) -> Made:
     earlier = [_known(folder / SITES / folder_of(site), faults) for _, site, _ in drafts]
     _check_alike([(row, site) for row, site, _ in drafts], faults)
     if faults:
-        fact = f"the list of sites has {len(faults)} faults; nothing was written"
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+        fact = f"the list of sites has {count}; nothing was written"
         raise InputRefused(fact, faults=tuple(faults))
     serials = _Serials([site for _, site, _ in drafts] + [one for one in earlier if one])
     sites = tuple(

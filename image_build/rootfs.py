@@ -122,6 +122,14 @@ class _Steps:
             self._progress.advance(1)
 
 
+def _alone() -> tuple[str, ...]:
+    """Root mounts /dev and /proc in the new root: nowhere else to be seen, and gone with us.
+
+    However a build is ended, no mount of this machine is left in a folder that is removed later.
+    """
+    return ("unshare", "--mount", "--") if os.geteuid() == 0 else ()
+
+
 def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> list[str]:
     options = {
         "architectures": debian.arch,
@@ -131,6 +139,7 @@ def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> li
         "hook-dir": _MERGED,
     }
     return [
+        *_alone(),
         *("mmdebstrap", "--verbose", "--skip=update,download/empty,essential/unlink"),
         *(f"--{key}={value}" for key, value in options.items()),
         *(f"--aptopt={each}" for each in _APT),
@@ -148,6 +157,7 @@ def _finish_arguments(debian: Path, contents: Path, arch: str, root: "Target") -
     sources = root.scratch.folder / "sources.list"
     sources.write_text("# none\n", encoding="ascii")
     return [
+        *_alone(),
         *("mmdebstrap", "--verbose", "--skip=update"),
         *(f"--architectures={arch}", "--variant=custom", "--format=tar"),
         f"--setup-hook=tar-in {debian} /",

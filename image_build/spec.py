@@ -50,6 +50,8 @@ class Spec:
     sites: str = ""
     """The site list this image is for; nothing of it goes into the image."""
     mirror: Mirror = Mirror()
+    demo: bool = False
+    """For trials: its boxes accept publishers with demo keys, which anybody can have."""
 
     @property
     def compatible(self) -> str:
@@ -109,13 +111,14 @@ def write_spec(spec: Spec) -> bytes:
         "roots": list(spec.roots),
         "packages": list(spec.packages),
         "sites": spec.sites,
+        "demo": spec.demo,
         "mirror": {
             key: text
             for key, text in (("debian", spec.mirror.debian), ("security", spec.mirror.security))
             if text
         },
     }
-    kept = {key: each for key, each in value.items() if each not in ("", [], {})}
+    kept = {key: each for key, each in value.items() if each not in ("", [], {}, False)}
     return tomli_w.dumps(kept).encode()
 
 
@@ -157,6 +160,7 @@ class _Reader:
             packages=self._texts("packages", _PACKAGE, "names of Debian packages"),
             sites=self._path("sites"),
             mirror=mirror,
+            demo=self._flag("demo"),
         )
         for name in self._left:
             self._fault(name, "is no field of a spec", "remove it")
@@ -181,6 +185,12 @@ class _Reader:
             self._fault(key, f"cannot be {_short(value)}", f"one of {', '.join(choices)}")
             return ""
         return str(value)
+
+    def _flag(self, key: str) -> bool:
+        value = self._left.pop(key, False)
+        if not isinstance(value, bool):
+            self._fault(key, f"cannot be {_short(value)}", "true or false")
+        return value is True
 
     def _version(self, key: str) -> str | None:
         text = self._text(key, _VERSION, "YYYY.MM.DD.n: 2026.11.26.1")

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from image_build.surroundings import Surroundings
+from image_build.surroundings import Growth, Surroundings
+from sync.files import partial_of, rename_durably
 from sync.run import Streams, Watching, follow
 
 _GRUB_READS = ("-c", "gzip", "-X", "level=6", "-b", "262144")
@@ -11,19 +12,14 @@ _GRUB_READS = ("-c", "gzip", "-X", "level=6", "-b", "262144")
 
 def make_squash(tar: Path, squash: Path, epoch: int, around: Surroundings) -> None:
     """Write ``squash`` from ``tar``; raises ProgramFailed."""
-    around.progress.step("squashfs", total=0)
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        now = squash.stat().st_size if squash.exists() else 0
-        around.progress.advance(max(0, now - done))
-        done = max(done, now)
-
+    around.progress.step("squashfs")
+    partial = partial_of(squash)
+    partial.unlink(missing_ok=True)
     follow(
-        ["tar2sqfs", "-q", "-f", "-s", "-e", *_GRUB_READS, squash],
+        ["tar2sqfs", "-q", "-f", "-s", "-e", *_GRUB_READS, partial],
         timeout=3600,
         environment=around.for_programs(SOURCE_DATE_EPOCH=str(epoch)),
-        watching=Watching(tick=tick),
+        watching=Watching(tick=Growth(partial, around.progress).tick),
         streams=Streams(stdin=tar),
     )
+    rename_durably(partial, squash)

@@ -20,6 +20,22 @@ class Network(Enum):
     OFF = "off"
 
 
+class Growth:
+    """Tells progress how a file grows that a program writes."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self._path = path
+        self._progress = progress
+        self._told = 0
+
+    def tick(self) -> None:
+        """What came since the last time."""
+        now = self._path.stat().st_size if self._path.exists() else 0
+        if now > self._told:
+            self._progress.advance(now - self._told)
+            self._told = now
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The machine, as a build sees it."""

@@ -55,7 +55,7 @@ def first_start(
 
     os.umask(0o022)  # the box's programmes read what root makes here; secrets say their own mode
     machine = Machine(
-        secrets.randbelow, ssh_keys, _demo(image), lambda paths: _hand_over(paths, owner)
+        secrets.randbelow, ssh_keys, keys_of(image), lambda paths: _hand_over(paths, owner)
     )
     done = start(BoxPaths(box), Card(site), machine)
     result(_value(done), as_json=as_json, text=lambda: "\n".join(_lines(done)))
@@ -81,7 +81,7 @@ def _lines(done: "Done") -> list[str]:
     return [f"{first}: {done.note.problem}", *(f"  {fault}" for fault in done.note.faults)]
 
 
-def _demo(image: Path) -> "DemoKeys":
+def keys_of(image: Path) -> "DemoKeys":
     """Demo keys count only where the image itself was built for trials."""
     from sync.trust import DemoKeys
 

@@ -177,16 +177,21 @@ def describe(name: str, measure: _Measure) -> str:
     """``fetch  12.3 of 40.0 MB  1.2 MB/s  23 s left``."""
     if measure.unit != "B":
         total = f" of {measure.total}" if measure.total else ""
-        return f"{name}  {measure.done}{total} {measure.unit}"
+        return f"{name}  {measure.done}{total} {measure.unit}{_left(measure)}"
     parts = [name, size(measure.done)]
     if measure.total:
         parts[-1] += f" of {size(measure.total)}"
     if measure.seconds > 0.5 and measure.done:
         rate = measure.done / measure.seconds
         parts.append(f"{size(int(rate))}/s")
-        if measure.total > measure.done:
-            parts.append(f"{(measure.total - measure.done) / rate:.0f} s left")
-    return "  ".join(parts)
+    return "  ".join(parts) + _left(measure)
+
+
+def _left(measure: _Measure) -> str:
+    """``  23 s left``, where it can be told."""
+    if measure.seconds <= 0.5 or not 0 < measure.done < measure.total:
+        return ""
+    return f"  {(measure.total - measure.done) * measure.seconds / measure.done:.0f} s left"
 
 
 def size(count: int) -> str:

@@ -123,7 +123,7 @@ def read_site(data: bytes) -> Site:
     for reader in (top, about, night, access, update):
         reader.end()
     if faults:
-        raise InputRefused(f"{FILE} has {len(faults)} faults", faults=tuple(faults))
+        raise InputRefused(f"{FILE} is not as it must be", faults=tuple(faults))
     return site
 
 

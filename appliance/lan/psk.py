@@ -5,6 +5,7 @@ either.
 """
 
 import hashlib
+from functools import lru_cache
 
 from appliance.lan.config import NetworkConfig
 
@@ -13,5 +14,10 @@ def key_of(config: NetworkConfig) -> str:
     """64 hexadecimal digits; takes some milliseconds."""
     if len(config.passphrase) == 64:
         return config.passphrase.lower()
-    words, salt = config.passphrase.encode("ascii"), config.ssid.encode()
+    return _made(config.passphrase.encode("ascii"), config.ssid.encode())
+
+
+@lru_cache(4)
+def _made(words: bytes, salt: bytes) -> str:
+    """Kept, as the keeper composes anew every few seconds."""
     return hashlib.pbkdf2_hmac("sha1", words, salt, 4096, 32).hex()

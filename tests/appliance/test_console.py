@@ -44,8 +44,9 @@ def test_a_terminal_shows_how_far_how_fast_how_long() -> None:
     assert len(screen.getvalue()) == length, "more than ten times a second"
     shown.step("index", total=3, unit="collections")
     shown.advance(1)
+    clock.now = 3.05
     shown.close()
-    assert screen.getvalue().endswith("index  1 of 3 collections\n")
+    assert screen.getvalue().endswith("index  1 of 3 collections  4 s left\n")
 
 
 def test_nothing_moves_before_the_first_step() -> None:

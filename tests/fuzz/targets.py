@@ -16,9 +16,11 @@ from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
 from image_build import gpt, media
+from image_build.cachefile import parse_contents
 from image_build.manifest import card, checksums, licences, packages
 from image_build.rows import Publisher, make_site
 from image_build.sheet import example, read_sites
+from image_build.spec import parse_spec
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256
@@ -357,6 +359,13 @@ TARGETS = (
     Target("sums", ((MANIFEST / "SHA256SUMS").read_bytes(),), checksums.decode),
     Target("lsblk", (LSBLK,), media.parse, refusal=KexiaError),
     Target("grub-environment", ((GOLDEN / "spare-1.env").read_bytes(),), slots.read_block),
+    Target(
+        "image-spec",
+        ((GOLDEN / "image-1.toml").read_bytes(),),
+        lambda data: parse_spec(data, "image.toml"),
+        refusal=InputRefused,
+    ),
+    Target("image-cache", ((GOLDEN / "image-cache-1.json").read_bytes(),), parse_contents),
     Target(
         "document",
         (archive({"a.xml": GROUP, "b.xml": text(2, 900)}), b"%PDF-1.4 stream\n" + STREAM, NEST),

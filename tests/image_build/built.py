@@ -32,11 +32,13 @@ class Image:
     said: dict[str, object]
 
 
-def kexia_image(*arguments: str | Path, code: int = 0) -> dict[str, object]:
-    """``kexia image … --json``; the object it ends with."""
+def kexia_image(
+    *arguments: str | Path, code: int = 0, within: tuple[str, ...] = ()
+) -> dict[str, object]:
+    """``kexia image … --json``, perhaps within another program; the object it ends with."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "image_build.cli", "image", *map(str, arguments), "--json"],
+        [*within, sys.executable, "-m", "image_build.cli", "image", *map(str, arguments), "--json"],
         capture_output=True, text=True, check=False, env=environment, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr[-3000:]

@@ -77,7 +77,7 @@ def test_an_authority_is_made_once(tmp_path: Path, signer: Authority) -> None:
     with pytest.raises(UsageError, match="there already"):
         found(signer.folder, "湖南省", None)
     (tmp_path / "empty").mkdir()
-    assert open_authority(found(tmp_path / "empty", "x", None).folder)
+    assert open_authority(found(tmp_path / "empty", "x", None).folder).ca.is_file()
     with pytest.raises(UsageError, match="no authority"):
         open_authority(tmp_path)
 
@@ -203,14 +203,14 @@ def test_the_ca_is_changed_by_an_update_that_carries_both(tmp_path: Path) -> Non
     both = tmp_path / "both.pem"
     both.write_bytes(made.ca.read_bytes())
     bridge = make(tmp_path / "bridge", made, "2026.11.26.1")
-    assert judged(bridge, first)
-    assert judged(bridge, both)
+    assert judged(bridge, first).compatible
+    assert judged(bridge, both).compatible
     with pytest.raises(UsageError, match="being changed already"):
         rotate(made, Rotation.BEGIN, None)
     rotate(made, Rotation.FINISH)
     after = make(tmp_path / "after", made, "2026.11.27.1")
-    assert judged(after, both)
-    assert judged(after, made.ca)
+    assert judged(after, both).compatible
+    assert judged(after, made.ca).compatible
     assert certificates(made)[0].fingerprint not in first.read_text()
     assert len(certificates(made)) == 2
     with pytest.raises(TrustRefused):
@@ -230,7 +230,7 @@ def test_a_change_that_was_cut_off_goes_on(tmp_path: Path, moved: int) -> None:
         (made.following.folder / name).rename(made.folder / name)
     rotate(made, Rotation.FINISH)
     assert made.signing.read_bytes() == new
-    assert judged(make(tmp_path / "built", made, "2026.11.26.1"), made.ca)
+    assert judged(make(tmp_path / "built", made, "2026.11.26.1"), made.ca).compatible
 
 
 def test_a_bundle_holds_its_root_as_it_is(bundle: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from image_build.cachefile import CONTENTS, FORMAT, export_cache, import_cache, parse_contents
 from sync.errors import FormatError, InputRefused, KexiaError, ProofFailed
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 FILES = {
     "debian/bookworm-amd64/sources.list": b"deb http://mirror.example/debian bookworm main\n",
     "debian/bookworm-amd64/lists/mirror.example_debian_dists_bookworm_InRelease": b"signed",
@@ -64,6 +65,14 @@ def test_there_and_back(cache: Path, tmp_path: Path) -> None:
     assert import_cache(tmp_path / "cache.tar", other).new == 0
     export_cache(other, tmp_path / "again.tar")
     assert (tmp_path / "again.tar").read_bytes() == (tmp_path / "cache.tar").read_bytes()
+
+
+def test_the_golden_list_is_read_as_ever() -> None:
+    listed = parse_contents((GOLDEN / "image-cache-1.json").read_bytes())
+    assert [(name.rpartition("/")[2], each.size) for name, each in listed.items()] == [
+        ("libc6_2.36-9%2bdeb12u13_amd64.deb", 2756892),
+        ("idna-3.20-py3-none-any.whl", 70442),
+    ]
 
 
 def test_an_empty_cache_says_what_to_do(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import boards
+from image_build.boards import DATA, boards
 from image_build.contents import Entry, code, dependencies, ours, overlay, write_tar
 from image_build.spec import Spec, built_at
 from sync.errors import InputRefused
@@ -121,3 +121,8 @@ def test_a_later_entry_counts() -> None:
 def test_nothing_leaves_the_root(path: str) -> None:
     with pytest.raises(InputRefused):
         tar_of(Entry(path, b"", 0o644))
+
+
+def test_the_overlay_holds_no_links() -> None:
+    """They would be lost where the package is installed; contents.py has a list of them."""
+    assert not [path for path in (DATA / "overlay").rglob("*") if path.is_symlink()]

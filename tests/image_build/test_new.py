@@ -2,9 +2,14 @@
 
 import csv
 import io
+import os
+import pty
 import stat
+import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -13,12 +18,15 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appliance.cli.box_first_start import keys_of
 from appliance.firststart.checks import check_pin
 from appliance.firststart.site import read_site
 from appliance.lan.config import Mode, check_passphrase
 from appliance.night import Night
+from image_build.contents import image_json
 from image_build.new import ImageWish, Made, Maker, folder_of, make_sites, write_image
 from image_build.sheet import COLUMNS, example, read_sites
+from image_build.spec import read_spec
 from sync.errors import InputRefused
 from sync.trust import DemoKeys
 from tests.kit.tufrepo import TufRepo
@@ -179,6 +187,24 @@ def test_several_publishers_each_with_its_own_address(base: Path, tmp_path: Path
     assert (second.urls, second.collections) == (("https://b.example",), ("430121/art-1a",))
 
 
+@pytest.mark.parametrize("demo", DemoKeys)
+def test_demo_keys_go_onto_a_demo_image_only(base: Path, tmp_path: Path, demo: DemoKeys) -> None:
+    rows = read_sites(sheet(ROW | {"发布者根文件": "44.root.json", "资源": ""}), "sites.csv").rows
+    maker = Maker(base, Random(1).randrange, demo)
+    if demo is DemoKeys.REFUSE:
+        with pytest.raises(InputRefused, match="has 1 fault;"):
+            make_sites(rows, tmp_path, maker)
+        return
+    wish = ImageWish("trial", "pi", "trixie", "2026.11.26.1")
+    spec = read_spec(write_image(tmp_path, wish, make_sites(rows, tmp_path, maker), demo))
+    assert spec.demo
+    file = tmp_path / "image.json"
+    for one, accepted in ((spec, DemoKeys.ACCEPT), (replace(spec, demo=False), DemoKeys.REFUSE)):
+        file.write_bytes(image_json(one))
+        assert keys_of(file) is accepted
+    assert keys_of(tmp_path / "none.json") is DemoKeys.REFUSE
+
+
 BAD = {
     "名称": [
         ("", "is empty"), ("=cmd|' /C calc'!A0", "may not begin with ="), ("+1", "begin with +"),
@@ -302,6 +328,7 @@ def test_the_images_toml_keeps_what_a_person_changed(base: Path, tmp_path: Path)
         "format": 1, "name": "county", "board": "amd64", "suite": "bookworm",
         "version": "2026.11.26.1", "roots": ["roots/43.root.json"], "sites": "sites",
     }  # fmt: skip
+    assert read_spec(path).stem == "county-amd64-2026.11.26.1"
     assert (tmp_path / "roots/43.root.json").exists()
     path.write_text(path.read_text().replace("2026.11.26.1", "2026.12.01.3"))
     again = write_image(tmp_path, wish, sites, DemoKeys.REFUSE)
@@ -353,3 +380,22 @@ def test_no_sheet_makes_an_unsafe_site(
         assert check_pin(site.pin) == check_passphrase(site.network.passphrase or "x" * 8) == ""
     inside = {path.name for path in (to / "sites").iterdir()}
     assert inside == {one.folder for one in result.sites}
+
+
+def test_without_a_sheet_a_person_is_asked(base: Path, tmp_path: Path) -> None:
+    answers = ["青山教学点", "430121", "1;2", "音乐", "", "", "", "", "43.root.json", "", "43/a"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(base)
+        command = "from image_build.cli import main; main()"
+        words = ["image", "new", "--to", str(tmp_path / "out")]
+        os.execv(sys.executable, [sys.executable, "-c", command, *words])
+    with os.fdopen(terminal, "r+b", buffering=0) as screen:
+        screen.write("".join(f"{answer}\n" for answer in answers).encode())
+        with suppress(OSError):  # the terminal of a child that has ended
+            while screen.read(4096):
+                pass
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    site = read_site((tmp_path / "out/sites/430121-青山教学点/site.toml").read_bytes())
+    assert (site.grades, site.network.ssid) == ((1, 2), "Kexia-430121-001")
+    assert site.publishers[0].collections == ("43/a",)

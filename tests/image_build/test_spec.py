@@ -19,6 +19,7 @@ from image_build.spec import (
 )
 from sync.errors import InputRefused
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 LEAST = b"""format = 1
 name = "county-430121"
 board = "amd64"
@@ -60,6 +61,23 @@ def test_everything_that_can_be_said() -> None:
     assert spec.mirror == Mirror("https://mirror.example/debian")
     assert spec.roots == ("roots/43.root.json",)
     assert parse_spec(write_spec(spec), "again") == spec
+
+
+def test_the_golden_spec_says_what_it_always_said() -> None:
+    spec = parse_spec((GOLDEN / "image-1.toml").read_bytes(), "image.toml")
+    assert spec == Spec(
+        name="county-430121",
+        board="pi",
+        suite="bookworm",
+        version="2026.11.26.1",
+        floor="2026.11.20.3",
+        built=datetime(2026, 11, 26, tzinfo=UTC),
+        ca="authority/ca.pem",
+        roots=("roots/43.root.json", "roots/430121.root.json"),
+        packages=("htop",),
+        sites="教学点.csv",
+        mirror=Mirror("https://mirror.example/debian", "https://mirror.example/debian-security"),
+    )
 
 
 def test_every_fault_is_named_at_once() -> None:

@@ -8,6 +8,7 @@ import pytest
 from image_build import tools
 from image_build.boards import boards
 from image_build.surroundings import Surroundings
+from image_build.tools import Here
 from sync.errors import UsageError
 
 
@@ -15,7 +16,7 @@ def test_a_machine_without_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tools, "_GRUB", tmp_path)
     monkeypatch.setattr(tools, "_KEYRING", tmp_path / "keyring.gpg")
     with pytest.raises(UsageError) as refusal:
-        tools.require(boards()["amd64"], {"PATH": str(tmp_path)}, "x86_64")
+        tools.require(boards()["amd64"], Here(str(tmp_path), "x86_64", root=True))
     assert refusal.value.exit_code == 2
     words = refusal.value.hint.split()
     assert words[:4] == ["as", "root:", "apt", "install"]
@@ -28,15 +29,21 @@ def test_another_processor_needs_its_emulation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tools, "_BINFMT", tmp_path)
-    path = Surroundings({}, tmp_path).for_programs()["PATH"]
-    lacking = tools.missing(boards()["pi"], path, "x86_64")
+    here = Here(Surroundings({}, tmp_path).for_programs()["PATH"], "x86_64", root=True)
+    lacking = tools.missing(boards()["pi"], here)
     assert {"qemu-user-static", "binfmt-support"} <= set(lacking)
     assert "grub-efi-arm64-bin" not in lacking, "it exists for arm64 only, and is unpacked"
     (tmp_path / "qemu-aarch64").touch()
-    assert "qemu-user-static" not in tools.missing(boards()["pi"], path, "x86_64")
+    assert "qemu-user-static" not in tools.missing(boards()["pi"], here)
 
 
 def test_here_an_image_can_be_built(tmp_path: Path) -> None:
     """What .ci/setup installs is enough."""
     path = Surroundings({}, tmp_path).for_programs()["PATH"]
-    assert tools.missing(boards()["amd64"], path, platform.machine()) == ()
+    assert tools.missing(boards()["amd64"], Here(path, platform.machine(), root=True)) == ()
+
+
+def test_who_is_not_root_needs_a_user_name_space(tmp_path: Path) -> None:
+    for root in (True, False):
+        lacking = tools.missing(boards()["amd64"], Here(str(tmp_path), "x86_64", root=root))
+        assert ("uidmap" in lacking) is not root

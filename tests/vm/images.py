@@ -14,7 +14,7 @@ from pathlib import Path
 
 from appliance.config import BoxConfig, Listen, save
 from image_build.boards import boards
-from image_build.tools import missing
+from image_build.tools import Here, missing
 from tests.image_build import built
 from tests.kit import served
 
@@ -38,7 +38,7 @@ def why_not(board: str) -> str:
     if f"KEXIA_IMAGE_{board.upper()}" not in os.environ:
         if reason := built.why_not():
             return reason
-        lacking += missing(boards()[board], path, platform.machine())
+        lacking += missing(boards()[board], Here(path, platform.machine(), root=os.geteuid() == 0))
     if lacking:
         return f"not installed: {', '.join(lacking)} (.ci/setup .venv full brings them)"
     return ""

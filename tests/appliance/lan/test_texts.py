@@ -113,6 +113,7 @@ def test_wifi_programmes_read_their_settings(
 
 
 @needs_networkd
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_networkd_takes_its_files(way: str, tmp_path: Path) -> None:
     """The real systemd-networkd, in a namespace of its own, names what it does not know."""

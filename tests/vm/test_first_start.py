@@ -1,0 +1,78 @@
+"""The first start in a whole image: a card from the office, the kernel's own FAT, power cuts."""
+
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from appliance.firststart.site import read_site, write_site
+from image_build.esp_image import put_files
+from tests.kit.sitecards import SITE
+from tests.kit.tufrepo import TufRepo
+from tests.vm import images
+from tests.vm.image_machine import PATIENT, Disk, ImageMachine
+
+PATIENCE = 1200.0
+CUTS = 4
+STARTED = r"first start: (\w+)"
+SECRETS = (SITE.pin.encode(), SITE.network.passphrase.encode())
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.xdist_group("image")]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    """A card with the built image and the site's files."""
+    if reason := images.why_not("amd64"):
+        pytest.skip(reason)
+    made = Disk.of(images.image("amd64"), tmp_path)
+    made.set_grub(EXTRA=PATIENT)
+    files = {
+        "site.toml": write_site(SITE),
+        "roots/43.root.json": TufRepo(tmp_path / "43").first_root,
+    }
+    put_files(made.path, files, offset=made.partition("esp")[0])
+    return made
+
+
+def is_wiped(disk: Disk) -> bool:
+    """No secret is left in any sector of the card's FAT partition."""
+    volume = disk.read("esp")
+    return not any(secret in volume for secret in SECRETS)
+
+
+def test_a_card_from_the_office_becomes_its_box_and_forgets_its_secrets(disk: Disk) -> None:
+    assert not is_wiped(disk)
+    with ImageMachine(disk) as machine:
+        assert machine.wait(STARTED, PATIENCE)[1] == "apply"
+        machine.wait("KEXIA-READY slot=A", PATIENCE)
+        status, page = machine.get("/")
+    assert status in (200, 503)
+    assert "青山教学点".encode() in page or status == 503
+    assert is_wiped(disk)
+    assert read_site(disk.read_esp("site.toml")) == SITE.without_secrets()
+    with ImageMachine(disk) as machine:
+        assert machine.wait(STARTED, PATIENCE)[1] == "nothing"
+
+
+def test_power_cuts_around_the_first_start(disk: Disk, tmp_path: Path) -> None:
+    """Cut at moments drawn around it on new cards; the next start ends what was begun."""
+    began = measured(Disk.of(disk.path, tmp_path / "measured"))
+    rng = Random(43)
+    for number in range(CUTS):
+        card = Disk.of(disk.path, tmp_path / str(number))
+        with ImageMachine(card) as machine:
+            time.sleep(max(0.0, began + rng.uniform(-9, 3)))
+        with ImageMachine(card) as machine:
+            assert machine.wait(STARTED, PATIENCE)[1] in ("apply", "wipe", "nothing")
+            machine.wait("KEXIA-READY slot=A", PATIENCE)
+        assert is_wiped(card)
+        assert read_site(card.read_esp("site.toml")) == SITE.without_secrets()
+
+
+def measured(disk: Disk) -> float:
+    """Seconds from power on to the end of the first start."""
+    with ImageMachine(disk) as machine:
+        machine.wait(STARTED, PATIENCE)
+        return machine.seconds_of(STARTED)
