@@ -12,7 +12,7 @@ from image_build.esp_image import put_files, take_esp
 from image_build.preload import Desk, Prepared, Wanted
 from image_build.source import Image, blocks, open_image
 from sync.errors import NoRoom
-from sync.files import free_space, make_folder
+from sync.files import disk_errors, free_space, make_folder
 from sync.progress import Progress
 
 
@@ -112,7 +112,7 @@ def write_sparse(image: Image, path: Path, progress: Progress) -> None:
             f"{path.parent} has no room for the unpacked image",
             hint="set TMPDIR to a folder on a larger disk",
         )
-    with path.open("wb") as file:
+    with disk_errors(path), path.open("wb") as file:
         for block in blocks(image):
             if block == bytes(len(block)):
                 file.seek(len(block), os.SEEK_CUR)

@@ -7,6 +7,7 @@ from pathlib import Path
 from image_build.content import Part
 from image_build.source import BLOCK, Image
 from sync.errors import FormatError
+from sync.files import disk_errors
 from sync.run import run
 
 ESP = "esp"
@@ -22,7 +23,7 @@ def take_esp(image: Image, path: Path) -> Part:
     place = image.table.find(ESP)
     if place.size > MAX_ESP:
         raise FormatError("the boot partition is larger than any of ours")
-    with image.path.open("rb") as source, path.open("wb") as copy:
+    with disk_errors(path), image.path.open("rb") as source, path.open("wb") as copy:
         source.seek(place.offset)
         left = place.size
         while left and (block := source.read(min(BLOCK, left))):

@@ -23,8 +23,9 @@ _IS_READ_ONLY = 0x125E
 """BLKROGET."""
 _DROP_CACHE, _DISCARD, _READ_TABLE = 0x1261, 0x1277, 0x125F
 """BLKFLSBUF, BLKDISCARD, BLKRRPART."""
-_EJECT = 0x5309
-"""CDROMEJECT: any SCSI disk (USB readers and sticks) takes it as START STOP UNIT."""
+_UNLOCK, _EJECT = 0x5381, 0x5309
+"""SCSI_IOCTL_DOORUNLOCK, as the kernel locks the door of what it opens; CDROMEJECT, which any SCSI
+disk (USB readers and sticks) gets as START STOP UNIT."""
 _GONE = (errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ESHUTDOWN)
 _FAILING = (errno.EIO, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EILSEQ, errno.EROFS, errno.ENOSPC)
 _ALIGNED = 4096
@@ -92,12 +93,15 @@ class Medium:
             return
 
     def eject(self) -> bool:
-        """Let go of it; True if the reader took the order, False if there is nothing to order."""
+        """Let go of it; True if the reader took the order, False if there is nothing to order.
+
+        A refusal comes as an error or, from the SCSI layer, as a number.
+        """
         try:
-            fcntl.ioctl(self._file, _EJECT, 0)
+            fcntl.ioctl(self._file, _UNLOCK, 0)
+            return fcntl.ioctl(self._file, _EJECT, 0) == 0
         except OSError:
             return False
-        return True
 
     def show_partitions(self) -> None:
         """Let the kernel see the new partition table; a reader without media may refuse."""

@@ -5,10 +5,12 @@ Cards are loop devices; what was put on them is mounted and made a box by the fi
 
 import io
 import json
+import lzma
 import os
 import pty
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -239,6 +241,22 @@ def test_a_box_leaves_the_office_full(
     report = box.sync(province.repository)
     assert not report.is_new
     assert "No problems found" in tool("sgdisk", "--verify", str(card))
+
+
+def test_no_room_to_prepare_leaves_the_card_alone(
+    image: Path, card: Path, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed, small = tmp_path / "a.img.xz", tmp_path / "small"
+    packed.write_bytes(lzma.compress(image.read_bytes(), preset=0))
+    small.mkdir()
+    tool("mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small))
+    try:
+        monkeypatch.setattr(tempfile, "tempdir", str(small))
+        refused = burn(packed, "--site", site, "--yes", word(card), code=6)
+    finally:
+        tool("umount", str(small))
+    assert "TMPDIR" in str(refused["hint"])
+    assert begins(card) == b"old "
 
 
 def test_lessons_that_cannot_be_had_leave_the_card_alone(
