@@ -119,7 +119,9 @@ def card(image: Path, folder: Path, config: NetworkConfig) -> tuple[Any, str]:
     disk = machines.Disk.of(image, folder)
     made = folder / "data.ext4"
     size = f"{disk.partition('data')[1] >> 20}m"
-    subprocess.run(["chown", "-R", f"{images.KEXIA_USER}:{images.KEXIA_USER}", tree], check=True)
+    subprocess.run(
+        ["chown", "-R", f"{images.KEXIA_USER}:{images.KEXIA_USER}", tree / "kexia"], check=True
+    )
     command = ["mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", str(tree), str(made), size]
     subprocess.run(command, check=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"})
     disk.overwrite("data", made.read_bytes())
