@@ -14,6 +14,8 @@ from appliance.lan.units import FOLDER
 from sync.files import disk_errors, write_whole
 
 ALL_UNITS = (units.HOSTAPD, units.SUPPLICANT, units.DNSMASQ, units.THROUGH)
+UNFINISHED = "unfinished"
+"""Lies beside the settings while something is being put into force."""
 _OURS = "*-kexia-*.network"
 
 
@@ -64,39 +66,40 @@ class Applied:
 def apply(wanted: Composition, places: Places, system: System) -> Applied:
     """Put ``wanted`` into force: the firewall first, so that nothing stands open meanwhile.
 
-    Raises KexiaError if a programme refuses; what was before it is in force then.
+    Raises KexiaError if a programme refuses; the next call does everything again.
     """
-    done = Applied()
-    if rules := _written(places.settings, {"rules.nft": wanted.rules}):
-        try:
-            system.load_rules(places.settings / "rules.nft")
-        except BaseException:
-            (places.settings / "rules.nft").unlink()  # so that the next try loads it
-            raise
+    done, marker = Applied(), places.settings / UNFINISHED
+    again = marker.exists()  # an earlier try wrote files, and nobody knows what was loaded
+    rules = _written(places.settings, {"rules.nft": wanted.rules})
+    marker.touch()
+    if rules or again:
+        system.load_rules(places.settings / "rules.nft")
     _forward(places.forwarding, wanted)
     networks = _written(places.networkd, wanted.networkd, remove=_OURS)
-    if networks:
+    if networks or again:
         system.reload_networks()
     settings = _written(places.settings, wanted.settings)
     changed = _written(places.units, wanted.units)
-    gone = [unit for unit in ALL_UNITS if unit not in wanted.units]
-    done.stopped += [unit for unit in gone if (places.units / unit).exists()]
-    for unit in done.stopped:
-        system.stop(unit)
-        (places.units / unit).unlink()
-    if changed or done.stopped:
+    _stop(wanted, places, system, done)
+    if changed or done.stopped or again:
         system.reload_units()
     for unit, names in wanted.services.items():
-        if unit in changed or settings & set(names) or _is_moved(wanted, networks, unit):
+        moved = bool(networks) and unit == units.HOSTAPD  # tablets ask anew when the Wi-Fi does
+        if again or moved or unit in changed or settings & set(names):
             system.restart(unit)
             done.restarted.append(unit)
+    marker.unlink()
     done.written = sorted(rules | networks | settings | changed)
     return done
 
 
-def _is_moved(wanted: Composition, networks: set[str], unit: str) -> bool:
-    """Tablets look for another address only when the Wi-Fi begins anew."""
-    return bool(networks) and unit == units.HOSTAPD and unit in wanted.services
+def _stop(wanted: Composition, places: Places, system: System, done: Applied) -> None:
+    gone = [unit for unit in ALL_UNITS if unit not in wanted.units]
+    for unit in gone:
+        if (places.units / unit).exists():
+            system.stop(unit)
+            (places.units / unit).unlink()
+            done.stopped.append(unit)
 
 
 def _forward(place: Path, wanted: Composition) -> None:

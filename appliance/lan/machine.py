@@ -16,7 +16,7 @@ from sync.run import run
 
 KEYS = (Path("/data/system/ssh/authorized_keys"), Path("/root/.ssh/authorized_keys"))
 """Where a technician's ssh key may lie."""
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 class Systemd:

@@ -150,6 +150,22 @@ def test_a_refused_firewall_leaves_everything_as_it_was_and_is_tried_again(bench
     assert bench.step()[0] == "rules"
 
 
+@pytest.mark.parametrize("refuses", ["networks", "units", "restart kexia-dnsmasq.service"])
+def test_what_was_left_half_done_is_done_again(bench: Bench, refuses: str) -> None:
+    keep.save(bench.paths, ALONE)
+    bench.system.refuses = refuses
+    with pytest.raises(KexiaError, match="failed"):
+        bench.step()
+    bench.system.refuses = ""
+    # Also by another process, after this one was killed.
+    bench.keeper = Keeper(bench.paths, bench, bench.system, bench.places, lambda: bench.now)
+    assert bench.step() == [
+        "rules", "networks", "units",
+        "restart kexia-hostapd.service", "restart kexia-dnsmasq.service",
+    ]  # fmt: skip
+    assert bench.step() == []
+
+
 def test_from_its_own_wifi_to_one_that_stands_there_and_back(bench: Bench) -> None:
     keep.save(bench.paths, ALONE)
     bench.here = (replace(WIFI, has_link=True),)
