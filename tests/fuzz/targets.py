@@ -15,8 +15,8 @@ from appliance.system import history, rauc, slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
-from image_build import gpt, media
 from catalog import system
+from image_build import gpt, media
 from image_build.cachefile import parse_contents
 from image_build.manifest import card, checksums, licences, packages
 from image_build.rows import Publisher, make_site
