@@ -25,18 +25,20 @@ check: setup ## Lint, types, import contracts, unit tests (under 90 seconds).
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	KEXIA_TESTS=quick $(BIN)/pytest -q -n 2 -m "not slow and not e2e and not thorough"
+	KEXIA_TESTS=quick $(BIN)/pytest -q -n 2 -m "not slow and not e2e and not thorough and not image"
 
 test: setup ## Everything a change must pass.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m "not slow" --cov --cov-report=term
+	$(BIN)/pytest -n 2 -m "not slow and not image" --cov --cov-report=
+	$(BIN)/pytest -m "image and not slow" --cov --cov-append --cov-report=term
 
 test-full: setup ## The long runs too: crashes, conformance, sticks in a virtual machine.
 	@.ci/setup $(VENV) full
-	$(BIN)/pytest -m "slow or not slow" -n 2
+	$(BIN)/pytest -m "not image" -n 2
+	$(BIN)/pytest -m image
 
 bench: setup ## Measure beside the peers.
 	$(BIN)/python -m tests.bench

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.thorough,
     pytest.mark.skipif(bool(built.why_not()), reason=built.why_not()),
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
+    pytest.mark.image,
 ]
 
 

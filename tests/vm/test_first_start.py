@@ -18,7 +18,7 @@ CUTS = 4
 STARTED = r"first start: (\w+)"
 SECRETS = (SITE.pin.encode(), SITE.network.passphrase.encode())
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.xdist_group("image")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.image]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ Cards = Callable[..., Disk]
 pytestmark = [
     pytest.mark.thorough,
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
+    pytest.mark.image,
 ]
 
 

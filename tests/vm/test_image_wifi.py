@@ -97,7 +97,7 @@ ip netns exec other dnsmasq --conf-file=/dev/null --interface=wlan1 --bind-inter
   --dhcp-leasefile=/run/ap.leases --user=root
 """
 
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.slow, pytest.mark.image]
 
 
 @pytest.fixture(scope="module")
