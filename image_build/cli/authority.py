@@ -11,7 +11,7 @@ from appliance.cli.passphrase import PassphraseFile, keys, new_passphrase
 from appliance.cli.plain import plain
 
 if TYPE_CHECKING:
-    from image_build.authority import Authority
+    from image_build.updates.authority import Authority
 
 app = typer.Typer(
     name="authority",
@@ -33,7 +33,7 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Make an authority: a CA for 20 years and a code-signing certificate for 5."""
-    from image_build import authority as authorities
+    from image_build.updates import authority as authorities
 
     chosen = None if demo else new_passphrase(passphrase_file)()
     made = authorities.found(folder, name, chosen)
@@ -48,7 +48,7 @@ def new(
 @command(app)
 def show(folder: Folder, as_json: Json = False) -> None:
     """List the certificates, until when they hold, and what is going on."""
-    from image_build import authority as authorities
+    from image_build.updates import authority as authorities
 
     opened = authorities.open_authority(folder)
     changing = opened.following.folder.is_dir()
@@ -64,7 +64,7 @@ def renew(
     as_json: Json = False,
 ) -> None:
     """Make a new signing key and certificate; the CA's key must be there. Boxes notice nothing."""
-    from image_build import authority as authorities
+    from image_build.updates import authority as authorities
 
     opened = authorities.open_authority(folder)
     chosen = None if demo else new_passphrase(passphrase_file)()
@@ -83,8 +83,8 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Change the CA: first both are carried and the old one signs, then (--finish) the new one."""
-    from image_build import authority as authorities
-    from image_build.authority import Rotation
+    from image_build.updates import authority as authorities
+    from image_build.updates.authority import Rotation
 
     opened = authorities.open_authority(folder)
     if finish:
@@ -101,7 +101,7 @@ def rotate(
 
 
 def _show(authority: "Authority", said: str, *, as_json: bool) -> None:
-    from image_build.authority import certificates
+    from image_build.updates.authority import certificates
 
     listed = certificates(authority)
     value: dict[str, object] = {

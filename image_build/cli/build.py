@@ -11,7 +11,7 @@ from appliance.cli.command import command
 from appliance.cli.console import Json, result, showing, size
 
 if TYPE_CHECKING:
-    from image_build.build import Built
+    from image_build.builder.build import Built
 
 Cache = Annotated[
     Path | None,
@@ -54,10 +54,10 @@ def build(
     as_json: Json = False,
 ) -> None:
     """Build an image; again goes on where it was, and makes only what has changed."""
-    from image_build.build import Build, Extra
-    from image_build.cachefile import import_cache
-    from image_build.spec import read_spec
-    from image_build.surroundings import Network, Surroundings
+    from image_build.builder.build import Build, Extra
+    from image_build.builder.cachefile import import_cache
+    from image_build.builder.spec import read_spec
+    from image_build.builder.surroundings import Network, Surroundings
 
     wanted = read_spec(spec)
     network = Network.OFF if offline else Network.ON

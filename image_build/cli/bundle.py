@@ -16,8 +16,8 @@ def bundle(
     as_json: Json = False,
 ) -> None:
     """Make the system update of a built image: a signed RAUC bundle, beside its root."""
-    from image_build.authority import open_authority
-    from image_build.raucbundle import make_bundle, read_built
+    from image_build.updates.authority import open_authority
+    from image_build.updates.raucbundle import make_bundle, read_built
     from sync.digest import sha256
 
     signer = open_authority(authority)

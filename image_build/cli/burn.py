@@ -15,10 +15,10 @@ from sync.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from image_build.batch import Outcome
-    from image_build.burning import Job
-    from image_build.compose import Backup, Wish
-    from image_build.media import Disk
+    from image_build.burner.batch import Outcome
+    from image_build.burner.burning import Job
+    from image_build.burner.media import Disk
+    from image_build.partitions.compose import Backup, Wish
 
 
 def burn(
@@ -59,7 +59,7 @@ def burn(
     as_json: Json = False,
 ) -> None:
     """Write an image to cards or sticks, several at once: shown, asked once, read back, ejected."""
-    from image_build.burning import Job, print_cards
+    from image_build.burner.burning import Job, print_cards
     from image_build.cli.burn_talk import Answers, Talk
     from image_build.cli.burn_words import tongue
 
@@ -87,9 +87,9 @@ def _burn(
     from datetime import UTC, datetime
 
     from appliance.box.programmes import real_machine
-    from image_build.burn import Manner
-    from image_build.burning import burn_cards
-    from image_build.preload import Desk
+    from image_build.burner.burn import Manner
+    from image_build.burner.burning import burn_cards
+    from image_build.partitions.preload import Desk
 
     desk = Desk(real_machine, lambda: datetime.now(UTC), accept_demo)
     manner = Manner(lambda: secrets.token_bytes(16), time.monotonic, eject)
@@ -98,8 +98,8 @@ def _burn(
 
 
 def _wishes(sites: "Sequence[Path]", lessons: str, backup: "Backup | None") -> "tuple[Wish, ...]":
-    from image_build.compose import Wish
-    from image_build.site_files import site_files
+    from image_build.partitions.compose import Wish
+    from image_build.sites.site_files import site_files
 
     if not sites:
         return (Wish(lessons=lessons, backup=backup),)
@@ -111,7 +111,7 @@ def _wishes(sites: "Sequence[Path]", lessons: str, backup: "Backup | None") -> "
 
 
 def _backup(file: Path | None, key: Path | None, passphrase_file: Path | None) -> "Backup | None":
-    from image_build.compose import Backup
+    from image_build.partitions.compose import Backup
     from sync.publish.keys import read_recipient_key
 
     if file is None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.cli.console import result, say, showing
-from image_build import choose, media
-from image_build.batch import Outcome, exit_code
-from image_build.burning import Job, check
+from image_build.burner import choose, media
+from image_build.burner.batch import Outcome, exit_code
+from image_build.burner.burning import Job, check
+from image_build.burner.media import Disk
 from image_build.cli import burn_words as words
 from image_build.cli.burn_words import Tongue
-from image_build.media import Disk
 from sync.errors import KexiaError, UsageError
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from appliance.cli.console import size
-from image_build.batch import Outcome
-from image_build.burn import Burnt
-from image_build.media import Disk
+from image_build.burner.batch import Outcome
+from image_build.burner.burn import Burnt
+from image_build.burner.media import Disk
 
 
 class Tongue(Enum):

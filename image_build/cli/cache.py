@@ -25,7 +25,7 @@ def export_to(
     as_json: Json = False,
 ) -> None:
     """Write everything that builds have fetched so far into one file."""
-    from image_build.cachefile import export_cache
+    from image_build.builder.cachefile import export_cache
 
     with showing(as_json=as_json) as shown:
         done = export_cache(cache_folder(cache), file, shown)
@@ -40,7 +40,7 @@ def import_from(
     as_json: Json = False,
 ) -> None:
     """Take such a file in: afterwards `kexia image build --offline` needs no network."""
-    from image_build.cachefile import import_cache
+    from image_build.builder.cachefile import import_cache
 
     with showing(as_json=as_json) as shown:
         done = import_cache(file, cache_folder(cache), shown)

@@ -14,7 +14,7 @@ from appliance.cli.console import Json, result
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from image_build.sheet import Row
+    from image_build.sites.sheet import Row
     from sync.errors import Fault
 
 
@@ -64,7 +64,7 @@ def new(
         return
     if to is None:
         raise UsageError("where to?", hint="kexia image new SHEET --to FOLDER")
-    from image_build.new import ImageWish, Maker, make_sites, write_image
+    from image_build.sites.new import ImageWish, Maker, make_sites, write_image
     from sync.trust import DemoKeys
 
     keys = DemoKeys.ACCEPT if demo else DemoKeys.REFUSE
@@ -90,7 +90,7 @@ def new(
 
 def _read(sheet: Path | None) -> "tuple[tuple[Row, ...], tuple[Fault, ...], Path]":
     from catalog.sheets.table import MAX_FILE
-    from image_build.sheet import read_sites
+    from image_build.sites.sheet import read_sites
 
     if sheet is None:
         return _asked(), (), Path()
@@ -121,7 +121,7 @@ QUESTIONS = (
 
 
 def _asked() -> "tuple[Row, ...]":
-    from image_build.sheet import Row
+    from image_build.sites.sheet import Row
 
     if not sys.stdin.isatty():
         raise UsageError(
@@ -133,7 +133,7 @@ def _asked() -> "tuple[Row, ...]":
 
 
 def _write_example(path: Path, *, as_json: bool) -> None:
-    from image_build.sheet import example
+    from image_build.sites.sheet import example
     from sync.files import write_durably
 
     if path.suffix.lower() not in (".csv", ".xlsx"):

@@ -10,7 +10,7 @@ from appliance.cli.console import Json, result, showing
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from image_build.personalise import Place
+    from image_build.sites.personalise import Place
 
 CARDS = "cards.pdf"
 
@@ -47,7 +47,7 @@ def site(
 
     Images and DIR/cards.pdf hold the sites' pass phrases and PINs: only you can read them.
     """
-    from image_build.personalise import Form, personalise, read_places
+    from image_build.sites.personalise import Form, personalise, read_places
 
     if [xz, esp_only, cards_only].count(True) > 1:
         raise UsageError("--xz, --esp-only and --cards-only exclude each other")
@@ -67,9 +67,9 @@ def site(
 
 
 def _cards(places: "tuple[Place, ...]", path: Path, font: Path | None) -> Path:
-    from image_build.card import make_card
-    from image_build.card_pdf import Fonts, draw_cards
-    from image_build.fonts import find_chinese, find_others
+    from image_build.sites.card import make_card
+    from image_build.sites.card_pdf import Fonts, draw_cards
+    from image_build.sites.fonts import find_chinese, find_others
     from sync.files import write_durably
 
     fonts = Fonts(find_chinese(font), find_others())

@@ -52,8 +52,8 @@ def verify(
 
 
 def _signer(folder: Path | None, passphrase_file: Path | None) -> "Signer | None":
-    from image_build.authority import open_authority, opened_key
     from image_build.manifest.make import Signer
+    from image_build.updates.authority import open_authority, opened_key
 
     if folder is None:
         return None

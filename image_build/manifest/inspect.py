@@ -9,8 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from image_build import gpt
-from image_build.manifest import esp
 from image_build.manifest.card import (
     BIOS_BOOT,
     EMPTY,
@@ -22,6 +20,7 @@ from image_build.manifest.card import (
     Place,
     is_ours,
 )
+from image_build.partitions import esp, gpt
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, UsageError
 from sync.files import disk_errors, forget

@@ -16,12 +16,13 @@ from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
 from catalog import system
-from image_build import gpt, media
-from image_build.cachefile import parse_contents
+from image_build.builder.cachefile import parse_contents
+from image_build.builder.spec import parse_spec
+from image_build.burner import media
 from image_build.manifest import card, checksums, licences, packages
-from image_build.rows import Publisher, make_site
-from image_build.sheet import example, read_sites
-from image_build.spec import parse_spec
+from image_build.partitions import gpt
+from image_build.sites.rows import Publisher, make_site
+from image_build.sites.sheet import example, read_sites
 from sync import canonical, compression, deflate, directory, feed, pack, shortened, site
 from sync.deflate import Parameters, Wrap
 from sync.digest import sha256

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from image_build import apt as apt_module
-from image_build.apt import Apt, machine_settings
-from image_build.boards import suites
-from image_build.release import digests, prove_lists
-from image_build.spec import Mirror
-from image_build.surroundings import Network, Surroundings
+from image_build.builder import apt as apt_module
+from image_build.builder.apt import Apt, machine_settings
+from image_build.builder.boards import suites
+from image_build.builder.release import digests, prove_lists
+from image_build.builder.spec import Mirror
+from image_build.builder.surroundings import Network, Surroundings
 from sync.errors import FormatError, NoSource, ProofFailed, UsageError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "apt-lists"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from image_build.authority import (
+from image_build.updates.authority import (
     KEY_MODE,
     Authority,
     Rotation,
@@ -18,7 +18,7 @@ from image_build.authority import (
     renew,
     rotate,
 )
-from image_build.raucbundle import PLAIN, make_bundle, manifest, read_built
+from image_build.updates.raucbundle import PLAIN, make_bundle, manifest, read_built
 from sync.errors import InputRefused, TrustRefused, UsageError
 from sync.run import ProgramFailed, run
 from tests.kit.bundles import built, judged, make

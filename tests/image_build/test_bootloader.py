@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import boards
-from image_build.bootloader import chain, firmware_in_root, settle_times
+from image_build.builder.boards import boards
+from image_build.builder.bootloader import chain, firmware_in_root, settle_times
 from sync.errors import KexiaError
 
 FIRST = bytes(512)

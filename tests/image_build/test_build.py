@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import boards
-from image_build.differ import differences_of_images, differences_of_squashes, told
-from image_build.layout import MIB, Identifiers, partitions
-from image_build.stamps import file_digest
-from image_build.surroundings import Surroundings
+from image_build.builder.boards import boards
+from image_build.builder.differ import differences_of_images, differences_of_squashes, told
+from image_build.builder.layout import MIB, Identifiers, partitions
+from image_build.builder.stamps import file_digest
+from image_build.builder.surroundings import Surroundings
 from tests.image_build import built
 from tests.image_build.built import Image, kexia_image
 

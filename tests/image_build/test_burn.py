@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from image_build import batch, gpt, media
-from image_build.burn import Burnt, Manner, burn
-from image_build.content import Part, compose
-from image_build.source import open_image
+from image_build.burner import batch, media
+from image_build.burner.burn import Burnt, Manner, burn
+from image_build.partitions import gpt
+from image_build.partitions.content import Part, compose
+from image_build.partitions.source import open_image
 from sync.errors import FormatError, KexiaError, LeaseHeld, MediumFailing, NoRoom, TrustRefused
 from sync.progress import Silent
 from tests.kit.badmedia import Bad, Lie, Served, loop, loop_of, why_no_bad_loops, why_no_loops

@@ -27,7 +27,7 @@ from appliance.firststart.start import Machine, first_start
 from appliance.generation import current
 from appliance.state import open_state
 from image_build.cli import main
-from image_build.preload import OF_EVERY_BOX
+from image_build.partitions.preload import OF_EVERY_BOX
 from sync.progress import Silent
 from sync.publish import recipients as publisher
 from sync.trust import DemoKeys

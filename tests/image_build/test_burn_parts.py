@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_build import choose, gpt, markers, media
+from image_build.burner import choose, markers, media
+from image_build.burner.media import Disk, Part, offered, why_not
 from image_build.cli import burn_words
 from image_build.cli.burn_words import Tongue
-from image_build.content import Content, fit, pieces
-from image_build.media import Disk, Part, offered, why_not
-from image_build.source import BLOCK, Image
+from image_build.partitions import gpt
+from image_build.partitions.content import Content, fit, pieces
+from image_build.partitions.source import BLOCK, Image
 from sync.errors import FormatError, KexiaError, NoRoom, UsageError
 from tests.kit.images import MIB, make_image
 

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from image_build.cachefile import CONTENTS, FORMAT, export_cache, import_cache, parse_contents
+from image_build.builder.cachefile import (
+    CONTENTS,
+    FORMAT,
+    export_cache,
+    import_cache,
+    parse_contents,
+)
 from sync.errors import FormatError, InputRefused, KexiaError, ProofFailed
 
 GOLDEN = Path(__file__).parents[1] / "golden"

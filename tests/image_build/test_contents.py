@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import DATA, boards
-from image_build.contents import Entry, code, dependencies, ours, overlay, write_tar
-from image_build.spec import Spec, built_at
+from image_build.builder.boards import DATA, boards
+from image_build.builder.contents import Entry, code, dependencies, ours, overlay, write_tar
+from image_build.builder.spec import Spec, built_at
 from sync.errors import InputRefused
 
 VERSION = "2026.11.26.2"

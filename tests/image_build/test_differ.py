@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import boards
-from image_build.differ import (
+from image_build.builder.boards import boards
+from image_build.builder.differ import (
     differences_of_images,
     differences_of_squashes,
     differences_of_tars,
     told,
 )
-from image_build.layout import MIB, Identifiers, partitions
-from image_build.squash import make_squash
-from image_build.surroundings import Surroundings
+from image_build.builder.layout import MIB, Identifiers, partitions
+from image_build.builder.squash import make_squash
+from image_build.builder.surroundings import Surroundings
 from sync.run import run
 
 Change = Callable[[tarfile.TarInfo], None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import DATA
+from image_build.builder.boards import DATA
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.thorough

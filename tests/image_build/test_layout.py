@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import Board, boards
-from image_build.layout import MIB, Identifiers, genimage_config, grub_settings, partitions
+from image_build.builder.boards import Board, boards
+from image_build.builder.layout import MIB, Identifiers, genimage_config, grub_settings, partitions
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 EPOCH = 1764115202

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from image_build.boards import DATA, names_in, suites
-from image_build.lock import applies, read_lock, target
+from image_build.builder.boards import DATA, names_in, suites
+from image_build.builder.lock import applies, read_lock, target
 from sync.errors import InputRefused
 
 ROOT = Path(__file__).parents[2]

@@ -14,12 +14,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from image_build import authority
 from image_build.manifest import card, checksums, sign
 from image_build.manifest.make import Signer, make_manifest
 from image_build.manifest.packages import Package
 from image_build.manifest.root import packages_in
 from image_build.manifest.verify import CardRefused, Sums, Verified, read_sums, verify
+from image_build.updates import authority
 from sync.errors import FormatError, KexiaError, NoSource, ProofFailed, TrustRefused, UsageError
 from sync.progress import Silent
 from tests.kit.badmedia import loop, why_no_loops

@@ -23,10 +23,10 @@ from appliance.firststart.checks import check_pin
 from appliance.firststart.site import read_site
 from appliance.lan.config import Mode, check_passphrase
 from appliance.night import Night
-from image_build.contents import image_json
-from image_build.new import ImageWish, Made, Maker, folder_of, make_sites, write_image
-from image_build.sheet import COLUMNS, example, read_sites
-from image_build.spec import read_spec
+from image_build.builder.contents import image_json
+from image_build.builder.spec import read_spec
+from image_build.sites.new import ImageWish, Made, Maker, folder_of, make_sites, write_image
+from image_build.sites.sheet import COLUMNS, example, read_sites
 from sync.errors import InputRefused, UsageError
 from sync.trust import DemoKeys
 from tests.kit.tufrepo import TufRepo

@@ -17,12 +17,11 @@ from appliance.firststart.start import Machine, first_start
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.lan.config import parse as network
 from appliance.paths import BoxPaths
-from image_build import gpt
-from image_build.card import MAX_STEPS, make_card
-from image_build.card_pdf import Fonts, draw_cards
-from image_build.fonts import find_chinese, find_others
-from image_build.manifest import esp
-from image_build.personalise import Form, personalise, read_places
+from image_build.partitions import esp, gpt
+from image_build.sites.card import MAX_STEPS, make_card
+from image_build.sites.card_pdf import Fonts, draw_cards
+from image_build.sites.fonts import find_chinese, find_others
+from image_build.sites.personalise import Form, personalise, read_places
 from sync.errors import FormatError, InputRefused, UsageError
 from sync.progress import Silent
 from sync.run import run

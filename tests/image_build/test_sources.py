@@ -2,8 +2,8 @@
 
 import pytest
 
-from image_build.sources import entries_in, find_mirror, sources_list
-from image_build.spec import Mirror
+from image_build.builder.sources import entries_in, find_mirror, sources_list
+from image_build.builder.spec import Mirror
 from sync.errors import UsageError
 
 DEB822 = """# ours

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image_build.spec import (
+from image_build.builder.spec import (
     MAX_SPEC,
     Mirror,
     Spec,

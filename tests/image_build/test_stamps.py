@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from image_build.stamps import Stamp, digest_of
+from image_build.builder.stamps import Stamp, digest_of
 
 
 def test_a_step_that_was_done(tmp_path: Path) -> None:

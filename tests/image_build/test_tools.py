@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from image_build import tools
-from image_build.boards import boards
-from image_build.surroundings import Surroundings
-from image_build.tools import Here
+from image_build.builder import tools
+from image_build.builder.boards import boards
+from image_build.builder.surroundings import Surroundings
+from image_build.builder.tools import Here
 from sync.errors import UsageError
 
 

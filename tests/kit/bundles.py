@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 
 from appliance.system.rauc import Bundle, judge_bundle, judging
-from image_build.authority import Authority
-from image_build.raucbundle import ROOT_SUFFIX, make_bundle, read_built
+from image_build.updates.authority import Authority
+from image_build.updates.raucbundle import ROOT_SUFFIX, make_bundle, read_built
 from sync.errors import TrustRefused
 from sync.run import ProgramFailed, run
 

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from appliance.config import BoxConfig, Listen, save
-from image_build.boards import boards
-from image_build.tools import Here, missing
+from image_build.builder.boards import boards
+from image_build.builder.tools import Here, missing
 from tests.image_build import built
 from tests.kit import served
 

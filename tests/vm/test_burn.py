@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from image_build import gpt
+from image_build.partitions import gpt
 from tests.kit.badmedia import MIB, Bad, Served
 from tests.kit.images import MadeImage, make_image, tool
 from tests.vm import rootfs

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from appliance.firststart.site import read_site, write_site
-from image_build.esp_image import put_files
+from image_build.partitions.esp_image import put_files
 from tests.kit.sitecards import SITE
 from tests.kit.tufrepo import TufRepo
 from tests.vm import images

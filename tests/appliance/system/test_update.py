@@ -24,7 +24,7 @@ from appliance.system.programme import Attendant, Machine
 from appliance.system.rauc import InstallFailed, judge_bundle, parse_slots
 from appliance.version import BUILD_TIME
 from catalog.system import encode_system
-from image_build.authority import Authority, found
+from image_build.updates.authority import Authority, found
 from sync.digest import sha256
 from sync.directory import Directory
 from sync.errors import FormatError, InputRefused, ProofFailed, TrustRefused, UsageError

@@ -1,0 +1,1 @@
+"""From a spec to an image: packages, root, squashfs, boot loader, partitions."""

@@ -1,0 +1,1 @@
+"""From an image to cards and sticks: chosen, written, read back, with lessons if wished."""

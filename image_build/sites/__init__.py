@@ -1,0 +1,1 @@
+"""From a list of teaching points to site files, personalised images and printed cards."""

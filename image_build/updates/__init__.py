@@ -1,0 +1,1 @@
+"""Who signs a province's systems, and the bundles that carry them."""
