@@ -5,7 +5,6 @@ is published, signed, copied, judged, written and started is what a school's box
 """
 
 import shutil
-from pathlib import Path
 
 import pytest
 
