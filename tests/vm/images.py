@@ -61,6 +61,11 @@ def data_partition(folder: Path, mib: int) -> bytes:
     box = served.box(tree / "kexia")
     box.publish(served.music(box), served.math(box))
     save(box.paths, BoxConfig(name="青山教学点", listen=Listen("0.0.0.0", 80, 8081)))
+    return as_partition(tree, folder, mib)
+
+
+def as_partition(tree: Path, folder: Path, mib: int) -> bytes:
+    """``tree``, which has the box in ``kexia``, as a file system for the data partition."""
     for path in (tree / "kexia", *(tree / "kexia").rglob("*")):
         os.chown(path, KEXIA_USER, KEXIA_USER, follow_symlinks=False)
     (tree / "kexia").chmod(0o750)
