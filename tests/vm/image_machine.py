@@ -259,6 +259,18 @@ class ImageMachine:
             _exchange(lines, {"execute": "qmp_capabilities"})
             return _exchange(lines, {"execute": command, "arguments": arguments})
 
+    def plug(self, name: str, image: Path) -> None:
+        """A USB stick with this image."""
+        file = {"driver": "file", "filename": str(image)}
+        self.ask("blockdev-add", **{"driver": "raw", "node-name": name, "file": file})
+        self.ask(
+            "device_add", driver="usb-storage", id=name, bus="usb.0", drive=name, removable=True
+        )
+
+    def unplug(self, name: str) -> None:
+        """Pull it out."""
+        self.ask("device_del", id=name)
+
     @contextmanager
     def _monitor(self) -> Iterator[Any]:
         with self._connect("qmp") as connection, connection.makefile("rwb") as lines:

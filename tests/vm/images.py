@@ -61,11 +61,16 @@ def data_partition(folder: Path, mib: int) -> bytes:
     box = served.box(tree / "kexia")
     box.publish(served.music(box), served.math(box))
     save(box.paths, BoxConfig(name="青山教学点", listen=Listen("0.0.0.0", 80, 8081)))
+    return as_partition(tree, folder, mib)
+
+
+def as_partition(tree: Path, folder: Path, mib: int) -> bytes:
+    """``tree``, which has the box in ``kexia``, as a file system for the data partition."""
     for path in (tree / "kexia", *(tree / "kexia").rglob("*")):
         os.chown(path, KEXIA_USER, KEXIA_USER, follow_symlinks=False)
     (tree / "kexia").chmod(0o750)
     made = folder / "data.ext4"
-    _run("mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", tree, made, f"{mib}m")
+    run("mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", tree, made, f"{mib}m")
     return made.read_bytes()
 
 
@@ -73,14 +78,14 @@ def without_init(image_root: Path, folder: Path) -> bytes:
     """A root that GRUB can start and Linux cannot: kernel and ramdisk, and nothing else."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         tree = Path(scratch, "root")
-        _run("unsquashfs", "-q", "-n", "-d", tree, image_root, "vmlinuz", "initrd.img", "boot")
+        run("unsquashfs", "-q", "-n", "-d", tree, image_root, "vmlinuz", "initrd.img", "boot")
         made = Path(scratch, "root.squashfs")
         options = ("-quiet", "-no-progress", "-comp", "gzip", "-b", "256K")
-        _run("mksquashfs", tree, made, *options)
+        run("mksquashfs", tree, made, *options)
         return made.read_bytes()
 
 
-def _run(*command: str | Path) -> None:
+def run(*command: str | Path) -> None:
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
     done = subprocess.run(
         [str(part) for part in command], env=environment, capture_output=True, check=False

@@ -8,7 +8,6 @@ import subprocess
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,9 +16,8 @@ from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.lan.psk import key_of
 from tests.kit import served
-
-images = pytest.importorskip("tests.vm.images", reason="whole images come with the builder")
-machines = pytest.importorskip("tests.vm.image_machine")
+from tests.vm import images
+from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
 
 PATIENCE = 900.0
 GOOD = r"KEXIA-HEALTH good slot=(\w)"
@@ -104,11 +102,10 @@ pytestmark = [pytest.mark.timeout(3600), pytest.mark.slow, pytest.mark.image]
 def image() -> Path:
     if reason := images.why_not("amd64"):
         pytest.skip(reason)
-    built: Path = images.image("amd64")
-    return built
+    return images.image("amd64")
 
 
-def card(image: Path, folder: Path, config: NetworkConfig) -> tuple[Any, str]:
+def card(image: Path, folder: Path, config: NetworkConfig) -> tuple[Disk, str]:
     """A card whose box wants ``config``, and the address of one of its lessons' files."""
     tree = folder / "data"
     box = served.box(tree / "kexia")
@@ -116,7 +113,7 @@ def card(image: Path, folder: Path, config: NetworkConfig) -> tuple[Any, str]:
     save(box.paths, BoxConfig(name="青山教学点", listen=Listen("0.0.0.0", 80, 8081)))
     keep.save(box.paths, config)
     lesson = max((tree / "kexia" / "library").rglob("?" * 64), key=lambda it: it.stat().st_size)
-    disk = machines.Disk.of(image, folder)
+    disk = Disk.of(image, folder)
     made = folder / "data.ext4"
     size = f"{disk.partition('data')[1] >> 20}m"
     subprocess.run(
@@ -125,7 +122,7 @@ def card(image: Path, folder: Path, config: NetworkConfig) -> tuple[Any, str]:
     command = ["mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", str(tree), str(made), size]
     subprocess.run(command, check=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"})
     disk.overwrite("data", made.read_bytes())
-    disk.set_grub(EXTRA=f"{machines.PATIENT} {machines.SHELL}")
+    disk.set_grub(EXTRA=f"{PATIENT} {SHELL}")
     return disk, lesson.name
 
 
@@ -133,18 +130,17 @@ def key(config: NetworkConfig) -> dict[str, str]:
     return {"ssid": config.ssid.encode().hex(), "psk": key_of(config)}
 
 
-def said(machine: Any, command: str) -> str:
-    text: str = machine.shell(command, seconds=PATIENCE)[1]
-    return text
+def said(machine: ImageMachine, command: str) -> str:
+    return machine.shell(command, seconds=PATIENCE)[1]
 
 
-def state(machine: Any) -> dict[str, object]:
+def state(machine: ImageMachine) -> dict[str, object]:
     value = json.loads(said(machine, "cat /var/lib/kexia/run/network.json"))
     assert isinstance(value, dict)
     return value
 
 
-def until(machine: Any, **wanted: object) -> dict[str, object]:
+def until(machine: ImageMachine, **wanted: object) -> dict[str, object]:
     """The network in force when it is as wanted."""
     found: dict[str, object] = {}
     for _ in range(200):
@@ -158,7 +154,7 @@ def until(machine: Any, **wanted: object) -> dict[str, object]:
 
 def test_a_tablet_joins_the_box_s_wifi_and_gets_a_lesson(image: Path, tmp_path: Path) -> None:
     disk, lesson = card(image, tmp_path, WIFI)
-    with machines.ImageMachine(disk, shell=True) as machine:
+    with ImageMachine(disk, shell=True) as machine:
         machine.wait(GOOD, PATIENCE)
         assert state(machine)["problem"] == "no-wifi-card"
         said(machine, RADIOS)
@@ -185,7 +181,7 @@ def test_a_tablet_joins_the_box_s_wifi_and_gets_a_lesson(image: Path, tmp_path: 
 def test_the_box_joins_a_wifi_and_leaves_a_wrong_one_again(image: Path, tmp_path: Path) -> None:
     joining = replace(WIFI, mode=Mode.CLIENT)
     disk, _ = card(image, tmp_path, joining)
-    with machines.ImageMachine(disk, shell=True) as machine:
+    with ImageMachine(disk, shell=True) as machine:
         machine.wait(GOOD, PATIENCE)
         said(machine, RADIOS + ACCESS_POINT.format(**key(WIFI)))
         until(machine, mode="client", card="wlan0", problem="")
@@ -198,7 +194,7 @@ def test_the_box_joins_a_wifi_and_leaves_a_wrong_one_again(image: Path, tmp_path
         until_it_has(machine, "10.33.0.")
 
 
-def until_it_has(machine: Any, address: str) -> None:
+def until_it_has(machine: ImageMachine, address: str) -> None:
     for _ in range(100):
         if str(state(machine)["address"]).startswith(address):
             return
