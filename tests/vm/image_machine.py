@@ -157,7 +157,7 @@ class ImageMachine:
         self._port = _free_port()
         self._command = [
             *_machine(disk.arch),
-            *("-m", str(GUEST_MIB), "-smp", "1", "-display", "none", "-nodefaults"),
+            *("-m", str(GUEST_MIB), "-smp", "2", "-display", "none", "-nodefaults"),
             *_firmware(firmware, disk.arch, self._folder),
             *self._serial("console", wait="on"),
             *(self._second_serial(disk.arch) if shell else ()),
