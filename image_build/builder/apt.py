@@ -42,6 +42,11 @@ class Deb:
     source: str = ""
     """Source package and its version, where they differ from its own."""
 
+    @property
+    def line(self) -> str:
+        """``name version architecture``, for lists of packages."""
+        return f"{self.name} {self.version} {self.architecture}"
+
 
 @dataclass(frozen=True)
 class Apt:

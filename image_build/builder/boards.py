@@ -33,7 +33,8 @@ class Grub:
     """File below ``EFI/BOOT``."""
     modules: tuple[str, ...]
     unpack: tuple[str, ...]
-    """Debian packages of the board's architecture whose files are needed here."""
+    """Debian packages of the board's architecture whose files are needed here: GRUB's own, too, so
+    that the image does not hang on what the building machine has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,10 @@ class Board:
     arch: str
     """Debian's name of the architecture."""
     machine: str
-    """The name wheels have for it."""
+    """The name wheels, the kernel and QEMU have for it."""
+    slot_type: str
+    """UUID of the type of its slots (Discoverable Partitions Specification): another than that of
+    data, or systemd-repart grows the wrong one."""
     console: str
     partitions: Partitions
     grub: Grub

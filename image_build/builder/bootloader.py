@@ -19,6 +19,7 @@ _MODULES = (
 )  # fmt: skip
 _FRESH = ("ORDER=A B", "A_OK=1", "A_TRY=0", "B_OK=0", "B_TRY=0")
 """A new card: only slot A holds a system."""
+_GRUB = "usr/lib/grub"
 _SECTOR = 512
 _CORE_AT = MIB // _SECTOR
 """Where GRUB's core lies on a PC: the first sector of the biosboot partition."""
@@ -31,7 +32,7 @@ class Boot:
     board: Board
     identifiers: Identifiers
     unpacked: Path
-    """Packages of the board taken apart (``grub.unpack``)."""
+    """Packages of the board taken apart (``grub.unpack``): GRUB's own among them."""
     from_root: Path
     """Files of the root that the firmware reads (``firmware_in_root``)."""
 
@@ -69,10 +70,9 @@ def settle_times(folder: Path, epoch: int) -> None:
 
 def _efi(boot: Boot, loader: Path, around: Surroundings) -> None:
     grub = boot.board.grub
-    here = boot.unpacked if grub.unpack else Path("/")
     options: list[str | Path] = [
         "-d",
-        here / "usr/lib/grub" / grub.efi,
+        boot.unpacked / _GRUB / grub.efi,
         "-O",
         grub.efi,
         "-p",
@@ -87,7 +87,7 @@ def _efi(boot: Boot, loader: Path, around: Surroundings) -> None:
 def _bios(boot: Boot, folder: Path, around: Surroundings) -> None:
     """GRUB for a PC without UEFI, told where it lies (grub-bios-setup would need a loop device)."""
     grub = boot.board.grub
-    home = Path("/usr/lib/grub") / grub.bios
+    home = boot.unpacked / _GRUB / grub.bios
     numbers = {part.name: part.number for part in partitions(boot.board, boot.identifiers)}
     options: list[str | Path] = ["-d", home, "-O", grub.bios, "-p", f"(,gpt{numbers['esp']})/grub"]
     core_file = folder / "core.img"

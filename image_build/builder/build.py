@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from pathlib import Path
@@ -25,15 +25,12 @@ from image_build.builder.squash import make_squash
 from image_build.builder.stamps import Stamp, file_digest
 from image_build.builder.surroundings import Surroundings
 from image_build.builder.tools import Here, require
+from image_build.builder.trusted import read_ca, read_roots
 from image_build.builder.wheels import Wheels
-from sync.errors import InputRefused
 from sync.files import make_folder, write_durably
 from sync.lease import hold
-from sync.trust.root import parse_root
 
 _UNPACKED = "unpacked"
-_MAX_CA = 1 << 16
-_MAX_ROOT = 1 << 20
 Result = TypeVar("Result")
 
 
@@ -93,16 +90,17 @@ class Build:
             return self._built()
 
     def _built(self) -> Built:
+        ca, roots = read_ca(self.spec, self.home), read_roots(self.spec, self.home)
         apt, wheels = self._apt(), self._wheels()
         debs, unpack = self._timed("packages", lambda: self._packages(apt))
         wanted = self._requirements()
         self._timed("wheels", lambda: wheels.fetch(wanted))
-        parts = Parts(self.spec, self._board, debs, wanted, self._ca())
+        parts = Parts(self.spec, self._board, debs, wanted, ca)
         root = Root(parts, self._work, self.around, self._timed)
         epoch = root.epoch(apt)
         self._squash_made(root, apt, wheels, epoch)
-        image = self._timed("image", lambda: self._image(apt, unpack, epoch))
-        built = self._described(image, debs)
+        image = self._timed("image", lambda: self._image(apt, unpack, roots, epoch))
+        built = self._described(image, debs, unpack)
         if Extra.XZ not in self.extra:
             return built
         xz = self._timed("xz", lambda: compress(image, self.around))
@@ -143,20 +141,6 @@ class Build:
         text = DATA.joinpath("runtime.lock").read_text(encoding="utf-8")
         return read_lock(text, environment, left_out)
 
-    def _ca(self) -> bytes:
-        return self._read(self.spec.ca, _MAX_CA) if self.spec.ca else b""
-
-    def _read(self, name: str, most: int) -> bytes:
-        path = self.home / name
-        try:
-            with path.open("rb") as file:
-                data = file.read(most + 1)
-        except OSError as error:
-            raise InputRefused(f"{path}: {error.strerror}", hint="mend the spec") from error
-        if len(data) > most:
-            raise InputRefused(f"{path} is longer than {most} bytes", hint="mend the spec")
-        return data
-
     def _squash_made(self, root: Root, apt: Apt, wheels: Wheels, epoch: int) -> None:
         key, stamp = root.key(epoch), Stamp(self._work, "squashfs")
         from_root = self._work / "from-root"
@@ -171,15 +155,15 @@ class Build:
         if Extra.WORK not in self.extra:
             root.forget()
 
-    def _image(self, apt: Apt, unpack: tuple[Deb, ...], epoch: int) -> Path:
+    def _image(
+        self, apt: Apt, unpack: tuple[Deb, ...], roots: Mapping[str, bytes], epoch: int
+    ) -> Path:
         scratch = self._fresh("image")
         apt.unpack(unpack, scratch / _UNPACKED)
         identifiers = Identifiers(self.spec.name, self.spec.board)
         boot_folder = scratch / "boot"
         boot_folder.mkdir()
-        for name in self.spec.roots:
-            data = self._read(name, _MAX_ROOT)
-            code = parse_root(data).code
+        for code, data in roots.items():
             write_durably(boot_folder / "roots" / f"{code}.root.json", data)
         from_root = self._work / "from-root"
         boot = Boot(self._board, identifiers, scratch / _UNPACKED, from_root)
@@ -190,9 +174,9 @@ class Build:
         shutil.rmtree(scratch)
         return image
 
-    def _described(self, image: Path, debs: tuple[Deb, ...]) -> Built:
-        lines = "".join(f"{deb.name} {deb.version} {deb.architecture}\n" for deb in debs)
-        write_durably(self.out / "packages.list", lines.encode())
+    def _described(self, image: Path, debs: tuple[Deb, ...], unpack: tuple[Deb, ...]) -> Built:
+        for name, listed in (("packages.list", debs), ("boot-packages.list", unpack)):
+            write_durably(self.out / name, "".join(f"{deb.line}\n" for deb in listed).encode())
         write_durably(self.out / "image.json", image_json(self.spec))
         return Built(
             image=str(image),

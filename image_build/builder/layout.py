@@ -12,14 +12,11 @@ FIRST = 1
 BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
 ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
-ROOT = {
-    "amd64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
-    "arm64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
-}
-"""Types of the slots: another than that of data, or systemd-repart grows the wrong one."""
 _NAMESPACE = uuid.UUID("6b657869-6120-4a6d-8167-6520312e3000")
 ESP_LABEL = "KEXIA"
 DATA_LABEL = "data"
+BLOCK = 4096
+"""Bytes of a block of data: what mke2fs takes for one so small (1024) would stay for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,8 @@ def partitions(board: Board, identifiers: Identifiers) -> tuple[Partition, ...]:
     wanted = [
         *([("biosboot", BIOS_BOOT, 1)] if board.grub.bios else []),
         ("esp", ESP, sizes.esp),
-        ("rootA", ROOT[board.arch], sizes.slot),
-        ("rootB", ROOT[board.arch], sizes.slot),
+        ("rootA", board.slot_type, sizes.slot),
+        ("rootB", board.slot_type, sizes.slot),
         ("data", LINUX, sizes.data),
     ]
     found, offset = [], FIRST
@@ -125,7 +122,7 @@ image data.ext4 {{
 		use-mke2fs = true
 		label = "{DATA_LABEL}"
 		fs-timestamp = "{stamp}"
-		extraargs = "-m 0 -U {identifiers.identifier("ext4")} -E hash_seed={seed},lazy_itable_init=0,lazy_journal_init=0"
+		extraargs = "-b {BLOCK} -m 0 -U {identifiers.identifier("ext4")} -E hash_seed={seed},lazy_itable_init=0,lazy_journal_init=0"
 	}}
 }}
 """  # noqa: E501 - genimage wants it in one line

@@ -23,9 +23,7 @@ _PROGRAMS = {
     "xz": "xz-utils",
 }
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_GRUB = Path("/usr/lib/grub")
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
-_QEMU = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,7 @@ def missing(board: Board, here: Here) -> tuple[str, ...]:
         lacking.add("python3-pip")
     if not _KEYRING.exists():
         lacking.add("debian-archive-keyring")
-    if not board.grub.unpack:
-        platforms = filter(None, (board.grub.efi, board.grub.bios))
-        packages = {"x86_64-efi": "grub-efi-amd64-bin", "i386-pc": "grub-pc-bin"}
-        lacking |= {packages[each] for each in platforms if not (_GRUB / each).is_dir()}
-    if board.machine != here.machine and not (_BINFMT / _QEMU[board.arch]).exists():
+    if board.machine != here.machine and not (_BINFMT / f"qemu-{board.machine}").exists():
         lacking |= {"qemu-user-static", "binfmt-support"}
     return tuple(sorted(lacking))
 

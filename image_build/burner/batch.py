@@ -9,6 +9,7 @@ from image_build.burner.burn import Burnt, Manner, burn
 from image_build.burner.media import Disk
 from image_build.partitions.content import Content
 from sync.errors import KexiaError
+from sync.files import disk_error
 from sync.progress import Progress
 
 MOST = 16
@@ -79,3 +80,5 @@ def _one(order: Order, manner: Manner, progress: Progress) -> Outcome:
         return Outcome(order.disk, burn(order.disk, order.content, manner, progress))
     except KexiaError as error:
         return Outcome(order.disk, error)
+    except OSError as error:  # of this card or this computer's disk: the other cards' ends count
+        return Outcome(order.disk, disk_error(order.disk.node, error))

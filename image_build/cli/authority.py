@@ -91,7 +91,8 @@ def rotate(
         authorities.rotate(opened, Rotation.FINISH)
         said = f"The new CA signs. Next: take {opened.ca_key} away, build and publish a system."
     else:
-        chosen = None if demo else new_passphrase(passphrase_file)()
+        keep = demo or authorities.is_cut_off(opened)  # then its keys are there already
+        chosen = None if keep else new_passphrase(passphrase_file)()
         authorities.rotate(opened, Rotation.BEGIN, chosen)
         said = (
             f"{opened.ca} holds both CAs. Next: build a system with it, publish it, wait until "

@@ -9,9 +9,14 @@ import typer
 
 from appliance.cli.command import command
 from appliance.cli.console import Json, result, showing, size
+from appliance.cli.passphrase import PassphraseFile
+from image_build.cli.verify import made_words, signer_of
+from sync.errors import UsageError
 
 if TYPE_CHECKING:
     from image_build.builder.build import Built
+    from image_build.manifest.make import Made, Signer
+    from sync.progress import Progress
 
 Cache = Annotated[
     Path | None,
@@ -51,15 +56,22 @@ def build(
     keep_work: Annotated[
         bool, typer.Option("--keep-work", help="Keep the root's tar in FOLDER/.work.")
     ] = False,
+    authority: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The authority to sign its manifest with.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Build an image; again goes on where it was, and makes only what has changed."""
+    """Build an image and its manifest; again goes on where it was, makes only what has changed.
+
+    The manifest is what `kexia image manifest` writes: packages, checksums, signed with --authority.
+    """
     from image_build.builder.build import Build, Extra
     from image_build.builder.cachefile import import_cache
     from image_build.builder.spec import read_spec
     from image_build.builder.surroundings import Network, Surroundings
 
-    wanted = read_spec(spec)
+    wanted, signer = read_spec(spec), signer_of(authority, passphrase_file)
     network = Network.OFF if offline else Network.ON
     extra = (Extra.XZ if xz else Extra.NONE) | (Extra.WORK if keep_work else Extra.NONE)
     with showing(as_json=as_json) as shown:
@@ -67,14 +79,41 @@ def build(
         if bundle is not None:
             import_cache(bundle, around.cache, shown)
         built = Build(wanted, spec.resolve().parent, to.resolve(), around, extra).run()
-    result(asdict(built), as_json=as_json, text=lambda: _words(built))
+        made = manifest_of(to, wanted.stem, signer, shown)
+    value = {**asdict(built), "manifest": None if made is None else made.value()}
+    result(value, as_json=as_json, text=lambda: _words(built, made))
 
 
-def _words(built: "Built") -> str:
+def manifest_of(to: Path, stem: str, signer: "Signer | None", shown: "Progress") -> "Made | None":
+    """The manifest of the image that begins with ``stem``, if the folder has no other image.
+
+    Raises UsageError if it has one and a signature was asked for.
+    """
+    from image_build.manifest.make import IMAGE_SUFFIX, ROOT_SUFFIX, make_manifest
+
+    ours = {f"{stem}{suffix}" for suffix in (IMAGE_SUFFIX, ROOT_SUFFIX)}
+    found = {path.name for suffix in (IMAGE_SUFFIX, ROOT_SUFFIX) for path in to.glob(f"*{suffix}")}
+    if found == ours:
+        return make_manifest(to, signer, shown)
+    if signer is not None:
+        raise UsageError(
+            f"{to} holds other images too ({min(found - ours)}): nothing was signed",
+            hint=f"the image {stem} is built; move the others away, then run this again",
+        )
+    return None
+
+
+def _words(built: "Built", made: "Made | None") -> str:
     lines = [
         f"{built.image}  {size(built.bytes)}, {size(built.on_disk)} on disk",
         f"{built.squashfs}  {size(built.squashfs_bytes)}, {built.packages} packages",
     ]
     if built.xz:
         lines.append(f"{built.xz}  {size(built.xz_bytes)}")
-    return "\n".join([*lines, f"SHA-256 of the image: {built.sha256}"])
+    folder = Path(built.image).parent
+    lines.append(f"SHA-256 of the image: {built.sha256}")
+    if made is None:
+        lines.append(f"note: no manifest, {folder} holds other images, too: kexia image manifest")
+    else:
+        lines.append(made_words(folder, made))
+    return "\n".join(lines)

@@ -3,7 +3,6 @@
 import secrets
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,15 +13,10 @@ from appliance.cli.console import Json, result
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from image_build.sites.sheet import Row
     from sync.errors import Fault
-
-
-class Board(StrEnum):
-    """What the image is for."""
-
-    AMD64 = "amd64"
-    PI = "pi"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,8 +36,8 @@ def new(
         Path | None,
         typer.Option(metavar="FILE", help="Write an empty sheet (.csv, .xlsx) and stop."),
     ] = None,
-    board: Annotated[Board, typer.Option(help="The machine it is for.")] = Board.AMD64,
-    suite: Annotated[str, typer.Option(help="Debian's suite.")] = "bookworm",
+    board: Annotated[str, typer.Option(help="The machine it is for: amd64, pi.")] = "amd64",
+    suite: Annotated[str, typer.Option(help="Debian's suite: bookworm, trixie.")] = "bookworm",
     name: Annotated[str, typer.Option(help="How the image's files begin.")] = "kexia",
     authority: Annotated[
         Path | None,
@@ -64,28 +58,40 @@ def new(
         return
     if to is None:
         raise UsageError("where to?", hint="kexia image new SHEET --to FOLDER")
-    from image_build.sites.new import ImageWish, Maker, make_sites, write_image
+    from image_build.builder.boards import boards, suites
+    from image_build.sites.new import ImageWish, Maker, make_sites, says_demo, write_image
     from sync.trust import DemoKeys
 
     keys = DemoKeys.ACCEPT if demo else DemoKeys.REFUSE
+    _one_of("board", board, boards())
+    _one_of("suite", suite, suites())
     rows, notes, base = _read(sheet)
+    was_demo = says_demo(to)
     made = make_sites(rows, to, Maker(base, secrets.randbelow, keys))
     version = f"{datetime.now(UTC):%Y.%m.%d}.1"
-    image = write_image(to, ImageWish(name, board.value, suite, version, authority), made, keys)
+    image = write_image(to, ImageWish(name, board, suite, version, authority), made, keys)
     value: dict[str, object] = {
         "image": str(image),
         "sites": [one.folder for one in made.sites],
         "new": [one.folder for one in made.sites if one.is_new],
         "no_longer_listed": list(made.left),
+        "demo": demo,
         "notes": [str(note) for note in notes],
     }
     lines = [f"{image}: {len(made.sites)} sites in {to / 'sites'}"]
     lines += [f"note: {note}" for note in notes]
+    if was_demo and not demo:
+        lines.append("note: demo = true was taken out: these boxes refuse demo keys (else: --demo)")
     if "\nca = " not in image.read_text(encoding="utf-8"):
         lines.append("note: without --authority these boxes take no system updates")
     lines += [f"note: {name} is not in the list any more; it stays" for name in made.left]
     lines.append(f"next: kexia image build {image} --to IMAGES")
     result(value, as_json=as_json, text=lambda: "\n".join(lines))
+
+
+def _one_of(what: str, name: str, known: "Mapping[str, object]") -> None:
+    if name not in known:
+        raise UsageError(f"--{what} cannot be {name!r}", hint=f"one of {', '.join(known)}")
 
 
 def _read(sheet: Path | None) -> "tuple[tuple[Row, ...], tuple[Fault, ...], Path]":

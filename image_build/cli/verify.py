@@ -25,8 +25,8 @@ def manifest(
     from image_build.manifest.make import make_manifest
 
     with showing(as_json=as_json) as shown:
-        done = make_manifest(folder, _signer(authority, passphrase_file), shown)
-    result(done.value(), as_json=as_json, text=lambda: _made(folder, done))
+        done = make_manifest(folder, signer_of(authority, passphrase_file), shown)
+    result(done.value(), as_json=as_json, text=lambda: made_words(folder, done))
 
 
 def verify(
@@ -51,7 +51,8 @@ def verify(
     result(done.value(), as_json=as_json, text=lambda: _verified(done))
 
 
-def _signer(folder: Path | None, passphrase_file: Path | None) -> "Signer | None":
+def signer_of(folder: Path | None, passphrase_file: Path | None) -> "Signer | None":
+    """With what to sign; its key is opened when it is needed. Raises UsageError."""
     from image_build.manifest.make import Signer
     from image_build.updates.authority import open_authority, opened_key
 
@@ -61,7 +62,8 @@ def _signer(folder: Path | None, passphrase_file: Path | None) -> "Signer | None
     return Signer(authority.signing, lambda: opened_key(authority, keys(passphrase_file).ask))
 
 
-def _made(folder: Path, done: "Made") -> str:
+def made_words(folder: Path, done: "Made") -> str:
+    """A line about a manifest."""
     signed = "signed" if done.is_signed else "NOT signed (give --authority)"
     unread = f"{done.without_licence} of them with licences only people can read"
     return f"{folder}: {done.packages} packages, {unread}; {len(done.files)} files, {signed}"

@@ -58,7 +58,7 @@ class Made:
 def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Made:
     """Write or renew the manifest of the build in ``folder``; raises UsageError, InputRefused.
 
-    Without a signer an old signature is removed: it would not hold any more.
+    Without a signer an old signature is removed, unless it is of the very same sums.
     """
     root, image = _one(folder, ROOT_SUFFIX), _one(folder, IMAGE_SUFFIX)
     facts = _facts(folder / "image.json")
@@ -69,6 +69,7 @@ def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Ma
     about = sbom.About(
         facts["compatible"], facts["version"], facts["built"], facts["suite"], described.root
     )
+    signed = _signed(folder)
     (folder / (checksums.FILE + sign.SUFFIX)).unlink(missing_ok=True)
     write_durably(folder / SBOM, sbom.sbom(about, packages))
     write_durably(folder / LICENCES, licences.listed(packages))
@@ -78,8 +79,11 @@ def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Ma
     digests = _sums(folder, progress)
     if signer is not None:
         _sign(folder, signer)
+    elif kept := signed.get(checksums.encode(digests)):
+        write_durably(folder / (checksums.FILE + sign.SUFFIX), kept)
     unread = sum(not one.licences for one in packages)
-    return Made(len(packages), unread, tuple(sorted(digests)), signer is not None)
+    is_signed = (folder / (checksums.FILE + sign.SUFFIX)).exists()
+    return Made(len(packages), unread, tuple(sorted(digests)), is_signed)
 
 
 def _sums(folder: Path, progress: Progress) -> dict[str, Digest]:
@@ -88,6 +92,15 @@ def _sums(folder: Path, progress: Progress) -> dict[str, Digest]:
     digests = {path.name: checksums.digest_of(path, progress) for path in paths}
     write_durably(folder / checksums.FILE, checksums.encode(digests))
     return digests
+
+
+def _signed(folder: Path) -> dict[bytes, bytes]:
+    """The signature that lies there, by what it is of."""
+    sums, signature = folder / checksums.FILE, folder / (checksums.FILE + sign.SUFFIX)
+    if not (sums.is_file() and signature.is_file()):
+        return {}
+    with sums.open("rb") as file, signature.open("rb") as other:
+        return {file.read(checksums.MAX_SUMS): other.read(sign.MAX_SIGNATURE)}
 
 
 def _sign(folder: Path, signer: Signer) -> None:

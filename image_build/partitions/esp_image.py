@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from image_build.partitions.content import Part
 from image_build.partitions.source import BLOCK, Image
@@ -37,7 +38,8 @@ def take_esp(image: Image, path: Path) -> Part:
 def put_files(volume: Path, files: Mapping[str, bytes], *, offset: int = 0) -> None:
     """Write ``files`` (by path on the volume) over what it has; raises ProgramFailed.
 
-    ``offset``: where the volume begins in its file, in bytes. The day leaves no trace.
+    ``offset``: where the volume begins in its file, in bytes. The day leaves no trace, nor does the
+    file that mcopy reads: a site's has a pass phrase and a PIN.
     """
     place = f"{volume}@@{offset}"
     environment = {**_ALWAYS, "PATH": os.defpath}
@@ -49,13 +51,14 @@ def put_files(volume: Path, files: Mapping[str, bytes], *, offset: int = 0) -> N
             environment=environment,
             accept=(0, 1),
         )
-    for name, data in sorted(files.items()):
-        source = volume.with_name(f"{volume.name}.put")
-        source.write_bytes(data)
-        os.utime(source, (_DAY, _DAY))
-        run(
-            ["mcopy", "-o", "-m", "-i", place, source, f"::/{name}"],
-            timeout=_SECONDS,
-            environment=environment,
-        )
-        source.unlink()
+    with TemporaryDirectory(prefix="kexia-put-", dir=volume.parent) as scratch:
+        source = Path(scratch, "file")
+        source.touch(mode=0o600)
+        for name, data in sorted(files.items()):
+            source.write_bytes(data)
+            os.utime(source, (_DAY, _DAY))
+            run(
+                ["mcopy", "-o", "-m", "-i", place, source, f"::/{name}"],
+                timeout=_SECONDS,
+                environment=environment,
+            )

@@ -109,7 +109,7 @@ def make_sites(rows: Sequence[Row], folder: Path, maker: Maker) -> Made:
 
 
 def write_image(folder: Path, wish: ImageWish, made: Made, demo: DemoKeys) -> Path:
-    """The image's TOML: what was there and is not of the list stays as it was."""
+    """The image's TOML: what was there and is not of the list or ``demo`` stays as it was."""
     path = folder / IMAGE
     roots = {name: data for one in made.sites for name, data in one.roots.items()}
     for name, data in roots.items():
@@ -126,10 +126,17 @@ def write_image(folder: Path, wish: ImageWish, made: Made, demo: DemoKeys) -> Pa
     table |= {"roots": sorted(roots), "sites": SITES}
     if wish.authority is not None:
         table["ca"] = _ca_of(wish.authority, folder)
+    table.pop("demo", None)
     if demo is DemoKeys.ACCEPT:
         table["demo"] = True
     write_durably(path, (_HEADER + tomli_w.dumps(table)).encode())
     return path
+
+
+def says_demo(folder: Path) -> bool:
+    """Whether the image's TOML there says ``demo = true`` now; raises UsageError."""
+    path = folder / IMAGE
+    return path.exists() and _read_toml(path).get("demo") is True
 
 
 def _ca_of(authority: Path, folder: Path) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from sync.errors import UsageError
+from sync.errors import InputRefused, UsageError
 from sync.files import make_folder, rename_durably, write_durably
 from sync.run import ProgramFailed, run
 
@@ -142,6 +142,22 @@ def certificates(authority: Authority) -> tuple[Certificate, ...]:
     )
 
 
+def read_certificates(pem: bytes, what: str) -> tuple[Certificate, ...]:
+    """What the certificates in a PEM file say; raises InputRefused for what is none."""
+    try:
+        return tuple(_described(what, each) for each in _parted(pem, what))
+    except (UsageError, ProgramFailed) as error:
+        raise InputRefused(
+            f"{what} holds no certificate that can be read", hint="give an authority's ca.pem"
+        ) from error
+
+
+def is_cut_off(authority: Authority) -> bool:
+    """Did a change of the CA end between its two writes: new keys there, not yet carried?"""
+    following = authority.following.ca
+    return following.is_file() and _split(following)[0] not in _split(authority.ca)
+
+
 def renew(authority: Authority, ask: Ask, passphrase: bytes | None) -> None:
     """A new signing key and certificate from the same CA; the old one goes to ``retired/``."""
     _need_ca_key(authority)
@@ -156,7 +172,10 @@ def renew(authority: Authority, ask: Ask, passphrase: bytes | None) -> None:
 
 
 def rotate(authority: Authority, half: Rotation, passphrase: bytes | None = None) -> None:
-    """Change the CA, in two halves with an update of every box between; raises UsageError."""
+    """Change the CA, in two halves with an update of every box between; raises UsageError.
+
+    A first half that was cut off goes on; its keys keep the passphrase they were made with.
+    """
     if half is Rotation.BEGIN:
         _begin(authority, passphrase)
     else:
@@ -170,6 +189,9 @@ def opened_key(authority: Authority, ask: Ask) -> bytes:
 
 def _begin(authority: Authority, passphrase: bytes | None) -> None:
     following = authority.following
+    if is_cut_off(authority):
+        _carry_both(authority)
+        return
     if len(_split(authority.ca)) > 1 or following.folder.exists():
         raise UsageError(
             f"{authority.folder} is being changed already",
@@ -180,7 +202,11 @@ def _begin(authority: Authority, passphrase: bytes | None) -> None:
     _make_ca(beside, name, passphrase)
     _certify(beside, beside, name, lambda _: passphrase or b"", passphrase)
     rename_durably(beside.folder, following.folder)
-    both = b"".join([*_split(authority.ca), *_split(following.ca)])
+    _carry_both(authority)
+
+
+def _carry_both(authority: Authority) -> None:
+    both = b"".join([_split(authority.ca)[0], *_split(authority.following.ca)])
     write_durably(authority.ca, both)
 
 
@@ -190,6 +216,11 @@ def _finish(authority: Authority) -> None:
         raise UsageError(
             f"{authority.folder} is not being changed",
             hint=f"begin: kexia image authority rotate {authority.folder}",
+        )
+    if is_cut_off(authority):
+        raise UsageError(
+            f"{authority.ca} does not hold the new CA yet: its beginning was cut off",
+            hint=f"no box has it; go on with: kexia image authority rotate {authority.folder}",
         )
     _retire(authority)
     for path in (following.ca_key, following.signing_key, following.signing, following.ca):
@@ -294,11 +325,16 @@ def _passphrase(path: Path, ask: Ask) -> bytes:
 def _split(path: Path) -> list[bytes]:
     """The certificates in a file, the older first; raises UsageError if there is none."""
     try:
-        pems = _CERTIFICATE.findall(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
+    return _parted(data, str(path))
+
+
+def _parted(data: bytes, what: str) -> list[bytes]:
+    pems = _CERTIFICATE.findall(data.replace(b"\r\n", b"\n"))
     if not pems:
-        raise UsageError(f"{path} holds no certificate", hint="copy it back from a backup")
+        raise UsageError(f"{what} holds no certificate", hint="copy it back from a backup")
     return list(pems)
 
 
