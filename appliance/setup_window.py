@@ -1,44 +1,34 @@
 """May somebody without a PIN set the box up now? For a while after power-on or after the button.
 
-Seconds since power-on are the kernel's, so that no clock that is set or lies moves the end. The
-button's press is noted in ``BOX/run/setup-open`` with this boot's id: it ends with the boot.
+Seconds since power-on are the kernel's, so that no clock that is set or lies moves the end. That
+the button was held is noted below ``/run``, which ends with the boot, in the folder of the button's
+unit: ``kexia-serve`` sees that folder, and nothing of /proc that tells one boot from another.
 """
 
 from pathlib import Path
 
-from appliance.paths import BoxPaths
-
 SECONDS = 15 * 60
 """How long it is open."""
-NAME = "setup-open"
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_LONGEST = 200
+NOTE = Path("/run/kexia-button/opened")
+"""Seconds since power-on at which the button was held."""
+_LONGEST = 40
 _NEVER = float("-inf")
 
 
-def is_open(paths: BoxPaths, uptime: float) -> bool:
+def is_open(uptime: float, note: Path = NOTE) -> bool:
     """Whether it is, so many seconds after power-on."""
-    return uptime < SECONDS or 0 <= uptime - _opened_at(paths) < SECONDS
+    return uptime < SECONDS or 0 <= uptime - _opened_at(note) < SECONDS
 
 
-def open_now(paths: BoxPaths, uptime: float) -> None:
-    """The button was held."""
-    paths.run.mkdir(parents=True, exist_ok=True)
-    _file(paths).write_text(f"{_boot()} {uptime:.0f}\n")
+def open_now(uptime: float, note: Path = NOTE) -> None:
+    """The button was held; raises OSError."""
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(f"{uptime:.0f}\n", encoding="ascii")
 
 
-def _opened_at(paths: BoxPaths) -> float:
+def _opened_at(note: Path) -> float:
     try:
-        with _file(paths).open() as file:
-            boot, at = file.read(_LONGEST).split()
-        return float(at) if boot == _boot() else _NEVER
+        with note.open(encoding="ascii") as file:
+            return float(file.read(_LONGEST))
     except (OSError, ValueError):
         return _NEVER
-
-
-def _boot() -> str:
-    return _BOOT_ID.read_text().strip()
-
-
-def _file(paths: BoxPaths) -> Path:
-    return paths.run / NAME

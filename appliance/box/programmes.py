@@ -150,6 +150,13 @@ def run_screen(paths: BoxPaths) -> None:
     keep_showing(paths, _stop_on_signals())
 
 
+def run_button(paths: BoxPaths) -> None:
+    """The button's process; ends on SIGTERM or SIGINT."""
+    from appliance.screen.button import watch_button
+
+    watch_button(paths, _stop_on_signals(), time.monotonic)
+
+
 def run_all(paths: BoxPaths, listen: Listen) -> None:
     """Update, serve and volumes beside each other until SIGTERM or SIGINT."""
     from appliance.box.supervise import Watched, supervise

@@ -1,4 +1,4 @@
-"""``kexia box screen``: the status picture on HDMI, or in a file."""
+"""``kexia box screen``: the status picture, on HDMI or in a file; ``button`` beside it."""
 
 import re
 from pathlib import Path
@@ -17,6 +17,7 @@ Box = Annotated[Path, typer.Argument(metavar="BOX", help="The box's folder.")]
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the group ``box``."""
     command(app)(screen)
+    command(app)(button)
 
 
 def screen(
@@ -44,3 +45,13 @@ def screen(
         raise UsageError(f"{size[:40]!r} is no size", hint="say, for instance, 1280x720")
     write_picture(paths, Size(int(sides[1]), int(sides[2])), to)
     result({"file": str(to)}, as_json=as_json, text=lambda: f"{to}: the screen as it is now")
+
+
+def button(box: Box) -> None:
+    """Attend to the box's button until stopped: held for ten seconds, it takes the PIN away.
+
+    A key KEY_SETUP, or Pause on a keyboard. Then the first PIN can be chosen for 15 minutes.
+    """
+    from appliance.box.programmes import run_button
+
+    run_button(BoxPaths(box))

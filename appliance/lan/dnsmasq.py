@@ -38,6 +38,10 @@ def text(card: str, own: ipaddress.IPv4Interface) -> str:
         f"dhcp-option=option:router,{own.ip}",
         f"dhcp-option=option:dns-server,{own.ip}",
         f"dhcp-leasefile={LEASES}",
+        # Which child's tablet came when is nobody's business: no line about it in the journal.
+        "quiet-dhcp",
+        "quiet-dhcp6",
+        "quiet-ra",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,8 +1,8 @@
 """The button on the box: held for ten seconds, it takes the PIN away and opens the setup anew.
 
 Whoever reaches the button can take the card out, too, so it gives nothing that was not theirs. A
-key ``KEY_SETUP`` (a button on a Pi's pins, by the gpio-key overlay) or ``KEY_PAUSE`` (of a keyboard
-plugged into a PC) counts. Events are those of linux/input.h, 24 bytes on 64-bit machines.
+key ``KEY_SETUP`` (of a machine that has such a button) or ``KEY_PAUSE`` (of a keyboard plugged in)
+counts. Events are those of linux/input.h, 24 bytes on 64-bit machines.
 """
 
 import logging
@@ -27,6 +27,8 @@ HELD_SECONDS = 10.0
 MAX_DEVICES = 32
 _EVENT = struct.Struct("qqHHi")
 _KEY, _PRESSED, _RELEASED = 1, 1, 0
+_LOST = (0, 3)
+"""EV_SYN, SYN_DROPPED."""
 _LOOK_SECONDS = 5.0
 _LOG = logging.getLogger("kexia.button")
 
@@ -35,23 +37,30 @@ class Hold:
     """How long one of the keys has been down; says once per press that it was long enough."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
+        self._since: dict[str, float] = {}
 
-    def event(self, kind: int, code: int, value: int, now: float) -> None:
-        """One event of a device."""
+    def event(self, device: str, event: tuple[int, int, int], now: float) -> None:
+        """One event of a device: kind, code, value."""
+        kind, code, value = event
+        if (kind, code) == _LOST:
+            self.forget(device)
         if kind != _KEY or code not in KEYS:
             return
         if value == _PRESSED:
-            self._since = now
+            self._since[device] = now
         elif value == _RELEASED:
-            self._since = None
+            self.forget(device)
+
+    def forget(self, device: str) -> None:
+        """It was pulled out, or its events were lost: whether the key is down, nobody knows."""
+        self._since.pop(device, None)
 
     def is_due(self, now: float) -> bool:
         """True once, ten seconds after it went down, if it still is."""
-        if self._since is None or now - self._since < HELD_SECONDS:
-            return False
-        self._since = None
-        return True
+        due = [device for device, since in self._since.items() if now - since >= HELD_SECONDS]
+        for device in due:
+            self.forget(device)
+        return bool(due)
 
 
 def events(data: bytes) -> Iterable[tuple[int, int, int]]:
@@ -66,8 +75,9 @@ def watch_button(
     stop: threading.Event,
     clock: Callable[[], float],
     devices: Path = DEVICES,
+    note: Path = setup_window.NOTE,
 ) -> None:
-    """Until ``stop`` is set; ``clock``: seconds since power-on."""
+    """Until ``stop`` is set; ``clock``: seconds since power-on; ``note``: of the open setup."""
     hold, opened = Hold(), dict[str, int]()
     looked = float("-inf")
     try:
@@ -77,7 +87,7 @@ def watch_button(
                 looked = clock()
             _read(opened, hold, clock)
             if hold.is_due(clock()):
-                _take_away(paths, clock())
+                _take_away(paths, note, clock())
             if not opened:
                 stop.wait(1.0)
     finally:
@@ -103,16 +113,17 @@ def _read(opened: dict[str, int], hold: Hold, clock: Callable[[], float]) -> Non
             data = b""
         if not data:  # pulled out
             os.close(opened.pop(names[descriptor]))
+            hold.forget(names[descriptor])
             continue
-        for kind, code, value in events(data):
-            hold.event(kind, code, value, clock())
+        for event in events(data):
+            hold.event(names[descriptor], event, clock())
 
 
-def _take_away(paths: BoxPaths, now: float) -> None:
-    _LOG.warning("the button was held: the PIN is removed, the setup is open for 15 minutes")
+def _take_away(paths: BoxPaths, note: Path, now: float) -> None:
     try:
+        setup_window.open_now(now, note)
         with closing(open_state(paths.state_db)) as state:
             pins.remove_pin(state)
-        setup_window.open_now(paths, now)
+        _LOG.warning("the button was held: the PIN is removed, the setup is open for 15 minutes")
     except (KexiaError, OSError) as error:
         _LOG.error("the PIN could not be removed: %s", error)

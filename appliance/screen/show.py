@@ -2,19 +2,19 @@
 
 import logging
 import threading
+from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
 
 from PIL import Image
 
 from appliance.config import BoxPaths
 from appliance.language import Language, speech
 from appliance.screen.board import Board, compose
-from appliance.screen.button import watch_button
 from appliance.screen.draw import Size, draw
 from appliance.screen.facts import read_facts
 from appliance.screen.framebuffer import (
     Framebuffer,
+    drawn_size,
     pixels,
     read_framebuffer,
     show,
@@ -35,11 +35,9 @@ def picture_of(paths: BoxPaths, size: Size) -> Image.Image:
 
 
 def keep_showing(paths: BoxPaths, stop: threading.Event) -> None:
-    """Show the box's state and attend to its button until ``stop`` is set; raises NoFont."""
-    button = threading.Thread(target=watch_button, args=(paths, stop, monotonic), daemon=True)
-    button.start()
+    """Show the box's state until ``stop`` is set; raises NoFont."""
     shown: tuple[Board, Framebuffer] | None = None
-    data, looks = b"", 0
+    picture, looks = Image.new("RGB", (1, 1)), 0
     with without_console():
         while not stop.is_set():
             found = read_framebuffer()
@@ -49,16 +47,16 @@ def keep_showing(paths: BoxPaths, stop: threading.Event) -> None:
                 continue
             wanted = (_board(paths), found)
             if wanted != shown:
-                data, looks = pixels(draw(wanted[0], found.size), found), 0
+                picture, looks = draw(wanted[0], drawn_size(found.size)), 0
             if looks % REPAINT_LOOKS == 0:
-                _bring(data)
+                _bring(pixels(picture, found))
             shown, looks = wanted, looks + 1
             stop.wait(LOOK_SECONDS)
 
 
-def _bring(data: bytes) -> None:
+def _bring(parts: Iterable[bytes]) -> None:
     try:
-        show(data)
+        show(parts)
     except OSError as error:
         _LOG.warning("the screen cannot be written: %s", error.strerror)
 

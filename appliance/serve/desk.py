@@ -156,8 +156,7 @@ class Desk:
             rows=self._rows(request),
             said=said,
             doing_words=DOING,
-            may_set_up=not caller.has_pin
-            and setup_window.is_open(self._paths, self._admission.ticks()),
+            may_set_up=not caller.has_pin and setup_window.is_open(self._admission.ticks()),
         )
         admission.remember(response, caller.cookie)
         return response

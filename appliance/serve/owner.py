@@ -66,7 +66,7 @@ class Owner:
         caller = await self._admission.caller(request)
         fields = await request.post()
         check_change(request, caller, str(fields.get("token", "")))
-        if caller.has_pin or not setup_window.is_open(self._paths, self._admission.ticks()):
+        if caller.has_pin or not setup_window.is_open(self._admission.ticks()):
             raise Declined(SETUP_CLOSED)
         kept = await _hashed(str(fields.get("pin", "")), str(fields.get("again", "")))
         cookie = await self._admission.take(kept, only_first=True)

@@ -1,5 +1,7 @@
 """The files of the box's root, as the programmes that read them on the box read them."""
 
+import fnmatch
+import os
 import re
 import shutil
 import subprocess
@@ -60,8 +62,95 @@ def test_what_starts_is_listed_and_all_else_is_off() -> None:
     lines = [line for line in PRESET.read_text().splitlines() if not line.startswith("#")]
     assert lines[-1] == "disable *"
     enabled = {line.removeprefix("enable ") for line in lines[:-1]}
-    box = {path.name for path in UNITS.glob("kexia-*.service") if "nightly" not in path.name}
-    assert {name for name in enabled if name.startswith("kexia-")} == box
+    box = [path for path in UNITS.glob("kexia-*.service") if "nightly" not in path.name]
+    timers = {path.stem: path.with_suffix(".timer") for path in box}
+    starts = {(timers[each.stem] if timers[each.stem].exists() else each).name for each in box}
+    assert {name for name in enabled if name.startswith("kexia-")} == starts
+
+
+@pytest.mark.parametrize("board", ["pi", "amd64"])
+def test_what_the_screen_and_old_ethernet_need_is_not_pruned(board: str) -> None:
+    """Names from the modules' own ``depends=`` (Debian 12); for dpkg the last match counts."""
+    needed = {
+        "pi": "drivers/gpu/drm/vc4/vc4 drivers/media/cec/core/cec drivers/media/rc/rc-core"
+        " sound/soc/snd-soc-core sound/core/snd-pcm-dmaengine sound/core/snd-pcm"
+        " sound/core/snd-timer sound/core/snd sound/soundcore",
+        "amd64": "drivers/gpu/drm/display/drm_display_helper drivers/media/cec/core/cec"
+        " drivers/media/rc/rc-core drivers/ssb/ssb drivers/pcmcia/pcmcia"
+        " drivers/pcmcia/pcmcia_core",
+    }
+    for name in needed[board].split():
+        for root in ("/lib", "/usr/lib"):
+            assert is_unpacked(f"{root}/modules/6.1.0/kernel/{name}.ko"), name
+            assert is_unpacked(f"{root}/modules/6.12/kernel/{name}.ko.xz"), name
+    assert not is_unpacked("/lib/modules/6.1.0/kernel/sound/pci/hda/snd-hda-intel.ko")
+
+
+def is_unpacked(path: str) -> bool:
+    kept = True
+    for line in (ROOT / "image_build/packages/prune.list").read_text().splitlines():
+        option, _, pattern = line.partition("=")
+        if option.startswith("path-") and fnmatch.fnmatchcase(path, pattern):
+            kept = option == "path-include"
+    return kept
+
+
+DEBIANS = """<busconfig>
+  <policy context="default"><allow send_destination="de.pengutronix.rauc"/></policy>
+  <policy user="root"><allow own="de.pengutronix.rauc"/></policy>
+</busconfig>"""
+"""What the package rauc-service brings: anyone controls rauc."""
+BUS = """<busconfig><type>system</type><auth>EXTERNAL</auth><listen>{address}</listen>
+<policy context="default">
+  <allow user="*"/><deny own="*"/><deny send_type="method_call"/>
+  <allow send_requested_reply="true" send_type="method_return"/>
+  <allow send_requested_reply="true" send_type="error"/>
+  <allow receive_type="method_call"/><allow receive_type="method_return"/>
+  <allow receive_type="error"/><allow receive_type="signal"/>
+  <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
+</policy>
+<servicedir>services</servicedir><includedir>usr</includedir>{ours}</busconfig>"""
+"""As Debian's system.conf: /etc is read after /usr."""
+SERVICE = "[D-BUS Service]\nName=de.pengutronix.rauc\nExec=/bin/false\n"
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("is_ours_there", [True, False])
+def test_only_root_controls_rauc(tmp_path: Path, is_ours_there: bool) -> None:
+    """Asked over a bus of its own; without our file the very question gets through."""
+    (tmp_path / "usr").mkdir()
+    (tmp_path / "usr/rauc.conf").write_text(DEBIANS)
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/rauc.service").write_text(SERVICE)
+    address = f"unix:abstract=kexia-test-{os.getpid()}-{tmp_path.name}"
+    ours = f"<includedir>{ALL / 'etc/dbus-1/system.d'}</includedir>" if is_ours_there else ""
+    (tmp_path / "bus.conf").write_text(BUS.format(address=address, ours=ours))
+    words = [program("dbus-daemon"), f"--config-file={tmp_path / 'bus.conf'}"]
+    words += ["--nofork", "--nopidfile", "--print-address"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as bus:
+        try:
+            assert bus.stdout is not None
+            assert bus.stdout.readline(), "the bus did not start"
+            nobody = is_let_through(address, NOBODY if os.geteuid() == 0 else os.geteuid())
+            assert nobody is not is_ours_there
+            if os.geteuid() == 0:
+                assert is_let_through(address, 0)
+        finally:
+            bus.terminate()
+
+
+def is_let_through(address: str, user: int) -> bool:
+    """Whether the bus starts rauc when this user calls it; what it starts ends at once."""
+    words = [program("dbus-send"), f"--bus={address}", "--print-reply"]
+    words += ["--dest=de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer.Mark"]
+    other = user if user != os.geteuid() else None
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, user=other, group=other
+    )
+    answers = {"Error.AccessDenied": False, "Spawn.ChildExited": True}
+    found = [answer for name, answer in answers.items() if name in done.stderr]
+    assert found, done.stderr
+    return found[0]
 
 
 @pytest.mark.parametrize("folder", [path for path in OVERLAY.iterdir() if path.is_dir()], ids=str)

@@ -16,7 +16,14 @@ from appliance.screen import draw as drawing
 from appliance.screen.board import Facts, Tone, Wifi, compose
 from appliance.screen.draw import NoFont, Size, draw
 from appliance.screen.facts import NO_DATA, reachable, read_facts
-from appliance.screen.framebuffer import Framebuffer, pixels, read_framebuffer, show
+from appliance.screen.framebuffer import (
+    Framebuffer,
+    drawn_size,
+    pixels,
+    read_framebuffer,
+    show,
+    without_console,
+)
 from appliance.sticks import Phase, Stick, Word
 from sync.errors import FormatError
 from tests.kit.boxes import BoxUnderTest
@@ -102,10 +109,45 @@ def test_pixels_lie_as_the_framebuffer_wants_them() -> None:
     picture = Image.new("RGB", (2, 1))
     picture.putpixel((0, 0), (255, 0, 0))
     picture.putpixel((1, 0), (8, 132, 16))
-    full = pixels(picture, Framebuffer(Size(2, 1), 32, 12))
+    full = b"".join(pixels(picture, Framebuffer(Size(2, 1), 32, 12)))
     assert full == bytes([0, 0, 255, 255, 16, 132, 8, 255]) + bytes(4)
-    small = pixels(picture, Framebuffer(Size(2, 1), 16, 4))
+    small = b"".join(pixels(picture, Framebuffer(Size(2, 1), 16, 4)))
     assert small == (0xF800).to_bytes(2, "little") + (0x0C22).to_bytes(2, "little")
+
+
+@pytest.mark.parametrize(
+    ("screen", "drawn"),
+    [
+        (Size(1366, 768), Size(1366, 768)),
+        (Size(1920, 1200), Size(1920, 1200)),
+        (Size(2560, 1440), Size(1280, 720)),
+        (Size(3840, 2160), Size(1920, 1080)),
+        (Size(8192, 8192), Size(1365, 1365)),
+    ],
+)
+def test_a_large_screen_is_drawn_small_and_filled(screen: Size, drawn: Size) -> None:
+    assert drawn_size(screen) == drawn
+    stride = screen.width * 4 + 64
+    picture = Image.new("RGB", (drawn.width, drawn.height), (1, 2, 3))
+    rows, largest = 0, 0
+    for part in pixels(picture, Framebuffer(screen, 32, stride)):
+        assert len(part) % stride == 0
+        assert part[:4] == bytes([3, 2, 1, 255])
+        rows, largest = rows + len(part) // stride, max(largest, len(part))
+    assert screen.height - 8 < rows <= screen.height
+    assert largest < 5 * 2**20
+
+
+def test_no_terminal_is_told_and_the_picture_comes_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = tmp_path / "tty1"
+    plain.touch()
+    with plain.open() as given:
+        for terminal in (plain, tmp_path / "none"):
+            caplog.clear()
+            with without_console(terminal, given.fileno()):
+                assert str(terminal) in caplog.text
 
 
 def fake(folder: Path, size: str, bits: str, stride: str) -> Path:
@@ -136,7 +178,7 @@ def test_all_of_a_picture_is_written(tmp_path: Path) -> None:
     device = tmp_path / "fb0"
     device.write_bytes(bytes(3_000_000))
     data = bytes(range(256)) * 10_000
-    show(data, device)
+    show((data[:1_000_001], data[1_000_001:]), device)
     assert device.read_bytes() == data + bytes(3_000_000 - len(data))
 
 

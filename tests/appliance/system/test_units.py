@@ -14,6 +14,7 @@ EXPOSURE = {
     "kexia-health": 2.0,
     "kexia-no-data": 2.0,
     "kexia-screen": 2.5,
+    "kexia-button": 1.5,
     # Root, as rauc listens to nobody else.
     "kexia-system": 2.0,
     # Root with the rights to make files for others.
@@ -41,6 +42,22 @@ def test_a_unit_may_do_no_more_than_it_needs(unit: str) -> None:
     found = re.search(rf"exposure level for {unit}.service: ([0-9.]+)", said)
     assert found, said
     assert float(found[1]) <= EXPOSURE[unit]
+
+
+@pytest.mark.parametrize("unit", ["kexia-health", "kexia-system"])
+def test_rauc_may_start_its_threads(unit: str) -> None:
+    """GLib calls sched_setattr for its threads; a filter without it kills rauc by SIGSYS."""
+    text = (UNITS / f"{unit}.service").read_text()
+    filters = re.findall(r"^SystemCallFilter=(.*)$", text, re.MULTILINE)
+    assert filters[-1] == "sched_setattr"
+    assert any(each.startswith("~") and "@resources" in each for each in filters)
+
+
+def test_the_screen_owns_its_terminal_and_reads_the_state() -> None:
+    text = (UNITS / "kexia-screen.service").read_text()
+    for line in ("StandardInput=tty-force", "TTYPath=/dev/tty1", "ReadWritePaths=-/var/lib/kexia"):
+        assert f"\n{line}\n" in text, line
+    assert "\nRequiresMountsFor" not in text, "without its data a box must say so on the screen"
 
 
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
