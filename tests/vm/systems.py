@@ -15,8 +15,8 @@ from pathlib import Path
 
 from appliance.config import BoxConfig, Listen, load, save
 from appliance.publisher import programmes
-from image_build.authority import Authority
-from image_build.raucbundle import ROOT_SUFFIX, make_bundle, read_built
+from image_build.updates.authority import Authority
+from image_build.updates.raucbundle import ROOT_SUFFIX, make_bundle, read_built
 from sync.progress import Silent
 from sync.publish.workspace import Registration, SourceKind
 from tests.kit.boxes import BoxUnderTest

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from image_build.authority import found
+from image_build.updates.authority import found
 from tests.kit.province import Province
 from tests.vm import images
 from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
