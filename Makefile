@@ -32,8 +32,7 @@ test: setup ## Everything a change must pass.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m "not slow and not image" --cov --cov-report=
-	$(BIN)/pytest -m "image and not slow" --cov --cov-append --cov-report=term
+	$(BIN)/pytest -n 2 -m "not slow and not image" --cov --cov-report=term
 
 test-full: setup ## The long runs too: crashes, conformance, sticks in a virtual machine.
 	@.ci/setup $(VENV) full

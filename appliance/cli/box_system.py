@@ -75,7 +75,11 @@ def _judge(loader: "Loader", signs: "Signs", where: str, tell: Callable[[str], N
         raise
     verdict = decide(signs, proven=loader.proven, other_good=loader.other_good)
     if verdict is Verdict.CONFIRM:
-        loader.carry_out(verdict)
+        try:
+            loader.carry_out(verdict)
+        except KexiaError:
+            tell(f"KEXIA-HEALTH bad {where} up={_up()} missing=rauc")
+            raise
         tell(f"KEXIA-HEALTH good {where} up={_up()}")
     else:
         missing = ",".join(signs.missing)
