@@ -47,13 +47,15 @@ class Refused(KexiaError):
         self.exit_code = exit_code
 
 
-def request(paths: BoxPaths, message: Mapping[str, object]) -> Iterator[Event]:
+def request(
+    paths: BoxPaths, message: Mapping[str, object], *, seconds: float | None = None
+) -> Iterator[Event]:
     """Ask the update process; yields its progress events, then the ``done`` event, once.
 
-    Raises NotRunning when nobody listens, Refused with the other side's error, and Incomplete when
+    ``seconds``: how long it may be silent; None: as long as its work takes. Raises NotRunning when nobody listens, Refused with the other side's error, and Incomplete when
     the update process ends before it answered.
     """
-    with _connect(paths) as connection:
+    with _connect(paths, seconds) as connection:
         try:
             yield from _converse(connection, message)
         except OSError as error:
@@ -82,10 +84,16 @@ def cut_off() -> Incomplete:
     )
 
 
-def ask(paths: BoxPaths, message: Mapping[str, object], progress: Progress) -> Event:
+def ask(
+    paths: BoxPaths,
+    message: Mapping[str, object],
+    progress: Progress,
+    *,
+    seconds: float | None = None,
+) -> Event:
     """Ask, show its progress in ``progress``, return the result. Raises as ``request`` does."""
     result: object = {}
-    for event in request(paths, message):
+    for event in request(paths, message, seconds=seconds):
         if event.get("event") == "progress":
             _show(event, progress)
         else:
@@ -238,8 +246,9 @@ def event_of(line: bytes, *, limit: int) -> Event:
 
 
 @contextmanager
-def _connect(paths: BoxPaths) -> Iterator[socket.socket]:
+def _connect(paths: BoxPaths, seconds: float | None) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
         try:
             with short_name(paths.run) as folder:
                 connection.connect(f"{folder}/{paths.socket.name}")

@@ -19,7 +19,7 @@ from enum import Enum
 from appliance.paths import BoxPaths
 from sync import canonical
 from sync.errors import FormatError, UsageError
-from sync.files import disk_error, write_durably
+from sync.files import disk_error, read_bounded, write_durably
 
 VERSION = 1
 """Of what this code writes."""
@@ -73,7 +73,7 @@ def judge(version: int, what: str, *, own: int = VERSION) -> Standing:
 def read_version(paths: BoxPaths) -> int:
     """The folder's version; raises UsageError if its file says nothing sensible."""
     try:
-        data = paths.format_file.read_bytes()[: MAX_SIZE + 1]
+        data = read_bounded(paths.format_file, MAX_SIZE + 1)
     except FileNotFoundError:
         return 1
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from appliance.paths import BoxPaths
 from sync import canonical
 from sync.errors import FormatError
-from sync.files import write_durably
+from sync.files import disk_errors, read_bounded, write_durably
 
 NAME = "reset.json"
 FORMAT = "kexia-reset-1"
@@ -32,21 +32,24 @@ def wish(paths: BoxPaths, keep: Keep) -> None:
 def wished(paths: BoxPaths) -> Keep | None:
     """What was wished; None for nothing. A damaged wish keeps the lessons: it was one all the same.
 
-    The file is written whole or not at all, so damaged means a failing card.
+    The file is written whole or not at all, so damaged means a failing card. Raises MediumFailing
+    (KexiaError) where it cannot be read at all: nobody knows then whether it is one.
     """
     try:
-        with _file(paths).open("rb") as file:
-            value = canonical.loads(file.read(_LONGEST), what=NAME)
-        return Keep(canonical.as_text(value["keep"]))
-    except FileNotFoundError:
-        return None
+        with disk_errors(_file(paths)):
+            try:
+                data = read_bounded(_file(paths), _LONGEST)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return Keep(canonical.as_text(canonical.loads(data, what=NAME)["keep"]))
     except (FormatError, KeyError, TypeError, ValueError):
         return Keep.LESSONS
 
 
 def forget(paths: BoxPaths) -> None:
     """It is fulfilled, or nobody wants it any more."""
-    _file(paths).unlink(missing_ok=True)
+    with disk_errors(_file(paths)):
+        _file(paths).unlink(missing_ok=True)
 
 
 def _file(paths: BoxPaths) -> Path:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,16 +16,27 @@ PARTIAL = ".partial"
 _REWRITTEN = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_durably(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
+Owner = tuple[int, int]
+"""Numbers of a user and a group."""
+
+
+def write_durably(
+    path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o644, owner: Owner | None = None
+) -> None:
     """Write ``data`` so that after a power cut ``path`` holds all of it or what it held before."""
-    with durable_file(path, mode=mode) as file:
+    with durable_file(path, mode=mode, owner=owner) as file:
         for block in (data,) if isinstance(data, bytes) else data:
             file.write(block)
 
 
 @contextmanager
-def durable_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
-    """A file that takes the name ``path`` when the block ends well, and goes when it fails."""
+def durable_file(
+    path: Path, *, mode: int = 0o644, owner: Owner | None = None
+) -> Iterator[BinaryIO]:
+    """A file that takes the name ``path`` when the block ends well, and goes when it fails.
+
+    ``owner``: whose it is from the moment it has its name (only root gives files away).
+    """
     make_folder(path.parent)
     partial = path.with_name(path.name + PARTIAL)
     with disk_errors(path):
@@ -33,6 +45,8 @@ def durable_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             with os.fdopen(descriptor, "w+b") as file:
                 yield file
                 file.flush()
+                if owner is not None:
+                    os.fchown(file.fileno(), *owner)
                 os.fsync(file.fileno())
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -174,6 +188,27 @@ def make_folder(folder: Path) -> None:
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read it; raises OSError as ``open`` does, EINVAL for anything else.
+
+    For what another user may have put there: a pipe or a device is not waited for.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """At most the first ``most`` bytes of a regular file; raises OSError as ``open_regular``."""
+    with open_regular(path) as file:
+        return file.read(most)
 
 
 def free_space(folder: Path) -> int:

@@ -30,8 +30,8 @@ def hold(path: Path, *, holder: str) -> Iterator[Lease]:
     """
     files.make_folder(path.parent)
     with files.disk_errors(path):
-        path.touch()
-        file = path.open("r+b", buffering=0)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        file = os.fdopen(descriptor, "r+b", buffering=0)
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -31,7 +31,7 @@ from appliance.volumes.write_back import Prepared, keep_prepared, prepared_file
 from sync.digest import Digest
 from sync.errors import FormatError, KexiaError, NoRoom, ProofFailed, UsageError
 from sync.feed import MAX_PLAIN, parse_plain
-from sync.files import write_durably
+from sync.files import read_bounded, write_durably
 from sync.stick import back, backup, have, recipients, report, sealing
 from sync.stick.backup import Backup
 from sync.stick.have import HaveList, Held
@@ -174,7 +174,7 @@ def _beyond_a_stick(first: tuple[bytes, ...], saved: bytes) -> Iterator[str]:
 def _named(served: Generation, publisher: str) -> tuple[Recipient, ...]:
     with suppress(GenerationDamaged, FormatError, FileNotFoundError):
         path = prove_trust(served, publisher) / recipients.PATH
-        return recipients.decode(path.read_bytes()[: recipients.MAX_SIZE + 1])
+        return recipients.decode(read_bounded(path, recipients.MAX_SIZE + 1))
     return ()
 
 

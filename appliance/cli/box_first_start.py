@@ -12,9 +12,10 @@ import typer
 from appliance.cli.command import command
 from appliance.cli.console import Json, result
 from appliance.config import BoxPaths
-from sync.errors import UsageError
+from sync.errors import KexiaError, UsageError
 
 if TYPE_CHECKING:
+    from appliance.firststart.card import Card
     from appliance.firststart.start import Done
     from sync.trust import DemoKeys
 
@@ -46,23 +47,50 @@ def first_start(
 ) -> None:
     """Set the box up from site.toml on its card, once for each file laid there; then wipe secrets.
 
-    Run at every start. Without a site file a new box makes a Wi-Fi of its own. A site file that is
-    not as it must be changes nothing (3); BOX/first-start.json says what is wrong.
+    A factory reset that was wished is done before. Without a site file a new box makes a Wi-Fi of
+    its own. A site file that is not as it must be changes nothing (3); BOX/first-start.json says
+    what is wrong. What the disk or the card refuses is told, too (8).
     """
     from appliance.firststart.card import Card
-    from appliance.firststart.start import Machine
+    from appliance.firststart.start import Machine, tell
     from appliance.firststart.start import first_start as start
 
     os.umask(0o022)  # the box's programmes read what root makes here; secrets say their own mode
     machine = Machine(
         secrets.randbelow, ssh_keys, keys_of(image), lambda paths: _hand_over(paths, owner)
     )
-    done = start(BoxPaths(box), Card(site), machine)
+    paths, card = BoxPaths(box), Card(site)
+    trouble = _begin_anew(paths, card, ssh_keys, owner)
+    done = start(paths, card, machine)
+    if trouble:
+        done = tell(paths, done, trouble)
+        _hand_over(paths, owner)
     result(_value(done), as_json=as_json, text=lambda: "\n".join(_lines(done)))
     if done.note.refused:
         raise typer.Exit(3)
     if done.note.problem:
         raise typer.Exit(8)
+
+
+def _begin_anew(paths: BoxPaths, card: "Card", ssh_keys: Path, owner: str) -> str:
+    """Do the reset that was wished; why it was not done, or not to its end: empty if all is well.
+
+    A box that cannot be reset still has to start.
+    """
+    from appliance.box.factory import fulfil
+    from appliance.firststart.start import forget_site
+    from appliance.reset_wish import wished
+
+    try:
+        if wished(paths) is None:
+            return ""
+        try:
+            fulfil(paths, lambda: forget_site(paths, card, ssh_keys))
+        finally:
+            _hand_over(paths, owner)
+    except KexiaError as error:
+        return error.fact
+    return ""
 
 
 def _value(done: "Done") -> dict[str, object]:

@@ -103,7 +103,7 @@ def _summary(signs: "Signs") -> str:
     if not signs.missing:
         return "sound: pages, search and update process answer"
     if not signs.data:
-        return "the data partition cannot be opened; the box serves one page that says so"
+        return "the data partition cannot be opened, or kexia.toml on it cannot be read"
     return f"not sound: {', '.join(signs.missing)} → journalctl -b -u 'kexia-*'"
 
 

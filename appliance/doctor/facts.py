@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from appliance.doctor.isolation import Isolation
+from appliance.firststart.note import Note
 
 
 class Uplink(StrEnum):
@@ -107,3 +108,4 @@ class Facts:
     uplink: Uplink | None = None
     uplink_detail: str = ""
     programmes: Programmes = field(default_factory=Programmes)
+    first_start: Note = field(default_factory=Note)

@@ -8,6 +8,7 @@ from enum import IntEnum
 from appliance.doctor.facts import Clock, Disk, Facts, Network, Power, Programmes, Uplink
 from appliance.doctor.isolation import Isolation
 from appliance.doctor.sayings import SAYINGS, Code
+from appliance.firststart.note import Note
 from appliance.sticks import Saying
 
 FULL, NEARLY_FULL = 256 * 2**20, 1024 * 2**20
@@ -86,6 +87,7 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
         *_programmes(facts.programmes),
         *_network(facts.network),
         *_clock(facts.clock),
+        *_first_start(facts.first_start),
     ]
     if facts.uplink in _UPLINKS:
         found.append(Finding(_UPLINKS[facts.uplink], Severity.WARNING, facts.uplink_detail))
@@ -159,6 +161,21 @@ def _reached(network: Network) -> Iterator[Finding]:
         yield Finding(Code.NO_GATEWAY, Severity.WARNING, network.detail)
     elif network.isolation is Isolation.PERHAPS:
         yield Finding(Code.PERHAPS_ISOLATED, Severity.NOTE, where)
+
+
+def _first_start(note: Note) -> Iterator[Finding]:
+    code = trouble_of(note)
+    if code is not None:
+        yield Finding(code, Severity.WARNING, "; ".join(note.faults) or note.problem)
+
+
+def trouble_of(note: Note) -> Code | None:
+    """What the first start could not do; None: all is well."""
+    if not note.problem:
+        return None
+    if note.refused:
+        return Code.SITE_REFUSED
+    return Code.RESET_FAILED if note.wiped else Code.SITE_SECRETS
 
 
 def _clock(clock: Clock) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from appliance.doctor import look
 from appliance.doctor.facts import Clock, Facts, Network, Programmes, Uplink
 from appliance.doctor.findings import Finding, findings
 from appliance.doctor.isolation import Isolation
+from appliance.firststart.noted import read_note
 from appliance.generation import current
 from appliance.lan import inforce
 from appliance.lan.card import Card
@@ -78,6 +79,7 @@ def examine(
         uplink=uplink,
         uplink_detail=detail,
         programmes=asking.programmes(paths, box) if asking else Programmes(),
+        first_start=read_note(paths),
     )
 
 

@@ -70,6 +70,6 @@ def _pages_answer(listen: Listen) -> bool:
 
 def _update_answers(paths: BoxPaths) -> bool:
     with suppress(KexiaError, OSError):
-        ask(paths, {"command": "status"}, Silent())
+        ask(paths, {"command": "status"}, Silent(), seconds=SECONDS)
         return True
     return False

@@ -45,10 +45,17 @@ class Code(StrEnum):
     UPDATE_SILENT = "update-silent"
     SERVICE_FAILED = "service-failed"
     SLOT_BAD = "slot-bad"
+    SITE_REFUSED = "site-refused"
+    SITE_SECRETS = "site-secrets"
+    RESET_FAILED = "reset-failed"
 
 
 _POWER_OFF_ON = N_("Switch the box off and on again. If it stays, tell the technician.")
 _REPLACE_CARD = N_("Write a new card soon; what teachers made comes back from the backup.")
+SITE_REFUSED = N_("The site file on the card is not as it must be.")
+SITE_SECRETS = N_("The Wi-Fi's pass phrase and PIN still lie on the card.")
+RESET_FAILED = N_("The box was to begin anew and did not.")
+"""Also said on the screen: no longer than a line of it."""
 _LINE = N_("Lessons can come by stick meanwhile; nothing in the classroom depends on the line.")
 
 SAYINGS: Mapping[Code, Saying] = {
@@ -178,4 +185,13 @@ SAYINGS: Mapping[Code, Saying] = {
         N_("A system update did not start well; the box runs the system before it."),
         N_("Nothing needs to be done now; tell the county, who sends the next one."),
     ),
+    Code.SITE_REFUSED: Saying(
+        SITE_REFUSED,
+        N_("The box keeps what it had. Mend what is named here in site.toml, then restart it."),
+    ),
+    Code.SITE_SECRETS: Saying(
+        SITE_SECRETS,
+        N_("Restart the box. If it stays, the card is failing: change the PIN, write a new card."),
+    ),
+    Code.RESET_FAILED: Saying(RESET_FAILED, _REPLACE_CARD),
 }

@@ -15,7 +15,7 @@ from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.state import open_state
 from sync.errors import Fault, InputRefused, KexiaError, UsageError
-from sync.files import make_folder, write_durably
+from sync.files import make_folder, read_bounded, write_durably
 from sync.trust import DemoKeys, Root, lies_below, parse_root
 from sync.trust.root import MAX_ROOT, check_demo
 
@@ -57,7 +57,7 @@ class Applying:
     def _root(self, publisher: SitePublisher) -> bytes:
         data = self.card.read_root(publisher.root)
         if data is None and (kept := self.paths.root / publisher.root).is_file():
-            data = kept.read_bytes()
+            data = read_bounded(kept, MAX_ROOT + 1)
         if data is None or len(data) > MAX_ROOT:
             raise UsageError("is missing" if data is None else "is longer than any root")
         root: Root = parse_root(data)
@@ -127,7 +127,8 @@ class Applying:
         made = BoxConfig() if is_new else configs.load(self.paths)
         if is_new:
             made = replace(made, listen=LISTEN)
-        made = replace(made, name=name or made.name)
+        if is_new or made.name == BoxConfig().name:  # a box that lost its network keeps its name
+            made = replace(made, name=name or made.name)
         if site is not None:
             made = self._described(made, site)
         if is_new or made != configs.load(self.paths):

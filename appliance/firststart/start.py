@@ -6,6 +6,7 @@ both are on the disk, with what shall be left of the file kept here until that i
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from appliance.firststart import note as notes
 from appliance.firststart.apply import Applying
 from appliance.firststart.card import Card
 from appliance.firststart.chance import Below
-from appliance.firststart.decide import Found, Step, decide, look
+from appliance.firststart.decide import Found, Step, choose, decide, is_left, look
 from appliance.firststart.note import Note
-from appliance.firststart.site import Site, read_site, write_site
+from appliance.firststart.noted import read_note
+from appliance.firststart.site import MAX_SITE, Site, read_site, write_site
 from sync.digest import sha256
-from sync.errors import FormatError, InputRefused, KexiaError
-from sync.files import disk_errors, write_durably
+from sync.errors import InputRefused, KexiaError
+from sync.files import disk_errors, read_bounded, sync_folder, write_durably
 from sync.trust import DemoKeys
 
 REFUSED = "the site file is not as it must be; the box keeps what it had"
@@ -62,8 +64,9 @@ def first_start(paths: BoxPaths, card: Card, machine: Machine) -> Done:
     what is wrong.
     """
     note = read_note(paths)
-    found = look(card.read_site())
-    step = decide(found, note, is_made=paths.config_file.exists())
+    made = is_made(paths)
+    found = choose([look(data) for data in card.read_sites()], note, is_made=made)
+    step = decide(found, note, is_made=made)
     if step is Step.NOTHING:
         return Done(step, _settle(paths, note))
     applying = Applying(paths, card, machine.below, machine.demo)
@@ -80,21 +83,31 @@ def first_start(paths: BoxPaths, card: Card, machine: Machine) -> Done:
     return Done(step, _apply(applying, machine, Read(found.digest, found.site, roots)))
 
 
-def read_note(paths: BoxPaths) -> Note:
-    """What was noted; an empty note where nothing was, or nothing that can be read."""
-    try:
-        with disk_errors(paths.first_start), paths.first_start.open("rb") as file:
-            return notes.decode(file.read(notes.MAX_NOTE))
-    except (FormatError, KexiaError, FileNotFoundError):
-        return Note()
+def is_made(paths: BoxPaths) -> bool:
+    """Whether this is a box that can be reached; without a network it is made anew."""
+    return paths.config_file.exists() and paths.network.exists()
 
 
 def read_site_of(paths: BoxPaths) -> Site | None:
     """The site this box was set up for, without secrets; None: it has defaults."""
     try:
-        return read_site(paths.site.read_bytes())
+        return read_site(read_bounded(paths.site, MAX_SITE + 1))
     except (OSError, InputRefused):
         return None
+
+
+def forget_site(paths: BoxPaths, card: Card, ssh_keys: Path) -> None:
+    """Before the box begins anew: what made it this school's goes from its card, and who may log in.
+
+    Else the next line of the same start would set it up from there again. A file that somebody
+    laid there since stays, for what is to come. Raises MediumFailing.
+    """
+    note, kept = read_note(paths), read_site_of(paths)
+    card.remove(lambda data: is_left(look(data), note, kept))
+    with disk_errors(ssh_keys):
+        if ssh_keys.exists():
+            ssh_keys.unlink()
+            sync_folder(ssh_keys.parent)
 
 
 def _settle(paths: BoxPaths, note: Note) -> Note:
@@ -116,16 +129,28 @@ def _apply(applying: Applying, machine: Machine, read: Read) -> Note:
     write_durably(applying.paths.site, left)
     machine.hand_over(applying.paths)
     applying.config(site)
-    wiped = not site.has_secrets
+    wiped = _is_alone(applying.card, read.digest) and not site.has_secrets
     note = Note(read.digest, read.digest if wiped else sha256(left), wiped)
     _keep(applying.paths, note)
     machine.hand_over(applying.paths)
     return note if wiped else _wipe(applying.paths, applying.card, note)
 
 
+def _is_alone(card: Card, digest: str) -> bool:
+    """Remove what lies under other names, before the note says that this file was applied: cut
+    short, the next start chooses as this one did."""
+    try:
+        card.remove(lambda data: sha256(data) != digest)
+    except KexiaError:
+        return False  # the wipe tries it again, and tells
+    return True
+
+
 def _wipe(paths: BoxPaths, card: Card, note: Note) -> Note:
     try:
-        card.wipe(paths.site.read_bytes())
+        with disk_errors(paths.site):
+            left = read_bounded(paths.site, MAX_SITE)
+        card.wipe(left)
     except KexiaError as error:
         problem = f"the Wi-Fi's pass phrase and the PIN still lie on the card: {error.fact}"
         done = replace(note, problem=problem)
@@ -139,7 +164,7 @@ def _refuse(applying: Applying, machine: Machine, note: Note, found: Found | Non
     digest = found.digest if found else notes.NONE
     faults = tuple(map(str, found.faults)) if found else ()
     refused = replace(note, refused=digest, problem=REFUSED, faults=faults)
-    if not applying.paths.config_file.exists():
+    if not is_made(applying.paths):
         return Done(Step.REFUSE, _defaults(applying, machine, refused).note)
     if refused != note:
         _keep(applying.paths, refused)
@@ -155,6 +180,15 @@ def _defaults(applying: Applying, machine: Machine, note: Note) -> Done:
     _keep(applying.paths, note)
     machine.hand_over(applying.paths)
     return Done(Step.DEFAULTS, note)
+
+
+def tell(paths: BoxPaths, done: Done, why: str) -> Done:
+    """Note that the box was to begin anew and did not; a disk that takes no note is told, too."""
+    problem = f"the box was to begin anew and did not: {why}"
+    note = replace(done.note, problem=f"{problem}; {done.note.problem}".removesuffix("; "))
+    with suppress(KexiaError):
+        _keep(paths, note)
+    return replace(done, note=note)
 
 
 def _keep(paths: BoxPaths, note: Note) -> None:

@@ -1,5 +1,6 @@
 """network.toml in the box's folder: the wanted network, kept where only its owner reads it."""
 
+import os
 import tomllib
 
 import tomli_w
@@ -7,7 +8,7 @@ import tomli_w
 from appliance.lan.config import NetworkConfig, parse, table
 from appliance.paths import BoxPaths
 from sync.errors import Fault, InputRefused, UsageError
-from sync.files import disk_errors, write_durably
+from sync.files import Owner, disk_errors, read_bounded, write_durably
 
 HEADER = (
     "# The network this box wants (docs/images.md). `kexia box network BOX apply` puts it into\n"
@@ -39,13 +40,25 @@ def load(paths: BoxPaths) -> NetworkConfig:
             f"{path} is missing: nobody said what network this box wants",
             hint="an image's first start writes it from site.toml; see docs/images.md",
         )
-    with disk_errors(path), path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    with disk_errors(path):
+        data = read_bounded(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise InputRefused(f"{path} is longer than {MAX_BYTES} bytes")
     return read(data)
 
 
 def save(paths: BoxPaths, config: NetworkConfig) -> None:
-    """Replace network.toml durably, readable by its owner only."""
-    write_durably(paths.network, write(config), mode=0o600)
+    """Replace network.toml durably, readable by its owner only: whose the box's folder is.
+
+    Root runs the network; the pages and the screen, which show the Wi-Fi, run as the box's user.
+    """
+    write_durably(paths.network, write(config), mode=0o600, owner=_owner(paths))
+
+
+def _owner(paths: BoxPaths) -> Owner | None:
+    """None: nobody but root gives files away."""
+    if os.geteuid() != 0:
+        return None
+    with disk_errors(paths.root):
+        about = paths.root.stat()
+    return about.st_uid, about.st_gid

@@ -21,7 +21,7 @@ from appliance.lan.plan import Plan, Ports, make_plan
 from appliance.lan.probe import CannotAsk
 from appliance.paths import BoxPaths
 from sync.errors import InputRefused, KexiaError, UsageError
-from sync.files import disk_errors, write_durably
+from sync.files import disk_errors, read_bounded, write_durably
 
 SECONDS_TO_JOIN = 90.0
 """How long a new Wi-Fi may take; access points need a minute after a power cut."""
@@ -106,12 +106,12 @@ class Keeper:
 
     def _working(self) -> NetworkConfig | None:
         with suppress(KexiaError, OSError):
-            return keep.read(self._paths.network_working.read_bytes()[: keep.MAX_BYTES])
+            return keep.read(read_bounded(self._paths.network_working, keep.MAX_BYTES))
         return None
 
     def _before(self) -> ipaddress.IPv4Interface | None:
         with suppress(OSError, ValueError):
-            text = self._paths.classroom.read_text(encoding="ascii")[:40]
+            text = read_bounded(self._paths.classroom, 40).decode("ascii")
             return ipaddress.IPv4Interface(text.strip())
         return None
 

@@ -8,6 +8,9 @@ from contextlib import closing
 from appliance import pin as pins
 from appliance import sticks
 from appliance.config import BoxConfig, BoxPaths, load
+from appliance.doctor.findings import trouble_of
+from appliance.doctor.sayings import SAYINGS
+from appliance.firststart.noted import read_note
 from appliance.generation import current
 from appliance.lan import keep
 from appliance.lan.config import Mode
@@ -42,7 +45,15 @@ def read_facts(paths: BoxPaths) -> Facts:
         is_serving=_answers(config),
         lessons=_lessons(paths),
         sticks=sticks.read(paths.volumes).sticks,
+        troubles=_of_first_start(paths),
     )
+
+
+def _of_first_start(paths: BoxPaths) -> tuple[str, ...]:
+    """What it could not do, and the first thing that is wrong in the site file."""
+    note = read_note(paths)
+    trouble = trouble_of(note)
+    return (SAYINGS[trouble].what, *note.faults[:1]) if trouble else ()
 
 
 def reachable(interfaces: Iterable[Interface]) -> tuple[str, ...]:

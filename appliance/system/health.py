@@ -1,7 +1,7 @@
 """Is this slot's system sound? Decided from what was seen after the start. Pure.
 
 A slot is confirmed only when lessons are served, and given up at once where the other is good: a
-school must not wait for three power cuts. Data that cannot be mounted is rarely the slot's fault:
+school must not wait for three power cuts. Data that cannot be read is rarely the slot's fault:
 only a version that never served on this box is suspected, once; a proven one keeps its tries.
 """
 
@@ -14,7 +14,7 @@ class Signs:
     """What was seen, each true if sound."""
 
     data: bool
-    """The data partition is mounted."""
+    """The data partition is mounted, and the box's settings on it can be read."""
     pages: bool = False
     """The first page is served; without lessons, its answer says so."""
     index: bool = False

@@ -13,7 +13,7 @@ from appliance.system import rauc
 from appliance.system.history import History, Outcome, Running
 from catalog.system import System
 from sync.errors import FormatError, KexiaError, MediumFailing, ProofFailed, TrustRefused
-from sync.files import disk_errors, make_folder, write_durably
+from sync.files import disk_errors, make_folder, open_regular, read_bounded, write_durably
 from sync.progress import Progress
 
 FOLDER = Path("/data/system")
@@ -49,7 +49,7 @@ class Desk:
     def read(self) -> History:
         """What is known; a state that cannot be read counts as none: the rest is in the image."""
         try:
-            return histories.decode(self.state.read_bytes()[: histories.MAX_SIZE + 1])
+            return histories.decode(read_bounded(self.state, histories.MAX_SIZE + 1))
         except (FileNotFoundError, FormatError):
             return History()
 
@@ -116,7 +116,7 @@ def _proved(bundle: Path, system: System, progress: Progress) -> Iterator[bytes]
     Only then does the copy get its name.
     """
     proof, left = hashlib.sha256(), system.size
-    with disk_errors(bundle), bundle.open("rb") as file:
+    with disk_errors(bundle), open_regular(bundle) as file:
         while left and (block := file.read(min(_BLOCK, left))):
             proof.update(block)
             left -= len(block)

@@ -57,7 +57,7 @@ class Looker:
         try:
             port = load(self.paths).listen.port
         except KexiaError:
-            return Signs(data=True)
+            return Signs(data=False)  # the disk's doing, or a new system's: as if not mounted
         pages = _answers(port, "/")
         return Signs(
             data=True,
@@ -92,6 +92,6 @@ def _get(port: int, path: str) -> tuple[int, bytes]:
 
 def _update_lives(paths: BoxPaths) -> bool:
     with suppress(KexiaError, OSError):
-        ask(paths, {"command": "status"}, Silent())
+        ask(paths, {"command": "status"}, Silent(), seconds=_SECONDS)
         return True
     return False

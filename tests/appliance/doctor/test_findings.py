@@ -13,6 +13,7 @@ from appliance.doctor.isolation import Isolation, Signs, judge
 from appliance.doctor.kernel import count_faults, has_low_voltage
 from appliance.doctor.running import bad_slots, failed_units
 from appliance.doctor.sayings import SAYINGS, Code
+from appliance.firststart.note import Note
 from sync.trust import clock as trust_clock
 
 FLOOR = datetime(2026, 11, 23, tzinfo=UTC)
@@ -52,6 +53,9 @@ CASES: list[tuple[Facts, Code, int]] = [
     (replace(WELL, uplink=Uplink.NO_NAMES), Code.UPLINK_NO_NAMES, 4),
     (replace(WELL, uplink=Uplink.SILENT), Code.UPLINK_SILENT, 4),
     (replace(WELL, uplink=Uplink.PORTAL), Code.UPLINK_PORTAL, 4),
+    (replace(WELL, first_start=Note(refused="c" * 64, problem="p")), Code.SITE_REFUSED, 9),
+    (replace(WELL, first_start=Note(wiped=False, problem="p")), Code.SITE_SECRETS, 9),
+    (replace(WELL, first_start=Note(problem="p")), Code.RESET_FAILED, 9),
     (replace(WELL, programmes=Programmes(pages_answer=False)), Code.PAGES_SILENT, 9),
     (replace(WELL, programmes=Programmes(update_answers=False)), Code.UPDATE_SILENT, 9),
     (replace(WELL, programmes=Programmes(failed=("a.service",))), Code.SERVICE_FAILED, 9),

@@ -17,8 +17,9 @@ from appliance.firststart import note as notes
 from appliance.firststart.card import Card
 from appliance.firststart.decide import Step
 from appliance.firststart.note import Note
+from appliance.firststart.noted import read_note
 from appliance.firststart.site import SitePublisher, read_site, write_site
-from appliance.firststart.start import read_note, read_site_of
+from appliance.firststart.start import read_site_of
 from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.night import Night
@@ -236,6 +237,37 @@ def test_windows_may_have_named_it(blank: Blank, root: bytes, name: str) -> None
     assert blank.start().step is Step.APPLY
     assert (blank.esp / name).read_bytes() == write_site(SITE.without_secrets())
     assert blank.start().step is Step.NOTHING
+
+
+@pytest.mark.parametrize("left_is", ["site.toml", "site.toml.txt"])
+def test_a_new_file_counts_beside_the_one_that_was_left(
+    blank: Blank, root: bytes, left_is: str
+) -> None:
+    """Windows hides what follows the dot: who saves a new file may well make a second one."""
+    blank.lay(SITE, r43=root)
+    blank.start()
+    laid = blank.esp / ({"site.toml", "site.toml.txt"} - {left_is}).pop()
+    left = blank.site_file.read_bytes()
+    blank.site_file.unlink()
+    (blank.esp / left_is).write_bytes(left)
+    new = changed(name="白云教学点", pin="918273")
+    laid.write_bytes(write_site(new))
+    assert blank.start().step is Step.APPLY
+    assert config.load(blank.paths).name == "白云教学点"
+    assert [path.name for path in Card(blank.esp).site_files()] == [laid.name]
+    assert laid.read_bytes() == write_site(new.without_secrets())
+    assert blank.start().step is Step.NOTHING
+
+
+def test_a_broken_file_beside_the_one_that_was_left_is_told(blank: Blank, root: bytes) -> None:
+    blank.lay(SITE, r43=root)
+    blank.start()
+    second = blank.esp / "site.toml.txt"
+    second.write_text("format = 1")
+    assert blank.start().step is Step.REFUSE
+    assert second.exists()
+    second.unlink()
+    assert blank.start().note.problem == ""
 
 
 def test_a_folder_or_link_of_that_name_is_no_site_file(blank: Blank) -> None:

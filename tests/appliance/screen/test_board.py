@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from appliance.config import BoxPaths
+from appliance.doctor.sayings import SITE_REFUSED
+from appliance.firststart.note import Note, encode
 from appliance.lan import keep
 from appliance.lan.config import NetworkConfig
 from appliance.language import Language, speech
@@ -223,6 +225,14 @@ def test_only_a_box_that_nobody_has_set_up_says_its_pass_phrase(tmp_path: Path) 
     assert "lessons-for-all" in said(replace(new, addresses=("10.42.0.1",)))
     set_pin(box)
     assert read_facts(box.paths).wifi == Wifi("Kexia-0001", True)
+
+
+def test_what_the_first_start_could_not_do_is_told(tmp_path: Path) -> None:
+    province = Province.create(tmp_path / "province")
+    box = BoxUnderTest.create(tmp_path / "box", province.root)
+    note = Note(refused="c" * 64, problem="p", faults=("[site] code: is missing",))
+    box.paths.first_start.write_bytes(encode(note))
+    assert read_facts(box.paths).troubles == (SITE_REFUSED, "[site] code: is missing")
 
 
 def test_storage_that_is_gone_is_told(tmp_path: Path) -> None:

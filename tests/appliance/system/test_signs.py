@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from appliance.config import BoxConfig, Listen, save
+from appliance.control import short_name
+from appliance.system import signs as signs_module
 from appliance.system.health import Signs
 from appliance.system.signs import Looker
 from tests.kit import served
@@ -90,7 +92,21 @@ def test_without_its_data_nobody_waits(tmp_path: Path) -> None:
 
 def test_a_torn_configuration_is_not_sound(box: served.ServedBox) -> None:
     box.paths.config_file.write_text("name = ")
-    assert looker(box).look().missing == ("pages", "index", "update")
+    assert looker(box).look() == Signs(data=False)
+    box.paths.config_file.unlink()
+    box.paths.config_file.mkdir()
+    assert looker(box).look() == Signs(data=False)
+
+
+def test_an_update_process_that_hangs_is_missed(
+    box: served.ServedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signs_module, "_SECONDS", 0.2)
+    box.paths.run.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener, short_name(box.paths.run) as folder:
+        listener.bind(f"{folder}/{box.paths.socket.name}")
+        listener.listen()  # the kernel takes the call; nobody ever answers it
+        assert looker(box).look().missing == ("pages", "index", "update")
 
 
 def test_the_command_tells_a_script_and_ends_with_a_code(box: served.ServedBox) -> None:
