@@ -52,8 +52,9 @@ def request(
 ) -> Iterator[Event]:
     """Ask the update process; yields its progress events, then the ``done`` event, once.
 
-    ``seconds``: how long it may be silent; None: as long as its work takes. Raises NotRunning when nobody listens, Refused with the other side's error, and Incomplete when
-    the update process ends before it answered.
+    ``seconds``: how long it may be silent; None: as long as its work takes. Raises NotRunning when
+    nobody listens, Refused with the other side's error, and Incomplete when the update process
+    ends before it answered, or was silent for too long.
     """
     with _connect(paths, seconds) as connection:
         try:

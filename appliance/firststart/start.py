@@ -97,7 +97,7 @@ def read_site_of(paths: BoxPaths) -> Site | None:
 
 
 def forget_site(paths: BoxPaths, card: Card, ssh_keys: Path) -> None:
-    """Before the box begins anew: what made it this school's goes from its card, and who may log in.
+    """Before the box begins anew: its site file goes from the card, and who may log in.
 
     Else the next line of the same start would set it up from there again. A file that somebody
     laid there since stays, for what is to come. Raises MediumFailing.

@@ -152,7 +152,7 @@ def test_a_site_file_laid_for_the_next_school_is_applied_after_a_reset(school: B
     school.lay(changed(name="白云教学点", pin="918273"))
     assert power_on(school) == 0
     assert config.load(school.paths).name == "白云教学点"
-    assert not school.ssh_keys.read_text()
+    assert not school.ssh_keys.exists()
 
 
 def test_a_lost_note_does_not_bring_the_old_school_back(school: Blank) -> None:

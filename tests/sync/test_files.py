@@ -152,3 +152,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
         fail()
     assert (tmp_path / "a").read_bytes() == b"old"
     assert names(tmp_path) == ["a"]
+
+
+def test_only_a_regular_file_is_opened_and_nobody_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"lessons")
+    assert files.read_bounded(tmp_path / "file", 3) == b"les"
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(OSError, match="not a regular file"):
+            files.read_bounded(tmp_path / name, 3)
+    with pytest.raises(FileNotFoundError):
+        files.read_bounded(tmp_path / "none", 3)

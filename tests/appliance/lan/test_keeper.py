@@ -1,5 +1,6 @@
 """The wanted network in force: only what changed, told when it cannot be, and the way back."""
 
+import os
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -294,3 +295,19 @@ def test_watching_tells_a_trouble_once(bench: Bench) -> None:
     assert len(told) == 2
     assert told[0].startswith("fault: ")
     assert told[1].startswith("wired eth0 -")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_keeps_belongs_to_whoever_the_box_is(tmp_path: Path) -> None:
+    """The card and the screen, which show the Wi-Fi, run as the box's user."""
+    os.chown(tmp_path, 990, 991)
+    paths = BoxPaths(tmp_path)
+    keep.save(paths, ALONE)
+    about = paths.network.stat()
+    assert (about.st_uid, about.st_gid, about.st_mode & 0o777) == (990, 991, 0o600)
+
+
+def test_a_pipe_in_place_of_the_wanted_network_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(BoxPaths(tmp_path).network)
+    with pytest.raises(KexiaError, match="not a regular file"):
+        keep.load(BoxPaths(tmp_path))

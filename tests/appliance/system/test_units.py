@@ -82,3 +82,12 @@ def test_no_unit_of_a_box_starts_before_its_data_was_tried(unit: str) -> None:
         assert "WantedBy=timers.target" in timer.read_text()
     else:
         assert "WantedBy=multi-user.target" in text
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["!/var/lib/kexia/kexia.toml", "!/var/lib/kexia/network.toml", "/var/lib/kexia/reset.json"],
+)
+def test_the_first_start_runs_for_a_box_without_a_site_file(condition: str) -> None:
+    lines = (UNITS / "kexia-first-start.service").read_text().splitlines()
+    assert f"ConditionPathExists=|{condition}" in lines
