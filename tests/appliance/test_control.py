@@ -55,7 +55,7 @@ def server(paths: BoxPaths) -> Iterator[Server]:
 
 @contextmanager
 def raw(paths: BoxPaths) -> Iterator[socket.socket]:
-    with control._connect(paths) as connection:
+    with control._connect(paths, 5.0) as connection:
         connection.settimeout(5)
         yield connection
 
