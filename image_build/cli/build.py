@@ -64,7 +64,7 @@ def build(
 ) -> None:
     """Build an image and its manifest; again goes on where it was, makes only what has changed.
 
-    The manifest is what `kexia image manifest` writes: packages, checksums, signed with --authority.
+    The manifest is what `kexia image manifest` writes; --authority signs it.
     """
     from image_build.builder.build import Build, Extra
     from image_build.builder.cachefile import import_cache
