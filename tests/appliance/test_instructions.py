@@ -13,7 +13,8 @@ from appliance.box.instructions import FOLLOWED, follow_instruction
 from appliance.box.works import Works
 from appliance.cli.main import app
 from appliance.state import open_state
-from appliance.technician.instruct import set_pin
+from appliance.technician.instruct import AHEAD, set_pin
+from appliance.technician.lacking import read_have
 from appliance.volumes.write_back import read_prepared
 from sync.errors import FormatError, KexiaError, TrustRefused, UsageError
 from sync.progress import Silent
@@ -140,6 +141,20 @@ def test_a_pin_that_anybody_tries_is_not_sent(have: Path, stick: Path) -> None:
     with pytest.raises(UsageError, match="first that anybody tries"):
         set_pin(stick, have, COUNTY, "123456", NOW)
     assert not list(stick.iterdir())
+
+
+def test_a_clock_far_ahead_makes_none(box: BoxUnderTest, have: Path, stick: Path) -> None:
+    """The box would follow it, and then none that is made with a right clock."""
+    written = read_have(have).made_at
+    assert written is not None
+    with pytest.raises(UsageError, match="this computer's clock says 2099") as refused:
+        set_pin(stick, have, COUNTY, "246810", datetime(2099, 1, 1, tzinfo=UTC))
+    assert "set the clock right" in refused.value.hint
+    assert not list(stick.iterdir())
+    with pytest.raises(UsageError):
+        set_pin(stick, have, COUNTY, "246810", written + AHEAD + timedelta(seconds=1))
+    set_pin(stick, have, COUNTY, "246810", written + AHEAD)
+    assert follow_instruction(box.paths, stick)
 
 
 def test_the_command(box: BoxUnderTest, have: Path, stick: Path, tmp_path: Path) -> None:

@@ -1,18 +1,22 @@
 """The province's authority; what it signs boxes take, by real rauc, and nothing else."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from image_build.updates import authority as authority_module
 from image_build.updates.authority import (
     KEY_MODE,
     Authority,
     Rotation,
     certificates,
     found,
+    is_cut_off,
     open_authority,
     opened_key,
     renew,
@@ -221,7 +225,49 @@ def test_the_ca_is_changed_by_an_update_that_carries_both(tmp_path: Path) -> Non
         rotate(made, Rotation.FINISH)
 
 
-@pytest.mark.parametrize("moved", range(4))
+class PowerCut(Exception):
+    """What ends the command there."""
+
+
+@pytest.mark.parametrize("write", range(10))
+def test_a_beginning_that_was_cut_off_loses_no_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    """Before any write or rename: the old CA signs on, no half is skipped, and again goes on."""
+    made = found(tmp_path / "authority", "湖南省", None)
+    first = made.ca.read_bytes()
+    steps = 0
+
+    def cut(real: Callable[..., None]) -> Callable[..., None]:
+        def step(*arguments: object, **more: object) -> None:
+            nonlocal steps
+            steps += 1
+            if steps > write:
+                raise PowerCut
+            real(*arguments, **more)
+
+        return step
+
+    with monkeypatch.context() as patch, suppress(PowerCut):
+        for name in ("write_durably", "rename_durably"):
+            patch.setattr(authority_module, name, cut(getattr(authority_module, name)))
+        rotate(made, Rotation.BEGIN, None)
+    ended = steps <= write
+    if not ended:
+        assert made.ca.read_bytes() == first
+        with pytest.raises(UsageError, match=r"not being changed|cut off"):
+            rotate(made, Rotation.FINISH)
+        kept = made.following.ca.read_bytes() if is_cut_off(made) else b""
+        rotate(made, Rotation.BEGIN, None)
+        assert made.following.ca.read_bytes() == kept or not kept
+    assert not is_cut_off(made)
+    assert made.ca.read_bytes() == first + made.following.ca.read_bytes()
+    rotate(made, Rotation.FINISH)
+    assert first not in made.ca.read_bytes()
+    assert (write < 9) is not ended, f"there are {steps} steps: try each of them"
+
+
+@pytest.mark.parametrize("moved", range(5))
 def test_a_change_that_was_cut_off_goes_on(tmp_path: Path, moved: int) -> None:
     made = found(tmp_path / "authority", "湖南省", None)
     rotate(made, Rotation.BEGIN, None)

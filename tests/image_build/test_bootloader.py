@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import struct
 import tarfile
 from pathlib import Path
@@ -9,8 +10,17 @@ from pathlib import Path
 import pytest
 
 from image_build.builder.boards import boards
-from image_build.builder.bootloader import chain, firmware_in_root, settle_times
+from image_build.builder.bootloader import (
+    Boot,
+    chain,
+    firmware_in_root,
+    make_boot,
+    settle_times,
+)
+from image_build.builder.layout import Identifiers
+from image_build.builder.surroundings import Surroundings
 from sync.errors import KexiaError
+from sync.run import ProgramFailed
 
 FIRST = bytes(512)
 
@@ -69,3 +79,32 @@ def test_the_pi_names_a_file_for_each_step_of_its_start() -> None:
         source.partition(":")[0] in ("package", "root", "text") for source in firmware.values()
     )
     assert os.sep not in "".join(firmware)
+
+
+def boot_of(unpacked: Path, folder: Path) -> None:
+    """A PC's boot loader from packages taken apart in ``unpacked``."""
+    unpacked.mkdir(exist_ok=True)
+    folder.mkdir()
+    boot = Boot(boards()["amd64"], Identifiers("x", "amd64"), unpacked, unpacked)
+    make_boot(boot, folder, Surroundings(dict(os.environ), folder))
+
+
+def test_grub_is_that_of_the_unpacked_packages_not_this_machines(tmp_path: Path) -> None:
+    """Else an image made on Debian 13 would start with another GRUB than one made on 12."""
+    with pytest.raises(ProgramFailed):
+        boot_of(tmp_path / "none", tmp_path / "a")
+    unpacked = tmp_path / "unpacked"
+    shutil.copytree("/usr/lib/grub", unpacked / "usr/lib/grub", symlinks=True)
+    first = unpacked / "usr/lib/grub/i386-pc/boot.img"
+    data = bytearray(first.read_bytes())
+    data[0x180] ^= 0xFF
+    first.write_bytes(data)
+    boot_of(unpacked, tmp_path / "b")
+    assert (tmp_path / "b" / "boot.img").read_bytes()[0x180] == data[0x180]
+    assert (tmp_path / "b" / "EFI/BOOT/BOOTX64.EFI").read_bytes()[:2] == b"MZ"
+
+
+def test_every_board_brings_its_grub() -> None:
+    for board in boards().values():
+        assert any(name.startswith("grub-efi-") for name in board.grub.unpack), board.name
+        assert bool(board.grub.bios) == ("grub-pc-bin" in board.grub.unpack)

@@ -8,6 +8,7 @@ show (words for one that is pulled out, ejecting) is in tests/vm/test_burn.py.
 import lzma
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -238,6 +239,26 @@ def test_a_medium_that_dies_in_the_middle(bad_loops: None, image: MadeImage) -> 
     error = failure(medium, image.path)
     assert error.exit_code == 8
     assert not any(medium.content()[:512])
+
+
+def test_a_file_that_is_gone_is_one_cards_end(
+    loops: None, image: MadeImage, tmp_path: Path
+) -> None:
+    """An error of the computer's own disk in one thread; the other card's end is still told."""
+    files = [tmp_path / "1", tmp_path / "2"]
+    for file in files:
+        file.write_bytes(b"x" * 48 * MIB)
+    gone = tmp_path / "gone.img"
+    shutil.copyfile(image.path, gone)
+    contents = [compose(open_image(path)) for path in (gone, image.path)]
+    gone.unlink()
+    with loop(files[0]) as one, loop(files[1]) as two:
+        disks = [seen(one), seen(two)]
+        orders = [batch.Order(*pair) for pair in zip(disks, contents, strict=True)]
+        ends = batch.burn_all(orders, MANNER, Silent())
+    assert [isinstance(end.end, Burnt) for end in ends] == [False, True], ends
+    assert batch.exit_code(ends) != 0
+    assert "No such file" in str(ends[0].value()["error"])
 
 
 def test_several_at_once_none_the_worse_for_another(

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from image_build.cli.build import manifest_of
 from image_build.manifest import card, checksums, sign
 from image_build.manifest.make import Signer, make_manifest
 from image_build.manifest.packages import Package
@@ -235,6 +236,30 @@ def test_a_manifest_without_signer_leaves_no_old_signature(built: Path, tmp_path
     assert not make_manifest(folder, None, Silent()).is_signed
     assert not (folder / "SHA256SUMS.p7s").exists()
     assert "note.txt" in read_sums(folder, None).digests
+
+
+def test_the_signature_of_the_very_same_sums_stays(built: Path, tmp_path: Path) -> None:
+    """A build that made nothing new takes nobody's signature away."""
+    folder = tmp_path / "out"
+    shutil.copytree(built, folder)
+    signature = (folder / "SHA256SUMS.p7s").read_bytes()
+    assert make_manifest(folder, None, Silent()).is_signed
+    assert (folder / "SHA256SUMS.p7s").read_bytes() == signature
+
+
+def test_a_build_ends_with_its_manifest(tmp_path: Path, signer: Signer) -> None:
+    folder = build(tmp_path / "out")
+    unsigned = manifest_of(folder, STEM, None, Silent())
+    assert unsigned is not None
+    assert not unsigned.is_signed
+    assert {f"{STEM}.img", "sbom.cdx.json", "boot-packages.list"} <= set(unsigned.files)
+    signed = manifest_of(folder, STEM, signer, Silent())
+    assert signed is not None
+    assert signed.is_signed
+    (folder / "other.img").write_bytes(b"")
+    assert manifest_of(folder, STEM, None, Silent()) is None
+    with pytest.raises(UsageError, match=r"other\.img"):
+        manifest_of(folder, STEM, signer, Silent())
 
 
 class Personal:

@@ -17,6 +17,7 @@ import pytest
 import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from appliance.cli.box_first_start import keys_of
 from appliance.firststart.checks import check_pin
@@ -25,7 +26,16 @@ from appliance.lan.config import Mode, check_passphrase
 from appliance.night import Night
 from image_build.builder.contents import image_json
 from image_build.builder.spec import read_spec
-from image_build.sites.new import ImageWish, Made, Maker, folder_of, make_sites, write_image
+from image_build.cli.whole import app as whole
+from image_build.sites.new import (
+    ImageWish,
+    Made,
+    Maker,
+    folder_of,
+    make_sites,
+    says_demo,
+    write_image,
+)
 from image_build.sites.sheet import COLUMNS, example, read_sites
 from sync.errors import InputRefused, UsageError
 from sync.trust import DemoKeys
@@ -203,6 +213,30 @@ def test_demo_keys_go_onto_a_demo_image_only(base: Path, tmp_path: Path, demo: D
         file.write_bytes(image_json(one))
         assert keys_of(file) is accepted
     assert keys_of(tmp_path / "none.json") is DemoKeys.REFUSE
+
+
+def test_a_trial_that_becomes_real_stops_accepting_demo_keys(base: Path, tmp_path: Path) -> None:
+    (base / "list.csv").write_bytes(sheet(ROW))
+    words = ["image", "new", str(base / "list.csv"), "--to", str(tmp_path)]
+    told = CliRunner().invoke(whole, [*words, "--demo"])
+    assert (told.exit_code, says_demo(tmp_path)) == (0, True), told.output
+    told = CliRunner().invoke(whole, words)
+    assert (told.exit_code, says_demo(tmp_path)) == (0, False)
+    assert "demo = true was taken out" in told.output
+    told = CliRunner().invoke(whole, words)
+    assert "demo = true" not in told.output
+
+
+@pytest.mark.parametrize(("option", "known"), [("--board", "amd64, pi"), ("--suite", "trixie")])
+def test_a_machine_nobody_knows_is_refused(
+    base: Path, tmp_path: Path, option: str, known: str
+) -> None:
+    (base / "list.csv").write_bytes(sheet(ROW))
+    words = ["image", "new", str(base / "list.csv"), "--to", str(tmp_path / "out")]
+    told = CliRunner().invoke(whole, [*words, option, "toaster"])
+    assert isinstance(told.exception, UsageError)
+    assert known in told.exception.hint
+    assert not (tmp_path / "out").exists()
 
 
 BAD = {

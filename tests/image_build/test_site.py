@@ -5,7 +5,9 @@ import json
 import shutil
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,14 +19,14 @@ from appliance.firststart.start import Machine, first_start
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.lan.config import parse as network
 from appliance.paths import BoxPaths
-from image_build.partitions import esp, gpt
+from image_build.partitions import esp, esp_image, gpt
 from image_build.sites.card import MAX_STEPS, make_card
 from image_build.sites.card_pdf import Fonts, draw_cards
 from image_build.sites.fonts import find_chinese, find_others
 from image_build.sites.personalise import Form, personalise, read_places
 from sync.errors import FormatError, InputRefused, UsageError
 from sync.progress import Silent
-from sync.run import run
+from sync.run import Finished, ProgramFailed, run
 from sync.trust import DemoKeys
 from tests.kit.images import MIB, SPANS, MadeImage, make_image
 from tests.kit.sitecards import SITE, changed
@@ -313,3 +315,24 @@ def test_the_commands(
     assert kexia("image", "new", tmp_path / "none.csv", "--to", to)[0] == 2
     assert kexia("image", "new", "--example", tmp_path / "s.xlsx")[0] == 0
     assert kexia("image", "new", tmp_path / "s.xlsx", "--to", tmp_path / "n", "--json")[0] == 3
+
+
+def test_the_file_that_mcopy_reads_is_the_owners_and_never_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the Wi-Fi's pass phrase and the PIN; /tmp of a county's PC is everybody's."""
+    image = make_image(tmp_path)
+    seen: list[int] = []
+
+    def watched(command: Sequence[str | Path], **how: Any) -> Finished:
+        if command[0] == "mcopy":
+            source = Path(command[-2])
+            seen.extend(path.stat().st_mode & 0o777 for path in (source, source.parent))
+        return run(command, **how)
+
+    monkeypatch.setattr(esp_image, "run", watched)
+    esp_image.put_files(image.path, {"site.toml": b"secret"}, offset=ESP_AT)
+    assert seen == [0o600, 0o700]
+    with pytest.raises(ProgramFailed):
+        esp_image.put_files(image.path, {"site.toml": b"x" * 9 * MIB}, offset=ESP_AT)
+    assert [path for path in tmp_path.iterdir() if path != image.path] == []
