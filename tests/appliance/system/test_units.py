@@ -65,3 +65,9 @@ def test_no_unit_of_a_box_starts_before_its_data_was_tried(unit: str) -> None:
         assert "WantedBy=timers.target" in timer.read_text()
     else:
         assert "WantedBy=multi-user.target" in text
+
+
+@pytest.mark.parametrize("unit", BOX)
+def test_a_program_that_asks_too_much_is_told_no_and_not_killed(unit: str) -> None:
+    """rauc's library tries what it can do without; killed, no slot was ever confirmed."""
+    assert "\nSystemCallErrorNumber=EPERM\n" in (UNITS / f"{unit}.service").read_text()
