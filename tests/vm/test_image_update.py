@@ -5,6 +5,7 @@ is published, signed, copied, judged, written and started is what a school's box
 """
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -38,12 +39,15 @@ pytestmark = [pytest.mark.timeout(7200), pytest.mark.slow, pytest.mark.image]
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Disk:
-    """A card whose box has five systems in its library and runs a sixth."""
+    """A card whose box has six systems in its library and runs a seventh."""
     if reason := images.why_not("amd64"):
         pytest.skip(reason)
     if lacking := [tool for tool in NEEDED if shutil.which(tool) is None]:
         pytest.skip(f"not installed: {', '.join(lacking)} (.ci/setup .venv full brings them)")
-    folder = tmp_path_factory.mktemp("update")
+    return prepared(tmp_path_factory.mktemp("update"))
+
+
+def prepared(folder: Path) -> Disk:
     card = Disk.of(images.image("amd64"), folder, mib=4096)
     signer, stranger = found(folder / "ours", "湖南省", None), found(folder / "other", "别省", None)
     slot = folder / "slot"

@@ -91,3 +91,9 @@ def test_no_unit_of_a_box_starts_before_its_data_was_tried(unit: str) -> None:
 def test_the_first_start_runs_for_a_box_without_a_site_file(condition: str) -> None:
     lines = (UNITS / "kexia-first-start.service").read_text().splitlines()
     assert f"ConditionPathExists=|{condition}" in lines
+
+
+@pytest.mark.parametrize("unit", BOX)
+def test_a_program_that_asks_too_much_is_told_no_and_not_killed(unit: str) -> None:
+    """rauc's library tries what it can do without; killed, no slot was ever confirmed."""
+    assert "\nSystemCallErrorNumber=EPERM\n" in (UNITS / f"{unit}.service").read_text()
