@@ -247,7 +247,7 @@ def event_of(line: bytes, *, limit: int) -> Event:
 
 
 @contextmanager
-def _connect(paths: BoxPaths, seconds: float | None) -> Iterator[socket.socket]:
+def _connect(paths: BoxPaths, seconds: float | None = None) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(seconds)
         try:

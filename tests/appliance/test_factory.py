@@ -33,6 +33,8 @@ def box(tmp_path: Path) -> BoxUnderTest:
     set_pin(made)
     open_identity(made.paths)
     (made.paths.root / "network.toml").write_text('mode = "wired"\n')
+    for name in ("network.working.toml", "network.refused.toml", "classroom-address", "unknown"):
+        (made.paths.root / name).write_text("old school")
     return made
 
 
