@@ -60,7 +60,11 @@ def test_what_starts_is_listed_and_all_else_is_off() -> None:
     lines = [line for line in PRESET.read_text().splitlines() if not line.startswith("#")]
     assert lines[-1] == "disable *"
     enabled = {line.removeprefix("enable ") for line in lines[:-1]}
-    box = {path.name for path in UNITS.glob("kexia-*.service") if "nightly" not in path.name}
+    box = {
+        path.with_suffix(".timer").name if path.with_suffix(".timer").exists() else path.name
+        for path in UNITS.glob("kexia-*.service")
+        if "nightly" not in path.name
+    }
     assert {name for name in enabled if name.startswith("kexia-")} == box
 
 
