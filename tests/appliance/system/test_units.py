@@ -97,3 +97,9 @@ def test_the_first_start_runs_for_a_box_without_a_site_file(condition: str) -> N
 def test_a_program_that_asks_too_much_is_told_no_and_not_killed(unit: str) -> None:
     """rauc's library tries what it can do without; killed, no slot was ever confirmed."""
     assert "\nSystemCallErrorNumber=EPERM\n" in (UNITS / f"{unit}.service").read_text()
+
+
+def test_the_folder_of_the_socket_is_given_to_the_update_process() -> None:
+    """kexia-network or kexia-volumes, which are root's, may have made it: then no slot held."""
+    line = "ExecStartPre=+/usr/bin/install -d -m 0755 -o kexia -g kexia /var/lib/kexia/run\n"
+    assert line in (UNITS / "kexia-update.service").read_text()
