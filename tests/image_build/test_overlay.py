@@ -62,7 +62,6 @@ def test_what_starts_is_listed_and_all_else_is_off() -> None:
     lines = [line for line in PRESET.read_text().splitlines() if not line.startswith("#")]
     assert lines[-1] == "disable *"
     enabled = {line.removeprefix("enable ") for line in lines[:-1]}
-<<<<<<< HEAD
     box = [path for path in UNITS.glob("kexia-*.service") if "nightly" not in path.name]
     timers = {path.stem: path.with_suffix(".timer") for path in box}
     starts = {(timers[each.stem] if timers[each.stem].exists() else each).name for each in box}
@@ -152,14 +151,6 @@ def is_let_through(address: str, user: int) -> bool:
     found = [answer for name, answer in answers.items() if name in done.stderr]
     assert found, done.stderr
     return found[0]
-=======
-    box = {
-        path.with_suffix(".timer").name if path.with_suffix(".timer").exists() else path.name
-        for path in UNITS.glob("kexia-*.service")
-        if "nightly" not in path.name
-    }
-    assert {name for name in enabled if name.startswith("kexia-")} == box
->>>>>>> wt-vm
 
 
 @pytest.mark.parametrize("folder", [path for path in OVERLAY.iterdir() if path.is_dir()], ids=str)
