@@ -59,14 +59,26 @@ def found(
     paths: BoxPaths, now: datetime, asking: Asking | None = None, root: Path = ROOT
 ) -> tuple[Finding, ...]:
     """What is wrong with this box, the worst first; raises UsageError if it is no box."""
-    return findings(examine(paths, now, asking, root))
+    return findings(examine(paths, configs.load(paths), now, asking, root))
+
+
+def found_beside(paths: BoxPaths, now: datetime) -> tuple[Finding, ...]:
+    """The same for its page, at once and without asking: also where kexia.toml cannot be read."""
+    try:
+        box = configs.load(paths)
+    except KexiaError:
+        box = BoxConfig()
+    return findings(examine(paths, box, now))
 
 
 def examine(
-    paths: BoxPaths, now: datetime, asking: Asking | None = None, root: Path = ROOT
+    paths: BoxPaths,
+    box: BoxConfig,
+    now: datetime,
+    asking: Asking | None = None,
+    root: Path = ROOT,
 ) -> Facts:
     """Everything that can be measured from here."""
-    box = configs.load(paths)
     state, cards, log = inforce.load(paths), read_cards(), look.kernel_log(root)
     uplink, detail = asking.outside(box, state, cards) if asking else (None, "")
     return Facts(

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from appliance.config import BoxPaths
 from appliance.doctor.findings import Finding
-from appliance.doctor.programme import found
+from appliance.doctor.programme import found_beside
 from appliance.serve.pages import speech_of
 from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, answer, finish
@@ -45,7 +45,7 @@ class Checkup:
         """Findings, the worst first; many visitors at once cost one look."""
         async with self._looking:
             if self._ticks() - self._looked >= SECONDS:
-                self._found = await asyncio.to_thread(found, self._paths, self._now())
+                self._found = await asyncio.to_thread(found_beside, self._paths, self._now())
                 self._looked = self._ticks()
         page = self._renderer.page("doctor.html", speech_of(request), found=self._found)
         response = answer(request, finish(page, HTML))

@@ -69,7 +69,8 @@ def codes(root: Path, tmp_path: Path) -> set[Code]:
 
 def test_a_pi_that_is_well(root: Path, tmp_path: Path) -> None:
     assert codes(root, tmp_path) <= {Code.DISK_FULL, Code.DISK_NEARLY_FULL}
-    facts = examine(BoxPaths(tmp_path / "box-folder"), NOW, root=root)
+    paths = BoxPaths(tmp_path / "box-folder")
+    facts = examine(paths, load(paths), NOW, root=root)
     assert facts.power.is_low is False
     assert facts.power.celsius == pytest.approx(48.312)
     assert (facts.disk.size, facts.disk.errors, facts.disk.faults) == (2048 * 512, 0, 0)
