@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config import BoxConfig, Publisher, save
+from appliance.config import BoxConfig, Publisher, load, save
 from appliance.doctor import look, outside, wire
 from appliance.doctor.facts import Uplink
 from appliance.doctor.programme import examine, found
