@@ -280,21 +280,20 @@ class ImageMachine:
     def shell(self, command: str, *, seconds: float = 60) -> tuple[int, str]:
         """Exit code and output of a command in the guest's debug shell."""
         assert self._terminal is not None
-        mark = f"T{time.monotonic_ns()}"
-        ending = f"\necho {mark[0]}''{mark[1:]} rc=$?\n"
-        self._terminal.sendall(f"stty -echo cols 999; PS1=; PS2=\n{command}{ending}".encode())
+        mark = f"{time.monotonic_ns()}"
+        quiet = "stty -echo cols 999; PS1=; PS2=; bind 'set enable-bracketed-paste off'"
+        # Split, so that a line that is echoed is not taken for what it prints.
+        script = f"{quiet}\necho B''{mark}\n{command}\necho E''{mark} rc=$?\n"
+        self._terminal.sendall(script.encode())
         said = b""
         deadline = time.monotonic() + seconds
-        while not (found := re.search(rf"{mark} rc=(\d+)".encode(), said)):
+        while not (found := re.search(rf"E{mark} rc=(\d+)".encode(), said)):
             assert time.monotonic() < deadline, f"{command}: {said.decode(errors='replace')}"
             self._terminal.settimeout(1)
-            try:
+            with suppress(TimeoutError):
                 said += self._terminal.recv(65536)
-            except TimeoutError:
-                # A shell that was not there yet has heard nothing.
-                self._terminal.sendall(b"")
-        text = said[: found.start()].decode(errors="replace").replace("\r", "")
-        return int(found[1]), text.strip()
+        told = _plain(said[: found.start()]).replace("\r", "")
+        return int(found[1]), told.partition(f"B{mark}\n")[2].strip()
 
     def _connect(self, name: str) -> socket.socket:
         path = self._folder / name
