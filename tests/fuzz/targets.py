@@ -229,7 +229,7 @@ def read_slots(data: bytes) -> None:
 ARP = bytes.fromhex(
     "ffffffffffffa4504600000208060001080006040001a4504600000200000000000000000000c0a80102"
 )
-SLOTS = b'{"slots": [{"rootfs.1": {"bootname": "B", "boot_status": "bad"}}]}'
+BAD_SLOTS = b'{"slots": [{"rootfs.1": {"bootname": "B", "boot_status": "bad"}}]}'
 KERNEL = (
     b"3,901,61,-;I/O error, dev mmcblk0, sector 51\n2,902,62,-;EXT4-fs error (device mmcblk0p5)"
 )
@@ -298,7 +298,7 @@ TARGETS = (
     ),
     Target("network-state", ((GOLDEN / "network-1.json").read_bytes(),), inforce.decode),
     Target("kernel-log", (KERNEL,), read_kernel_log),
-    Target("slots", (SLOTS,), read_slots),
+    Target("doctor-slots", (BAD_SLOTS,), read_slots),
     Target("announcement", (b"v=1\nid=0123456789abcdef\ns=00112233,aabbccdd",), read_announcement),
     Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),
