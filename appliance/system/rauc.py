@@ -1,6 +1,6 @@
-"""The only door to rauc: what a bundle says, which slot runs, and the installation of a bundle.
+"""The door to rauc for all that it changes: a bundle's installation, a slot's verdict.
 
-Nothing else calls rauc on a box; whether a bundle may be installed is decided before (``policy``).
+Whether a bundle may be installed is decided before (``policy``). The doctor reads rauc's status.
 """
 
 import json
@@ -23,16 +23,6 @@ class Bundle:
     compatible: str
     version: str
     built: str
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Which slot runs, and what is known of both."""
-
-    booted: str
-    """Its boot name: ``A`` or ``B``."""
-    good: frozenset[str]
-    """Boot names of the slots that were confirmed."""
 
 
 class InstallFailed(KexiaError):
@@ -76,23 +66,6 @@ def install(bundle: Path) -> None:
             f"the system update was not installed: {error.fact}",
             hint="this box goes on with the system it has; see `journalctl -u rauc`",
         ) from error
-
-
-def read_slots() -> Slots:
-    """Which slot runs; raises KexiaError if rauc does not say."""
-    said = run(("rauc", "status", "--output-format=json"), timeout=INFO_TIMEOUT).stdout
-    return parse_slots(said)
-
-
-def parse_slots(said: bytes) -> Slots:
-    """Read what ``rauc status`` says; raises FormatError."""
-    try:
-        value = json.loads(said)
-        slots = [state for each in value["slots"] for state in each.values()]
-        good = {str(one["bootname"]) for one in slots if one.get("boot_status") == "good"}
-        return Slots(str(value["booted"]), frozenset(good))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"rauc status: cannot be read ({error})") from error
 
 
 def _info(options: tuple[str, ...], bundle: Path) -> Bundle:

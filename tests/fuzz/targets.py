@@ -11,7 +11,7 @@ from appliance.firststart import note as first_start
 from appliance.firststart.site import read_site, write_site
 from appliance.lan import arp, inforce, keep
 from appliance.serve.upload_note import decode_note
-from appliance.system import history, rauc, slots
+from appliance.system import history, slots
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
@@ -72,7 +72,6 @@ FAT_HEAD = b"\xeb\x58\x90mkfs.fat\0\2\1\x20\0\2".ljust(4096, b"\0")
 """512 bytes a sector, 32 reserved."""
 STREAM = b"".join(deflate.deflate([GROUP], Parameters(Wrap.ZLIB, 6, 8)))
 IMAGE = b"hsqs".ljust(96, b"\0") + STREAM + b"raw" + STREAM
-SLOTS = b'{"booted":"A","slots":[{"rootfs.0":{"bootname":"A","boot_status":"good"}}]}'
 NEST = archive({"kit.tgz": gzipped(tarred({"a.js": GROUP, "a.js.gz": gzipped(GROUP)}))})
 """A compressed file in a compressed TAR in a ZIP."""
 SPAN, OPENED = opened(Document.of(packed.resource(NEST), NEST), set())
@@ -229,7 +228,7 @@ def read_slots(data: bytes) -> None:
 ARP = bytes.fromhex(
     "ffffffffffffa4504600000208060001080006040001a4504600000200000000000000000000c0a80102"
 )
-BAD_SLOTS = b'{"slots": [{"rootfs.1": {"bootname": "B", "boot_status": "bad"}}]}'
+SLOTS = b'{"slots": [{"rootfs.1": {"bootname": "B", "boot_status": "bad"}}]}'
 KERNEL = (
     b"3,901,61,-;I/O error, dev mmcblk0, sector 51\n2,902,62,-;EXT4-fs error (device mmcblk0p5)"
 )
@@ -264,7 +263,6 @@ ARCHIVE = tarred({"KEXIA/stick.json": GROUP[:700], "KEXIA/a/b": b"", "KEXIA/a/c.
 TARGETS = (
     Target("system", ((GOLDEN / "system-1.jsonl").read_bytes(),), system.decode_system),
     Target("system-state", ((GOLDEN / "system-state-1.json").read_bytes(),), history.decode),
-    Target("slots", (SLOTS,), rauc.parse_slots),
     Target("image", (IMAGE,), read_image),
     Target("directory", (DIRECTORY, (GOLDEN / "directory-1.json").read_bytes()), directory.decode),
     Target("shortened", (FORMS,), read_shortened),
@@ -298,7 +296,7 @@ TARGETS = (
     ),
     Target("network-state", ((GOLDEN / "network-1.json").read_bytes(),), inforce.decode),
     Target("kernel-log", (KERNEL,), read_kernel_log),
-    Target("doctor-slots", (BAD_SLOTS,), read_slots),
+    Target("slots", (SLOTS,), read_slots),
     Target("announcement", (b"v=1\nid=0123456789abcdef\ns=00112233,aabbccdd",), read_announcement),
     Target("have-signed", (HAVE,), read_paper, signed, memory=2**23),
     Target("have", (plain_of(HAVE),), have.decode, compression.compress, memory=2**23),

@@ -21,13 +21,13 @@ from appliance.system.known import Known, read_known
 from appliance.system.offer import NothingReady, find_ready
 from appliance.system.policy import DAY_LOOKS, Answer
 from appliance.system.programme import Attendant, Machine
-from appliance.system.rauc import InstallFailed, judge_bundle, parse_slots
+from appliance.system.rauc import InstallFailed, judge_bundle
 from appliance.version import BUILD_TIME
 from catalog.system import encode_system
 from image_build.updates.authority import Authority, found
 from sync.digest import sha256
 from sync.directory import Directory
-from sync.errors import FormatError, InputRefused, ProofFailed, TrustRefused, UsageError
+from sync.errors import InputRefused, ProofFailed, TrustRefused, UsageError
 from sync.progress import Silent
 from sync.publish import promote
 from sync.publish.workspace import Registration, SourceKind
@@ -411,21 +411,6 @@ def test_looks_are_counted_until_somebody_comes(tmp_path: Path) -> None:
     assert quiet.look({80}, count=count, tables=[table, tmp_path / "tcp6"]) == 1
     count.write_bytes(b"\xff")
     assert quiet.look({80}, count=count, tables=[table]) == 1
-
-
-def test_what_rauc_says_of_slots_is_read() -> None:
-    said = (
-        b'{"compatible":"kexia-amd64","variant":"","booted":"A","boot_primary":"rootfs.0",'
-        b'"slots":[{"rootfs.1":{"class":"rootfs","device":"/dev/b","type":"raw","bootname":"B",'
-        b'"state":"inactive","boot_status":"bad"}},{"rootfs.0":{"bootname":"A",'
-        b'"state":"booted","boot_status":"good"}}]}'
-    )
-    slots = parse_slots(said)
-    assert slots.booted == "A"
-    assert sorted(slots.good) == ["A"]
-    for broken in (b"", b"[]", b"{}", said[:-9], said.replace(b'"slots"', b'"x"')):
-        with pytest.raises(FormatError):
-            parse_slots(broken)
 
 
 def test_the_bundle_is_found_by_its_digest(scene: Scene) -> None:
