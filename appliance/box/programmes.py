@@ -1,15 +1,14 @@
 """The box as programmes: made, asked, kept running. Here the real clock and network come in."""
 
 import random
-import signal
 import sys
-import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance import config
+from appliance.box.beside import stop_on_signals
 from appliance.box.neighbourhood import neighbours
 from appliance.config import BoxConfig, BoxPaths, Listen, Publisher, check_url
 from appliance.folder import bring_forward
@@ -131,30 +130,7 @@ def run_update(paths: BoxPaths) -> None:
     from appliance.box.daemon import UpdateProcess, lower_priority
 
     lower_priority()
-    UpdateProcess(paths, real_machine(paths), stop=_stop_on_signals()).run()
-
-
-def run_volumes(paths: BoxPaths, mounts: Path | None) -> None:
-    """The volumes process; ends on SIGTERM or SIGINT, or at once if the box wants no sticks."""
-    from appliance.volumes.watch import watch_volumes  # libudev is of no use to the others
-
-    volumes = config.load(paths).volumes
-    if volumes.on:
-        watch_volumes(paths, volumes, mounts or paths.mounts, _stop_on_signals())
-
-
-def run_screen(paths: BoxPaths) -> None:
-    """The screen process; ends on SIGTERM or SIGINT."""
-    from appliance.screen.show import keep_showing  # Pillow is of no use to the others
-
-    keep_showing(paths, _stop_on_signals())
-
-
-def run_button(paths: BoxPaths) -> None:
-    """The button's process; ends on SIGTERM or SIGINT."""
-    from appliance.screen.button import watch_button
-
-    watch_button(paths, _stop_on_signals(), time.monotonic)
+    UpdateProcess(paths, real_machine(paths), stop=stop_on_signals()).run()
 
 
 def run_all(paths: BoxPaths, listen: Listen) -> None:
@@ -162,7 +138,7 @@ def run_all(paths: BoxPaths, listen: Listen) -> None:
     from appliance.box.supervise import Watched, supervise
 
     box = config.load(paths)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     folder = str(paths.root)
     address = ["--host", listen.host, "--port", str(listen.port)]
     address += ["--site-port", str(listen.site_port)]
@@ -177,10 +153,3 @@ def run_all(paths: BoxPaths, listen: Listen) -> None:
 
 def _kexia(*words: str) -> list[str]:
     return [str(Path(sys.executable).with_name("kexia")), *words]
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

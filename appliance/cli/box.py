@@ -20,6 +20,7 @@ from appliance.cli import (
     box_system,
     box_updates,
     lines,
+    services,
     syncing,
 )
 from appliance.cli.command import command
@@ -225,10 +226,9 @@ def search(
 def serve(box: Box, host: Host = None, port: Port = None, site_port: SitePort = None) -> None:
     """Serve the pages until ended; an update never takes them down."""
     from appliance.box.serving import run_serve
-    from appliance.cli.console import say
 
     paths = BoxPaths(box)
-    run_serve(paths, _listen(paths, host, port, site_port), on_ready=say)
+    run_serve(paths, _listen(paths, host, port, site_port), on_ready=services.ready)
 
 
 @command(app)
@@ -256,7 +256,7 @@ def volumes(
     ] = None,
 ) -> None:
     """Run the volumes process alone: it sees sticks and has them imported; needs root to mount."""
-    from appliance.box.programmes import run_volumes
+    from appliance.box.beside import run_volumes
 
     run_volumes(BoxPaths(box), mounts)
 

@@ -33,7 +33,7 @@ def screen(
     """Show on the box's screen how to reach it, what comes in and what is wrong, until stopped."""
     paths = BoxPaths(box)
     if to is None:
-        from appliance.box.programmes import run_screen
+        from appliance.box.beside import run_screen
 
         run_screen(paths)
         return
@@ -52,6 +52,6 @@ def button(box: Box) -> None:
 
     A key KEY_SETUP, or Pause on a keyboard. Then the first PIN can be chosen for 15 minutes.
     """
-    from appliance.box.programmes import run_button
+    from appliance.box.beside import run_button
 
     run_button(BoxPaths(box))

@@ -1,10 +1,10 @@
-"""Where ``kexia`` begins: a plain sync at once, everything else by the whole command line."""
+"""Where ``kexia`` begins: a plain sync and a unit's programme at once, all else by typer."""
 
 import os
 import sys
 from collections.abc import Callable
 
-from appliance.cli import syncing
+from appliance.cli import services, syncing
 from appliance.cli.output import fail
 from sync.errors import KexiaError
 
@@ -13,17 +13,17 @@ _COMPLETION = "_KEXIA_COMPLETE"
 
 
 def run(whole: Callable[[], None]) -> None:
-    """Do what the process's words ask; ``whole`` reads those that are no plain sync.
+    """Do what the process's words ask; ``whole`` reads those that are neither.
 
     Every error of ours becomes one clear line and its exit code.
     """
-    wish = None if _COMPLETION in os.environ else syncing.read_words(sys.argv[1:])
+    words = [] if _COMPLETION in os.environ else sys.argv[1:]
+    wish, service = syncing.read_words(words), services.read_words(words)
     with_json = "--json" in sys.argv
     try:
-        if wish is None:
-            whole()
-        else:
+        if wish is not None:
             raise SystemExit(syncing.perform(wish))
+        (service or whole)()
     except KexiaError as error:
         fail(error, as_json=with_json)
     except KeyboardInterrupt:

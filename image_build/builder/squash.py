@@ -6,8 +6,10 @@ from image_build.builder.surroundings import Growth, Surroundings
 from sync.files import partial_of, rename_durably
 from sync.run import Streams, Watching, follow
 
-_GRUB_READS = ("-c", "gzip", "-X", "level=6", "-b", "262144")
-"""GRUB 2.06 knows no zstd; xz would save a tenth and cost six times the seconds."""
+_GRUB_READS = ("-c", "gzip", "-X", "level=6", "-b", "65536")
+"""GRUB 2.06 knows no zstd; xz would save a tenth and cost six times the seconds. Small files share
+a block, and who reads one has all of it unpacked: 64 KiB make a programme's start much lighter
+than 256 KiB and the root 1.4 % larger."""
 
 
 def make_squash(tar: Path, squash: Path, epoch: int, around: Surroundings) -> None:

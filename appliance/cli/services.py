@@ -1,0 +1,80 @@
+"""The programmes that systemd keeps, without the library that reads command lines.
+
+A box starts half a dozen of them before its first page; what that library needs takes as long to
+load as half of the pages' own code. The words of our units are read here, all others are typer's.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from appliance.cli.output import say
+from appliance.config import BoxPaths
+from appliance.notify import say_ready
+
+
+def read_words(words: Sequence[str]) -> Callable[[], None] | None:
+    """What ``kexia`` was asked to run with ``words``; None for all that a unit does not say."""
+    if any(word.startswith("-") for word in words[2:3]):
+        return None
+    match list(words):
+        case ["box", name, box] if name in _PLAIN:
+            return lambda: _PLAIN[name](BoxPaths(Path(box)))
+        case ["box", "volumes", box, "--mounts", mounts] if not mounts.startswith("-"):
+            return lambda: _volumes(BoxPaths(Path(box)), Path(mounts))
+        case ["box", "network", box, "apply", "--keep"]:
+            return lambda: _network(BoxPaths(Path(box)))
+        case _:
+            return None
+
+
+def _serve(paths: BoxPaths) -> None:
+    from appliance.box.serving import run_serve
+    from appliance.config import load
+
+    run_serve(paths, load(paths).listen, on_ready=ready)
+
+
+def ready(url: str) -> None:
+    """Tell a person where the pages are, and systemd that they are there."""
+    say(url)
+    say_ready(os.environ.get("NOTIFY_SOCKET", ""))
+
+
+def _update(paths: BoxPaths) -> None:
+    from appliance.box.programmes import run_update
+
+    run_update(paths)
+
+
+def _volumes(paths: BoxPaths, mounts: Path | None = None) -> None:
+    from appliance.box.beside import run_volumes
+
+    run_volumes(paths, mounts)
+
+
+def _screen(paths: BoxPaths) -> None:
+    from appliance.box.beside import run_screen
+
+    run_screen(paths)
+
+
+def _button(paths: BoxPaths) -> None:
+    from appliance.box.beside import run_button
+
+    run_button(paths)
+
+
+def _network(paths: BoxPaths) -> None:
+    from appliance.lan.programme import keep_for_ever, make_keeper
+
+    keep_for_ever(make_keeper(paths), say)
+
+
+_PLAIN: dict[str, Callable[[BoxPaths], None]] = {
+    "serve": _serve,
+    "update": _update,
+    "volumes": _volumes,
+    "screen": _screen,
+    "button": _button,
+}
