@@ -173,7 +173,7 @@ def test_a_carried_cache_is_enough_without_network(image: Image, tmp_path: Path)
 
 def test_offline_without_packages_names_what_is_missing(tmp_path: Path) -> None:
     spec = tmp_path / "image.toml"
-    spec.write_text(built.SPEC.format(board="amd64", suite="bookworm"))
+    spec.write_text(built.SPEC.format(board="amd64", suite="bookworm", ca=""))
     options = ("--to", tmp_path / "out", "--cache", tmp_path / "none", "--offline")
     said = kexia_image("build", spec, *options, code=4)
     assert "holds no list of packages" in str(said["error"])

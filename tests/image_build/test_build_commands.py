@@ -11,7 +11,7 @@ pytestmark = pytest.mark.thorough
 
 def test_a_spec_with_faults_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     spec = tmp_path / "image.toml"
-    spec.write_text(SPEC.format(board="toaster", suite="buster"))
+    spec.write_text(SPEC.format(board="toaster", suite="buster", ca=""))
     said = kexia_image("build", spec, "--to", tmp_path / "out", code=3)
     assert isinstance(said["faults"], list)
     assert [fault["where"].rpartition(" ")[2] for fault in said["faults"]] == ["board", "suite"]

@@ -27,13 +27,13 @@ EMULATORS = {
 
 
 @cache
-def why_not(board: str) -> str:
-    """Why no image of ``board`` can be booted here; empty if one can."""
+def why_not(board: str, *, uefi: bool = True) -> str:
+    """Why no image of ``board`` can be booted here (by UEFI too); empty if one can."""
     emulator, firmware = EMULATORS[board]
     tools = (emulator, "sfdisk", "mtype", "mcopy", "grub-editenv", "mke2fs")
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     lacking = [tool for tool in tools if shutil.which(tool, path=path) is None]
-    if not Path(firmware).exists():
+    if uefi and not Path(firmware).exists():
         lacking.append(firmware)
     if f"KEXIA_IMAGE_{board.upper()}" not in os.environ:
         if reason := built.why_not():

@@ -9,7 +9,7 @@ data_with(province, collections, folder)                   # a box that has them
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,8 +110,16 @@ def offered(province: Province, offers: list[Offer], folder: Path, facts: bytes)
     province.publish_all()
 
 
-def data_with(province: Province, collections: list[str], folder: Path) -> Path:
-    """A file system for the data partition: a box that has these collections whole."""
+def data_with(
+    province: Province,
+    collections: list[str],
+    folder: Path,
+    more: Callable[[BoxUnderTest], None] = lambda _box: None,
+) -> Path:
+    """A file system for the data partition: a box that has these collections whole.
+
+    Its system is the first of them; ``more`` is done to the box at last.
+    """
     tree = folder / "data"
     box = BoxUnderTest.create(tree / "kexia", province.root)
     for stray in tree.glob("*.root.json"):
@@ -126,6 +134,7 @@ def data_with(province: Province, collections: list[str], folder: Path) -> Path:
             config, name="青山教学点", system=collections[0], listen=Listen("0.0.0.0", 80, 8081)
         ),
     )
+    more(box)
     run("chown", "-R", f"{KEXIA_USER}:{KEXIA_USER}", tree / "kexia")
     made = folder / "data.ext4"
     size = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
