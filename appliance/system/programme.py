@@ -10,11 +10,11 @@ from pathlib import Path
 
 from appliance.config import BoxConfig, BoxPaths
 from appliance.system import policy
-from appliance.system.history import Event, History, Phase, Running, forgiven
+from appliance.system.history import Event, History, Outcome, Phase, Running, forgiven
 from appliance.system.install import Desk
 from appliance.system.offer import NothingReady, Ready, find_ready
 from appliance.system.policy import Answer, Moment, decide, is_idle
-from sync.errors import KexiaError, UsageError
+from sync.errors import KexiaError, TrustRefused, UsageError
 from sync.files import free_space
 from sync.progress import Progress
 from sync.trust import TrustClock
@@ -112,7 +112,8 @@ class Attendant:
     def install(self, bundle: Path | None, *, again: bool, progress: Progress) -> State:
         """Install what lies ready, whatever the hour; ``bundle``: the same from elsewhere.
 
-        ``again``: also if it failed here before. Raises UsageError if that is not to be done.
+        ``again``: also if it failed here before. Raises UsageError if that is not to be done,
+        TrustRefused if its signature does not hold.
         """
         history = self.machine.desk.settle(self.machine.running, self._at())
         ready, why = self._ready()
@@ -123,6 +124,11 @@ class Attendant:
             self.machine.desk.write(history)
         moment = Moment(self._free(), busy=False, idle=True)
         answer = decide(ready.system, self.machine.running, history, moment)
+        if answer is Answer.FAILED and _was_refused(history, ready):
+            raise TrustRefused(
+                f"{ready.system.version}: its signature did not hold here before",
+                hint="with --again it is judged once more",
+            )
         if answer is not Answer.INSTALL:
             fact, hint = REFUSALS[answer]
             raise UsageError(f"{ready.system.version}: {fact}", hint=hint)
@@ -178,6 +184,11 @@ class Attendant:
             failed=tuple(one.version for one in history.failed),
             events=history.events,
         )
+
+
+def _was_refused(history: History, ready: Ready) -> bool:
+    failure = history.failure(ready.system.bundle)
+    return failure is not None and failure.outcome is Outcome.REFUSED
 
 
 REFUSALS: dict[Answer, tuple[str, str]] = {

@@ -197,6 +197,11 @@ def test_one_of_another_authority_is_refused_and_not_copied_every_night(scene: S
     with pytest.raises(TrustRefused):
         scene.run()
     assert scene.run() is Answer.FAILED
+    with pytest.raises(TrustRefused, match="before"):
+        scene.attendant.install(None, again=False, progress=Silent())
+    with pytest.raises(TrustRefused) as judged:
+        scene.attendant.install(None, again=True, progress=Silent())
+    assert "before" not in judged.value.fact
     assert not scene.rauc.bundles
     assert [one.outcome for one in scene.attendant.machine.desk.read().failed] == [Outcome.REFUSED]
 
