@@ -321,7 +321,10 @@ class ImageMachine:
                 return
             *whole, waiting = (waiting + block).split(b"\n")
             now = time.monotonic() - self._began
-            self.lines += [Line(now, _plain(line)) for line in whole]
+            new = [Line(now, _plain(line)) for line in whole]
+            self.lines += new
+            with (self._folder / "console.txt").open("a") as kept:  # for who looks on
+                kept.writelines(f"{line.seconds:7.1f} {line.text}\n" for line in new)
 
     def _words(self) -> str:
         return (self._folder / "qemu.log").read_text(errors="replace")[-1000:]

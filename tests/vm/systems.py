@@ -115,10 +115,13 @@ def data_with(
     collections: list[str],
     folder: Path,
     more: Callable[[BoxUnderTest], None] = lambda _box: None,
+    *,
+    mib: int = 0,
 ) -> Path:
     """A file system for the data partition: a box that has these collections whole.
 
-    Its system is the first of them; ``more`` is done to the box at last.
+    Its system is the first of them; ``more`` is done to the box at last. Without ``mib`` it has
+    room for a copy of the largest.
     """
     tree = folder / "data"
     box = BoxUnderTest.create(tree / "kexia", province.root)
@@ -138,7 +141,8 @@ def data_with(
     run("chown", "-R", f"{KEXIA_USER}:{KEXIA_USER}", tree / "kexia")
     made = folder / "data.ext4"
     size = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
-    run("mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", tree, made, f"{(size >> 20) + 256}m")
+    wanted = f"{mib or (size >> 20) + 256}m"
+    run("mke2fs", "-q", "-t", "ext4", "-L", "data", "-d", tree, made, wanted)
     shutil.rmtree(tree)
     return made
 
