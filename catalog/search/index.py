@@ -118,10 +118,11 @@ def _remove_files(folder: Path) -> None:
 
 def _write(target: Path, catalogue: Catalogue, *, gone: Sequence[str], new: Sequence[str]) -> None:
     opened = whoosh_index.open_dir(str(target))
+    for part in _parts(texts_of(catalogue, new)):
+        _commit(opened, gone, part)
+        gone = ()
     if gone:
         _commit(opened, gone, ())
-    for part in _parts(texts_of(catalogue, new)):
-        _commit(opened, (), part)
     opened.close()
     for lock in target.glob("*LOCK"):
         lock.unlink()

@@ -3,6 +3,7 @@ import json
 import shutil
 from array import array
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,17 @@ from catalog.search.searcher import Results, open_searcher
 from catalog.tables.browse import Selection, open_catalogue
 from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.errors import NoRoom
-from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music, without
+from tests.kit.lessons import (
+    CLASSROOM,
+    MATH,
+    MUSIC,
+    classroom,
+    digest,
+    lesson,
+    math,
+    music,
+    without,
+)
 
 GOLDEN_SEAL = Path(__file__).parents[1] / "golden" / "index-seal-1.json"
 
@@ -126,6 +137,30 @@ def test_files_of_the_previous_index_stay_as_they_were(box: Box) -> None:
     assert all((first / name).samefile(box.index / name) for name in shared)
 
 
+def commits(folder: Path) -> int:
+    """How often Whoosh has committed to the index: its table of contents says so by its name."""
+    [contents] = folder.glob("_MAIN_*.toc")
+    return int(contents.stem.rpartition("_")[2])
+
+
+def test_what_goes_and_what_comes_is_one_commit(box: Box) -> None:
+    before = commits(box.index)
+    box.next(edition(without(math(), "l1"), 2), edition(classroom(), 2), removed=(MUSIC,))
+    assert commits(box.index) == before + 1
+    assert box.answers() == from_nothing(box)
+
+
+def test_lessons_whose_files_alone_changed_leave_the_index_as_it_was(box: Box) -> None:
+    first = box.index
+    changed = []
+    for one in math().lessons:
+        [video] = one.resources
+        changed.append(replace(one, resources=(replace(video, digest=digest(f"{one.id} anew")),)))
+    box.next(edition(replace(math(), lessons=tuple(changed)), 2))
+    assert hashes(box.index) == hashes(first)
+    assert box.answers() == from_nothing(box)
+
+
 def test_nothing_changed_is_only_links(box: Box) -> None:
     first = box.index
     box.next()
@@ -152,7 +187,7 @@ def test_many_small_segments_become_one(box: Box) -> None:
 
 
 def test_an_emptied_segment_goes(box: Box) -> None:
-    box.next(edition(math(), 2))
+    box.next(edition(without(math(), "l4"), 2))
     segments = {path.name for path in box.index.glob("*.pst")}
     box.next(edition(math(), 3))
     assert len(segments) == len(list(box.index.glob("*.pst"))) == 2
