@@ -57,7 +57,7 @@ def build(bench: Bench, content: Content, trust: Mapping[str, Path]) -> Generati
     try:
         _write_meaning(bench, content, draft)
         _write_trust(content, trust, draft)
-        return commit(bench.paths, draft, _record(draft, content))
+        return commit(bench.paths, draft, _record(draft, content), before=bench.served)
     except BaseException:
         abandon(draft)
         raise

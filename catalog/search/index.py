@@ -27,7 +27,7 @@ from catalog.search.analysis import (
     schema,
     writer,
 )
-from catalog.search.seal import check_seal, write_seal
+from catalog.search.seal import SEAL, check_seal, write_seal
 from catalog.search.texts import texts_of
 from catalog.tables.browse import Catalogue, open_catalogue
 from catalog.tables.views import LessonText
@@ -61,8 +61,6 @@ def build_index(
     try:
         with _new_folder(target):
             _build(catalogue, previous, target, changed)
-            sync_tree(target)
-            write_seal(target, catalogue.revisions(), FORMAT)
     finally:
         catalogue.close()
 
@@ -88,9 +86,14 @@ def _build(
         _remove_files(target)
         held = {}
         whoosh_index.create_in(str(target), schema())
-    if set(here) == fits == set(held):
+    gone, new = sorted(set(held) - fits), sorted(set(here) - fits)
+    if previous is not None and held and not (gone or new):
+        _link_file(previous / SEAL, target / SEAL)  # the same files speak of the same rows
         return
-    _write(target, catalogue, gone=sorted(set(held) - fits), new=sorted(set(here) - fits))
+    if gone or new:
+        _write(target, catalogue, gone=gone, new=new)
+    sync_tree(target)
+    write_seal(target, here, FORMAT)
 
 
 def _link(previous: Path, target: Path) -> dict[str, str]:

@@ -165,6 +165,7 @@ def test_nothing_changed_is_only_links(box: Box) -> None:
     first = box.index
     box.next()
     assert hashes(first) == hashes(box.index)
+    assert all((first / path.name).samefile(path) for path in box.index.iterdir())
 
 
 def one(number: int) -> EditionContent:
@@ -217,7 +218,7 @@ def test_a_failed_building_leaves_nothing(box: Box, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("catalog.search.index.sync_tree", no_room)
     with pytest.raises(NoRoom):
-        build_index(box.folder(1) / "catalog.db", box.index, box.root / "index", [])
+        build_index(box.folder(1) / "catalog.db", box.index, box.root / "index", [MATH])
     assert not (box.root / "index").exists()
     Index(box.index).close()
 
