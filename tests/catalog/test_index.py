@@ -2,6 +2,7 @@ import hashlib
 import json
 import shutil
 from array import array
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from catalog.errors import CatalogueError, IndexDamaged
 from catalog.model import Lessons
-from catalog.search.analysis import FORMAT, pack, unpack
+from catalog.search.analysis import pack, unpack
 from catalog.search.index import MANY_SEGMENTS, Index, build_index
-from catalog.search.seal import SEAL, check_seal, write_seal
+from catalog.search.linked import bring_index
+from catalog.search.seal import FORMAT, SEAL, check_seal, write_seal
 from catalog.search.searcher import Results, open_searcher
 from catalog.tables.browse import Selection, open_catalogue
 from catalog.tables.ingest import Changes, EditionContent, ingest
@@ -73,7 +75,7 @@ class Box:
         ingested = ingest(
             before and before / "catalog.db", now / "catalog.db", Changes(content, removed)
         )
-        build_index(
+        bring_index(
             now / "catalog.db", before and before / "index", now / "index", ingested.changed
         )
         return now
@@ -161,8 +163,10 @@ def test_lessons_whose_files_alone_changed_leave_the_index_as_it_was(box: Box) -
     assert box.answers() == from_nothing(box)
 
 
-def test_nothing_changed_is_only_links(box: Box) -> None:
+def test_nothing_changed_is_only_links(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the search engine is not asked for."""
     first = box.index
+    monkeypatch.delattr("catalog.search.index.build_index")
     box.next()
     assert hashes(first) == hashes(box.index)
     assert all((first / path.name).samefile(path) for path in box.index.iterdir())
@@ -234,11 +238,14 @@ def test_a_file_system_without_links_gets_copies(box: Box, monkeypatch: pytest.M
     assert not any((first / path.name).samefile(path) for path in box.index.iterdir())
 
 
-def test_a_collection_nobody_named_is_noticed(box: Box, tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", [build_index, bring_index])
+def test_a_collection_nobody_named_is_noticed(
+    box: Box, tmp_path: Path, build: Callable[[Path, Path, Path, list[str]], None]
+) -> None:
     """The caller's list is a hint: what fits is decided by the rows themselves."""
     path = tmp_path / "other.db"
     ingest(None, path, Changes([edition(math(), 5), edition(without(music(), "l2"))]))
-    build_index(path, box.index, tmp_path / "index", [])
+    build(path, box.index, tmp_path / "index", [])
     assert answers(tmp_path / "index", path)["拉勾勾"] == []
     assert answers(tmp_path / "index", path)["分数"] == [f"{MATH}/l1", f"{MATH}/l2"]
 
@@ -246,7 +253,7 @@ def test_a_collection_nobody_named_is_noticed(box: Box, tmp_path: Path) -> None:
 def test_a_damaged_previous_index_is_passed_over(box: Box) -> None:
     victim = next(box.index.glob("*.pst"))
     victim.write_bytes(victim.read_bytes()[:-1])
-    box.next(edition(math(), 2))
+    box.next(edition(math(), 2))  # although no lesson reads otherwise
     assert box.answers() == from_nothing(box)
     assert not (box.index / victim.name).exists()
 
