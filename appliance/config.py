@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import tomli_w
 
@@ -133,7 +134,7 @@ def load(paths: BoxPaths) -> BoxConfig:
     except OSError as error:
         raise UsageError(f"{paths.config_file}: {error.strerror}", hint=_HINT) from error
     try:
-        return parse(text, unknown)
+        return _parse_once(text, unknown)
     except UsageError as error:
         raise UsageError(f"{paths.config_file}: {error.fact}", hint=error.hint) from error
 
@@ -182,6 +183,10 @@ def parse(text: str, unknown: Unknown = Unknown.REFUSED) -> BoxConfig:
     if missing:
         raise UsageError(f"has no {' and no '.join(missing)}: it is empty or cut off", hint=_HINT)
     return config
+
+
+_parse_once = lru_cache(maxsize=1)(parse)
+"""One sync asks for the configuration six times, lest it miss a change; mostly there is none."""
 
 
 def encode(config: BoxConfig) -> str:

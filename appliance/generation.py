@@ -175,12 +175,15 @@ def begin(paths: BoxPaths) -> Draft:
     return Draft(number, folder)
 
 
-def commit(paths: BoxPaths, draft: Draft, record: Record) -> Generation:
+def commit(
+    paths: BoxPaths, draft: Draft, record: Record, *, before: Generation | None = None
+) -> Generation:
     """Seal ``draft`` under ``record``, make it durable, switch ``current`` to it.
 
+    ``before``: the generation of which files may be linked here; they keep their seals.
     Before the rename it does not exist, after the rename ``recover`` ends what was begun.
     """
-    sealed = replace(record, number=draft.number, files=tuple(_seals(draft.folder)))
+    sealed = replace(record, number=draft.number, files=tuple(_seals(draft.folder, before)))
     write_durably(draft.folder / RECORD, encode(sealed))
     sync_tree(draft.folder)
     folder = paths.generations / str(draft.number)
@@ -248,11 +251,23 @@ def _led_to(paths: BoxPaths) -> str:
         return ""
 
 
-def _seals(folder: Path) -> Iterator[FileSeal]:
+def _seals(folder: Path, before: Generation | None) -> Iterator[FileSeal]:
+    """What each file was when it was written: a linked one, that may have suffered since, too."""
+    known = {seal.path: seal for seal in before.record.files} if before else {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != RECORD:
             name = path.relative_to(folder).as_posix()
-            yield FileSeal(name, _digest(path), path.stat().st_size)
+            if before and name in known and _is_same(path, before.folder / name):
+                yield known[name]
+            else:
+                yield FileSeal(name, _digest(path), path.stat().st_size)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except FileNotFoundError:
+        return False
 
 
 def _digest(path: Path) -> Digest:

@@ -26,7 +26,7 @@ from appliance.record import Kept, Record
 from appliance.update.decide import Content, code_of
 from appliance.update.lessons import lessons_of, resources_of
 from catalog.errors import CatalogueError, IndexDamaged
-from catalog.search.index import build_index
+from catalog.search.linked import bring_index
 from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.digest import Digest
 from sync.directory import CollectionEntry
@@ -57,7 +57,7 @@ def build(bench: Bench, content: Content, trust: Mapping[str, Path]) -> Generati
     try:
         _write_meaning(bench, content, draft)
         _write_trust(content, trust, draft)
-        return commit(bench.paths, draft, _record(draft, content))
+        return commit(bench.paths, draft, _record(draft, content), before=bench.served)
     except BaseException:
         abandon(draft)
         raise
@@ -112,7 +112,7 @@ def _ingest_and_index(
     )
     done = ingest(served.catalog if served else None, draft.catalog, changes)
     bench.progress.step("index", total=len(done.changed), unit="collections")
-    build_index(draft.catalog, served.index if served else None, draft.index, done.changed)
+    bring_index(draft.catalog, served.index if served else None, draft.index, done.changed)
 
 
 def _edition(bench: Bench, kept: Kept) -> EditionContent:
@@ -133,7 +133,7 @@ def _link(served: Generation, draft: Draft, progress: Progress) -> None:
         check_index(served)
     except GenerationDamaged:
         progress.step("index", unit="collections")
-        build_index(draft.catalog, None, draft.index, ())
+        bring_index(draft.catalog, None, draft.index, ())
         return
     for path in sorted(served.index.rglob("*")):
         target = draft.index / path.relative_to(served.index)

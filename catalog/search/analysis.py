@@ -2,7 +2,7 @@
 
 Every field counts how often a token stands in a document, and nothing else: lengths and texts are
 in the catalogue. The classes go through Whoosh's extension points (field types, codecs), and it
-pickles them by name into each index: renaming one means a new ``FORMAT``.
+pickles them by name into each index: renaming one means a new ``FORMAT`` (``seal``).
 """
 
 import marshal
@@ -23,9 +23,6 @@ from whoosh.writing import PostingPool, SegmentWriter
 from catalog.pinyin import initial_tokens, syllable_tokens
 from catalog.tables.views import LessonText
 from catalog.text import Singles, index_tokens, names
-
-FORMAT = "kexia-index-1"
-"""Goes up whenever a text gives other tokens than before: older indexes are then built anew."""
 
 START = range(1, 9)
 """Lengths of the beginnings of names that are tokens of their own."""

@@ -4,21 +4,17 @@ Whoosh keeps the segments, their commits and deletions; a new index starts as ha
 previous one's segments, which Whoosh never changes in place, so unchanged lessons cost nothing.
 """
 
-import shutil
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from whoosh import index as whoosh_index
 from whoosh.reading import SegmentReader
 
-from catalog.errors import IndexDamaged
 from catalog.search.analysis import (
     COLLECTION,
-    FORMAT,
     LESSON,
     NOWHERE,
     FlatMatcher,
@@ -27,12 +23,12 @@ from catalog.search.analysis import (
     schema,
     writer,
 )
-from catalog.search.seal import check_seal, write_seal
+from catalog.search.seal import FORMAT, check_seal, link_files, new_folder, write_seal
 from catalog.search.texts import texts_of
 from catalog.tables.browse import Catalogue, open_catalogue
 from catalog.tables.views import LessonText
 from catalog.text import fold
-from sync.files import disk_errors, make_folder, sync_tree
+from sync.files import sync_tree
 
 WRITER_MEMORY = 32
 """MiB of postings sorted at once while an index is written."""
@@ -59,7 +55,7 @@ def build_index(
     """
     catalogue = open_catalogue(catalogue_path)
     try:
-        with _new_folder(target):
+        with new_folder(target):
             _build(catalogue, previous, target, changed)
             sync_tree(target)
             write_seal(target, catalogue.revisions(), FORMAT)
@@ -67,21 +63,10 @@ def build_index(
         catalogue.close()
 
 
-@contextmanager
-def _new_folder(target: Path) -> Iterator[None]:
-    make_folder(target)
-    try:
-        with disk_errors(target):
-            yield
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
-
-
 def _build(
     catalogue: Catalogue, previous: Path | None, target: Path, changed: Sequence[str]
 ) -> None:
-    held = {} if previous is None else _link(previous, target)
+    held = {} if previous is None else link_files(previous, target)
     here = catalogue.revisions()
     fits = {code for code in held if here.get(code) == held[code]} - set(changed)
     if not fits:
@@ -93,24 +78,6 @@ def _build(
     _write(target, catalogue, gone=sorted(set(held) - fits), new=sorted(set(here) - fits))
 
 
-def _link(previous: Path, target: Path) -> dict[str, str]:
-    """Hard links to the files of a whole index; the revisions it holds, none if it is damaged."""
-    try:
-        seal = check_seal(previous, FORMAT)
-    except (IndexDamaged, OSError):
-        return {}
-    for name in seal.files:
-        _link_file(previous / name, target / name)
-    return seal.collections
-
-
-def _link_file(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
-
-
 def _remove_files(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
@@ -118,10 +85,11 @@ def _remove_files(folder: Path) -> None:
 
 def _write(target: Path, catalogue: Catalogue, *, gone: Sequence[str], new: Sequence[str]) -> None:
     opened = whoosh_index.open_dir(str(target))
+    for part in _parts(texts_of(catalogue, new)):
+        _commit(opened, gone, part)
+        gone = ()
     if gone:
         _commit(opened, gone, ())
-    for part in _parts(texts_of(catalogue, new)):
-        _commit(opened, (), part)
     opened.close()
     for lock in target.glob("*LOCK"):
         lock.unlink()

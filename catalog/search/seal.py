@@ -5,15 +5,20 @@
 cards; against hands, the generation's own seal has SHA-256.
 """
 
+import shutil
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import IndexDamaged
 from sync import canonical
 from sync.errors import FormatError
-from sync.files import write_durably
+from sync.files import disk_errors, make_folder, write_durably
+
+FORMAT = "kexia-index-1"
+"""Goes up whenever a text gives other tokens than before: older indexes are then built anew."""
 
 SEAL = "seal.json"
 
@@ -58,6 +63,37 @@ def check_seal(folder: Path, format_: str) -> Seal:
         if not whole:
             raise _damaged(folder, f"{name} is not as it was sealed")
     return seal
+
+
+def link_files(previous: Path, target: Path) -> dict[str, str]:
+    """Hard links to the files of a whole index; the revisions it holds, none if it is damaged."""
+    try:
+        seal = check_seal(previous, FORMAT)
+    except (IndexDamaged, OSError):
+        return {}
+    for name in seal.files:
+        link_file(previous / name, target / name)
+    return seal.collections
+
+
+def link_file(source: Path, target: Path) -> None:
+    """The same file under another name; a copy on a file system without hard links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[None]:
+    """A new folder for an index, gone if the block fails."""
+    make_folder(target)
+    try:
+        with disk_errors(target):
+            yield
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 def measure(path: Path) -> tuple[int, int]:

@@ -1,29 +1,30 @@
 """Feeds become tables: a new catalogue beside, from the previous one and what changed.
 
-Unchanged collections keep their rows and row numbers, so that the index beside it keeps its
-documents. Withdrawn lessons are left out wherever they stand; to bring a reinstated lesson back,
-hand its collection over as replaced.
+Collections whose lessons read as before keep these rows and their numbers, also where files of
+theirs changed, so that the index beside it keeps its documents. Withdrawn lessons are left out
+wherever they stand; to bring a reinstated lesson back, hand its collection over as replaced.
 """
 
 import hashlib
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from catalog.model import LessonResource, Lessons
+from catalog.model import Lessons
 from catalog.suggest import suggestion_keys
 from catalog.tables import arrange
 from catalog.tables.database import building
 from catalog.tables.rows import (
-    Placing,
+    Draft,
+    Numbers,
     Row,
-    lesson_row,
+    drafts,
     numbered,
     resource_row,
     series_row,
+    shelf_key,
     textbook_row,
 )
 from sync.files import PARTIAL, disk_errors, rename_durably, sync_file
@@ -39,6 +40,11 @@ class EditionContent:
     lessons: Lessons
     title: str = ""
     """As the directory has it; empty: the feed's."""
+
+    @property
+    def shown_title(self) -> str:
+        """What the pages call it."""
+        return self.title or self.lessons.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class _Ingest:
 
     def run(self, changes: Changes) -> Ingested:
         gone = self._drop_collections(changes.removed)
-        replaced = [self._replace(content) for content in changes.replaced]
+        replaced = [code for content in changes.replaced for code in self._replace(content)]
         touched = self._take_out_withdrawn()
         for statement in _COUNTS:
             self._db.execute(statement)
@@ -110,11 +116,46 @@ class _Ingest:
 
     # what goes
 
-    def _replace(self, content: EditionContent) -> str:
-        code = content.lessons.collection
-        self._drop_collections([code])
-        self._add(content)
-        return code
+    def _replace(self, content: EditionContent) -> list[str]:
+        """The collection's code, unless its lessons are found by the same words as before."""
+        lessons = self._without_withdrawn(content.lessons)
+        drafted = drafts(lessons)
+        at = self._kept(lessons.collection, drafted)
+        changed = [] if at else [lessons.collection]
+        if at:
+            self._clear(at, content)
+        else:
+            self._drop_collections(changed)
+            at = self._add_lessons(self._add_collection(content), drafted)
+        self._add_resources(at.lessons, lessons)
+        self._add_textbooks(at, lessons, content.shown_title)
+        return changed
+
+    def _kept(self, code: str, drafted: Sequence[Draft]) -> Numbers | None:
+        """The lessons' rows, if the previous catalogue has the same in the same order."""
+        if not drafted:
+            return None
+        columns = ", ".join(drafted[0].row)
+        found = self._db.execute(
+            f"SELECT lesson.id, collection, places, {columns} FROM lesson "  # noqa: S608 - ours
+            "JOIN shelf ON shelf.id = shelf "
+            "WHERE collection = (SELECT id FROM collection WHERE code = ?) ORDER BY lesson.id",
+            (code,),
+        ).fetchall()
+        wanted = [(shelf_key(one.places), *one.row.values()) for one in drafted]
+        if [row[2:] for row in found] != wanted:
+            return None
+        numbers = {one.id: row[0] for one, row in zip(drafted, found, strict=True)}
+        return Numbers(found[0][1], numbers)
+
+    def _clear(self, kept: Numbers, content: EditionContent) -> None:
+        """Of a collection that keeps its lessons' rows all else goes, to come anew."""
+        for statement in _CLEAR:
+            self._db.execute(statement, (kept.collection,))
+        self._db.execute(
+            "UPDATE collection SET publisher = ?, title = ?, edition = ? WHERE id = ?",
+            (content.publisher, content.shown_title, content.edition, kept.collection),
+        )
 
     def _drop_collections(self, codes: Iterable[str]) -> list[str]:
         numbers = dict(self._db.execute("SELECT code, id FROM collection"))
@@ -152,26 +193,18 @@ class _Ingest:
 
     # what comes
 
-    def _add(self, content: EditionContent) -> None:
-        lessons = self._without_withdrawn(content.lessons)
-        title = content.title or lessons.title
-        collection = self._insert(
+    def _add_collection(self, content: EditionContent) -> int:
+        return self._insert(
             "collection",
             {
-                "code": lessons.collection,
+                "code": content.lessons.collection,
                 "publisher": content.publisher,
-                "title": title,
+                "title": content.shown_title,
                 "edition": content.edition,
                 "revision": "",
                 "lessons": 0,
             },
         )
-        numbers = self._add_lessons(collection, lessons)
-        readings = arrange.readings(lessons)
-        for textbook in lessons.textbooks:
-            row = numbered(textbook_row(lessons.collection, textbook), collection=collection)
-            self._add_textbook(row, readings[textbook.id], numbers)
-        self._add_series(collection, lessons, title, numbers)
 
     def _without_withdrawn(self, lessons: Lessons) -> Lessons:
         kept = tuple(
@@ -179,37 +212,35 @@ class _Ingest:
             for lesson in lessons.lessons
             if f"{lessons.collection}/{lesson.id}" not in self._withdrawn
         )
-        self._written += len(kept)
         self._left_out += len(lessons.lessons) - len(kept)
         return replace(lessons, lessons=kept)
 
-    def _add_lessons(self, collection: int, lessons: Lessons) -> dict[str, int]:
-        """Row numbers by lesson id. They go on above every number in use."""
+    def _add_lessons(self, collection: int, drafted: Sequence[Draft]) -> Numbers:
+        """Row numbers go on above every number in use."""
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM lesson").fetchone()
         # The revision says which rows hold what: an index that has it fits these rows.
         revision = hashlib.sha256(f"after {last}".encode())
-        placing = Placing(lessons)
         numbers: dict[str, int] = {}
-        for number, lesson in enumerate(lessons.lessons, start=last + 1):
-            numbers[lesson.id] = number
-            row = lesson_row(lessons.collection, lesson, placing.path(lesson))
-            places = placing.places(lesson)
-            revision.update(repr((row, places)).encode())
-            shelf = self._shelf(places)
-            self._insert("lesson", numbered(row, id=number, collection=collection, shelf=shelf))
-            self._add_resources(number, lesson.resources)
-            self._add_suggestions(number, str(row["folded"]))
+        for number, one in enumerate(drafted, start=last + 1):
+            numbers[one.id] = number
+            revision.update(repr((one.row, one.places)).encode())
+            shelf = self._shelf(one.places)
+            self._insert("lesson", numbered(one.row, id=number, collection=collection, shelf=shelf))
+            self._add_suggestions(number, str(one.row["folded"]))
         self._set_revision(collection, revision)
-        return numbers
+        self._written += len(drafted)
+        return Numbers(collection, numbers)
 
     def _set_revision(self, collection: int, revision: "hashlib._Hash") -> None:
         self._db.execute(
             "UPDATE collection SET revision = ? WHERE id = ?", (revision.hexdigest(), collection)
         )
 
-    def _add_resources(self, lesson: int, resources: Sequence[LessonResource]) -> None:
-        for resource in resources:
-            self._insert("resource", numbered(resource_row(resource), lesson=lesson))
+    def _add_resources(self, numbers: Mapping[str, int], lessons: Lessons) -> None:
+        for lesson in lessons.lessons:
+            for resource in lesson.resources:
+                row = numbered(resource_row(resource), lesson=numbers[lesson.id])
+                self._insert("resource", row)
 
     def _add_suggestions(self, lesson: int, folded: str) -> None:
         keys = sorted(suggestion_keys(folded))
@@ -218,7 +249,7 @@ class _Ingest:
         )
 
     def _shelf(self, places: tuple[arrange.Place, ...]) -> int:
-        key = json.dumps(places, ensure_ascii=False)
+        key = shelf_key(places)
         if key not in self._shelves:
             self._shelves[key] = self._insert("shelf", {"places": key, "lessons": 0})
             self._db.executemany(
@@ -226,6 +257,13 @@ class _Ingest:
                 [(self._shelves[key], *place) for place in places],
             )
         return self._shelves[key]
+
+    def _add_textbooks(self, at: Numbers, lessons: Lessons, title: str) -> None:
+        readings = arrange.readings(lessons)
+        for textbook in lessons.textbooks:
+            row = numbered(textbook_row(lessons.collection, textbook), collection=at.collection)
+            self._add_textbook(row, readings[textbook.id], at.lessons)
+        self._add_series(at.collection, lessons, title, at.lessons)
 
     def _add_textbook(self, row: Row, reading: arrange.Reading, numbers: Mapping[str, int]) -> None:
         number = self._insert("textbook", numbered(row, lessons=0))
@@ -277,11 +315,18 @@ class _Ingest:
         return cursor.lastrowid or 0
 
 
-_DROP_COLLECTION = (
+_DROP_TEXTBOOKS = (
     "DELETE FROM chapter WHERE textbook IN (SELECT id FROM textbook WHERE collection = ?)",
     "DELETE FROM textbook_shelf WHERE textbook IN (SELECT id FROM textbook WHERE collection = ?)",
     "DELETE FROM textbook WHERE collection = ?",
-    "DELETE FROM collection WHERE id = ?",
+)
+
+_DROP_COLLECTION = (*_DROP_TEXTBOOKS, "DELETE FROM collection WHERE id = ?")
+
+_CLEAR = (
+    "DELETE FROM resource WHERE lesson IN (SELECT id FROM lesson WHERE collection = ?)",
+    "DELETE FROM lesson_chapter WHERE lesson IN (SELECT id FROM lesson WHERE collection = ?)",
+    *_DROP_TEXTBOOKS,
 )
 
 _TOUCHED = """

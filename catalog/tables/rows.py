@@ -1,6 +1,8 @@
 """Between feed and tables: each record of the model as the row that holds it. Pure."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from catalog.model import Lesson, LessonResource, Lessons, Role, Textbook
 from catalog.tables import arrange
@@ -46,6 +48,42 @@ class Placing:
             titles.append(self._chapters[at].title)
             at = self._chapters[at].parent
         return titles[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A lesson's row before it has its numbers, and the places that make its shelf."""
+
+    id: str
+    """The lesson's, in its collection."""
+    row: Row
+    places: tuple[arrange.Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of the rows of a collection and, by id, of its lessons."""
+
+    collection: int
+    lessons: Mapping[str, int]
+
+
+def drafts(lessons: Lessons) -> list[Draft]:
+    """Each lesson of a collection as it will be found."""
+    placing = Placing(lessons)
+    return [
+        Draft(
+            lesson.id,
+            lesson_row(lessons.collection, lesson, placing.path(lesson)),
+            placing.places(lesson),
+        )
+        for lesson in lessons.lessons
+    ]
+
+
+def shelf_key(places: tuple[arrange.Place, ...]) -> str:
+    """Places as the table of shelves names them."""
+    return json.dumps(places, ensure_ascii=False)
 
 
 def lesson_row(collection: str, lesson: Lesson, path: str) -> Row:

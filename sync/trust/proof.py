@@ -4,12 +4,12 @@ Expiry is judged here at the signed time: what was accepted once stays accepted.
 accepted newly, ``refresh`` has judged at the reference time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tuf.api.exceptions import RepositoryError
+from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, Snapshot, TargetFile, Targets, Timestamp  # type: ignore[attr-defined]  # documented, no __all__
 from tuf.api.metadata import Root as RootRole  # type: ignore[attr-defined]  # documented, no __all__
 from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
@@ -109,6 +109,32 @@ def prove(folder: Path, root: Root, *, newest: int) -> TrustedMetadataSet:
     except RepositoryError as error:
         raise refusal(error, f"{folder}/{path}") from error
     return trusted
+
+
+def vouches_alone(trusted: TrustedMetadataSet, asked: Sequence[str]) -> bool:
+    """Whether targets alone vouch for the roles that were ``asked`` for so far, in this order.
+
+    Asked after each of them. python-tuf follows what the roles delegate in their turn, and a role
+    that comes in that way takes the place of the one of its name; ``prove`` takes none but those
+    that targets name. So each has to delegate nothing, and no other must have come in.
+    """
+    known = (RootRole.type, Timestamp.type, Snapshot.type, Targets.type, *asked)
+    if len(trusted) != len(known) or not all(role in trusted for role in known):
+        return False
+    last = trusted[asked[-1]]
+    return isinstance(last, Targets) and last.delegations is None
+
+
+def holds_at_signing(folder: Path, trusted: TrustedMetadataSet) -> bool:
+    """Whether what a client took is what ``prove`` takes too: the very snapshot that the timestamp
+    names, and no role that had expired at the signed time.
+    """
+    try:
+        snapshot = read_kept(folder, f"{Snapshot.type}.json")
+        trusted.timestamp.snapshot_meta.verify_length_and_hashes(snapshot)
+    except LengthOrHashMismatchError:
+        return False
+    return first_expiry(trusted) > read_signed_at(trusted.timestamp)
 
 
 def check_floor(floor: Floor, trusted: TrustedMetadataSet, *, label: str) -> None:

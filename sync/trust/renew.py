@@ -38,13 +38,15 @@ from sync.trust.proof import (
     LISTED,
     Offer,
     check_floor,
+    holds_at_signing,
     prove,
     read_offer,
     read_signed_at,
     read_versions,
+    vouches_alone,
 )
 from sync.trust.root import MAX_ROOT, DemoKeys, Root, check_demo
-from sync.trust.trusted import Trusted, listed_withdrawals, load
+from sync.trust.trusted import Trusted, listed_withdrawals, load, read_state
 
 
 def refresh(
@@ -62,8 +64,12 @@ def refresh(
     known = clock if floor is None else replace(clock, floor=max(clock.floor, floor.signed_at))
     client = Client(transport, folder, bootstrap=root.data, at=reference_time(known))
     client.refresh()
-    for path in PATHS.values():
+    asked: list[str] = []
+    alone = True
+    for role, path in PATHS.items():
         client.find(path)
+        asked.append(role)
+        alone = alone and vouches_alone(client.trusted, asked)
     offer = read_offer(client.trusted)
     if floor is not None:
         check_floor(floor, client.trusted, label=transport.label)
@@ -73,7 +79,11 @@ def refresh(
     write_durably(folder / floors.NAME, floors.encode(new))
     # python-tuf's link to the newest root: ours are found by their version
     (folder / "root.json").unlink(missing_ok=True)
-    return replace(load(folder, root=root, clock=known, demo=demo), repaired=repaired)
+    if alone and holds_at_signing(folder, client.trusted):
+        found = read_state(folder, client.trusted, new, root=root, clock=known, demo=demo)
+    else:  # proved once more, by the narrower rules
+        found = load(folder, root=root, clock=known, demo=demo)
+    return replace(found, repaired=repaired)
 
 
 def _mend(folder: Path, root: Root) -> tuple[Floor | None, tuple[str, ...]]:

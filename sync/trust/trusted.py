@@ -95,7 +95,24 @@ def load(folder: Path, *, root: Root, clock: TrustClock, demo: DemoKeys) -> Trus
     only tells whether it has grown old: what was accepted stays accepted.
     """
     floor = read_floor(folder, root)
-    proved = _proved(folder, root, floor)
+    return read_state(
+        folder, _proved(folder, root, floor), floor, root=root, clock=clock, demo=demo
+    )
+
+
+def read_state(
+    folder: Path,
+    proved: TrustedMetadataSet,
+    floor: Floor,
+    *,
+    root: Root,
+    clock: TrustClock,
+    demo: DemoKeys,
+) -> Trusted:
+    """What the files in ``folder`` say whose metadata was ``proved``, each target by its digest.
+
+    Raises as ``load``.
+    """
     newest = _newest_root(folder, root, proved, demo)
     offer = read_offer(proved)
     data = _target(folder, DIRECTORY, offer.directory, limit=directory.MAX_SIZE)

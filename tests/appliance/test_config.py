@@ -1,5 +1,6 @@
 """kexia.toml: read strictly, written so that it reads back the same."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,26 @@ def test_a_folder_without_configuration_is_no_box(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no box") as caught:
         load(BoxPaths(tmp_path))
     assert "kexia box init" in caught.value.hint
+
+
+def test_a_file_that_did_not_change_is_parsed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsing takes longer than all else a sync does with it, and a sync asks six times."""
+    texts: list[str] = []
+    loads = tomllib.loads
+
+    def loading(text: str) -> dict[str, object]:
+        texts.append(text)
+        return loads(text)
+
+    monkeypatch.setattr("appliance.config.tomllib.loads", loading)
+    paths = BoxPaths(tmp_path)
+    first, second = BoxConfig(name="一"), BoxConfig(name="二")
+    for config in (first, second, first):
+        paths.config_file.write_text(encode(config), encoding="utf-8")
+        assert [load(paths), load(paths)] == [config, config]
+    assert texts == [encode(config) for config in (first, second, first)]
 
 
 def test_load_names_the_file(tmp_path: Path) -> None:

@@ -103,6 +103,37 @@ def test_commit_makes_it_current_and_the_record_comes_back(paths: BoxPaths) -> N
     assert prove_trust(found, PUBLISHER) == found.trust(PUBLISHER)
 
 
+def linked(paths: BoxPaths, before: Generation) -> Generation:
+    """The next generation, of the same catalogue and index."""
+    draft = begin(paths)
+    draft.catalog.hardlink_to(before.catalog)
+    draft.index.mkdir()
+    (draft.index / "one.seg").hardlink_to(before.index / "one.seg")
+    return commit(paths, draft, before.record, before=before)
+
+
+def test_a_linked_file_keeps_the_seal_it_was_written_with(paths: BoxPaths) -> None:
+    """Read anew, what a failing card has spoilt since would be sealed as good."""
+    first = make(paths, entry("43/a"))
+    prove(linked(paths, first))
+    first.catalog.write_bytes(b"CATALOGUE 1")
+    second = linked(paths, first)
+    assert second.catalog.samefile(first.catalog)
+    with pytest.raises(GenerationDamaged, match="altered"):
+        prove(second)
+
+
+def test_a_file_of_the_same_name_has_its_own_seal(paths: BoxPaths) -> None:
+    first = make(paths, entry("43/a"))
+    draft = begin(paths)
+    fill(draft)
+    prove(commit(paths, draft, first.record, before=first))
+    shutil.rmtree(first.folder)
+    draft = begin(paths)
+    fill(draft)
+    prove(commit(paths, draft, first.record, before=first))
+
+
 def test_numbers_only_grow_even_past_what_was_lost(paths: BoxPaths) -> None:
     make(paths, entry("43/a"))
     second = make(paths, entry("43/a", 2))

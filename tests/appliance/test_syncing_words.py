@@ -85,5 +85,14 @@ def test_a_sync_carries_no_more_than_it_needs(tmp_path: Path) -> None:
     assert done.stderr.startswith(b"kexia: ")
     tops = {name.partition(".")[0] for name in loaded}
     assert "tuf" in tops, "or this says nothing"
-    assert not tops & {"typer", "click", "pydantic", "rich", "aiohttp", "jinja2", "zeroconf"}
+    assert not tops & {
+        "typer",
+        "click",
+        "pydantic",
+        "rich",
+        "aiohttp",
+        "jinja2",
+        "zeroconf",
+        "whoosh",
+    }
     assert "appliance.box.papers" not in loaded

@@ -133,7 +133,7 @@ def test_a_disk_that_fills_up_while_the_catalogue_is_made_leaves_no_draft(
         raise NoRoom("no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr("appliance.update.build.build_index", full)
+        patched.setattr("appliance.update.build.bring_index", full)
         with pytest.raises(NoRoom):
             box.sync()
     assert box.served() == served

@@ -2,7 +2,9 @@ import hashlib
 import json
 import shutil
 from array import array
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +13,25 @@ from hypothesis import strategies as st
 
 from catalog.errors import CatalogueError, IndexDamaged
 from catalog.model import Lessons
-from catalog.search.analysis import FORMAT, pack, unpack
+from catalog.search.analysis import pack, unpack
 from catalog.search.index import MANY_SEGMENTS, Index, build_index
-from catalog.search.seal import SEAL, check_seal, write_seal
+from catalog.search.linked import bring_index
+from catalog.search.seal import FORMAT, SEAL, check_seal, write_seal
 from catalog.search.searcher import Results, open_searcher
 from catalog.tables.browse import Selection, open_catalogue
 from catalog.tables.ingest import Changes, EditionContent, ingest
 from sync.errors import NoRoom
-from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music, without
+from tests.kit.lessons import (
+    CLASSROOM,
+    MATH,
+    MUSIC,
+    classroom,
+    digest,
+    lesson,
+    math,
+    music,
+    without,
+)
 
 GOLDEN_SEAL = Path(__file__).parents[1] / "golden" / "index-seal-1.json"
 
@@ -62,7 +75,7 @@ class Box:
         ingested = ingest(
             before and before / "catalog.db", now / "catalog.db", Changes(content, removed)
         )
-        build_index(
+        bring_index(
             now / "catalog.db", before and before / "index", now / "index", ingested.changed
         )
         return now
@@ -126,10 +139,37 @@ def test_files_of_the_previous_index_stay_as_they_were(box: Box) -> None:
     assert all((first / name).samefile(box.index / name) for name in shared)
 
 
-def test_nothing_changed_is_only_links(box: Box) -> None:
+def commits(folder: Path) -> int:
+    """How often Whoosh has committed to the index: its table of contents says so by its name."""
+    [contents] = folder.glob("_MAIN_*.toc")
+    return int(contents.stem.rpartition("_")[2])
+
+
+def test_what_goes_and_what_comes_is_one_commit(box: Box) -> None:
+    before = commits(box.index)
+    box.next(edition(without(math(), "l1"), 2), edition(classroom(), 2), removed=(MUSIC,))
+    assert commits(box.index) == before + 1
+    assert box.answers() == from_nothing(box)
+
+
+def test_lessons_whose_files_alone_changed_leave_the_index_as_it_was(box: Box) -> None:
     first = box.index
+    changed = []
+    for one in math().lessons:
+        [video] = one.resources
+        changed.append(replace(one, resources=(replace(video, digest=digest(f"{one.id} anew")),)))
+    box.next(edition(replace(math(), lessons=tuple(changed)), 2))
+    assert hashes(box.index) == hashes(first)
+    assert box.answers() == from_nothing(box)
+
+
+def test_nothing_changed_is_only_links(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the search engine is not asked for."""
+    first = box.index
+    monkeypatch.delattr("catalog.search.index.build_index")
     box.next()
     assert hashes(first) == hashes(box.index)
+    assert all((first / path.name).samefile(path) for path in box.index.iterdir())
 
 
 def one(number: int) -> EditionContent:
@@ -152,7 +192,7 @@ def test_many_small_segments_become_one(box: Box) -> None:
 
 
 def test_an_emptied_segment_goes(box: Box) -> None:
-    box.next(edition(math(), 2))
+    box.next(edition(without(math(), "l4"), 2))
     segments = {path.name for path in box.index.glob("*.pst")}
     box.next(edition(math(), 3))
     assert len(segments) == len(list(box.index.glob("*.pst"))) == 2
@@ -182,7 +222,7 @@ def test_a_failed_building_leaves_nothing(box: Box, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("catalog.search.index.sync_tree", no_room)
     with pytest.raises(NoRoom):
-        build_index(box.folder(1) / "catalog.db", box.index, box.root / "index", [])
+        build_index(box.folder(1) / "catalog.db", box.index, box.root / "index", [MATH])
     assert not (box.root / "index").exists()
     Index(box.index).close()
 
@@ -198,11 +238,14 @@ def test_a_file_system_without_links_gets_copies(box: Box, monkeypatch: pytest.M
     assert not any((first / path.name).samefile(path) for path in box.index.iterdir())
 
 
-def test_a_collection_nobody_named_is_noticed(box: Box, tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", [build_index, bring_index])
+def test_a_collection_nobody_named_is_noticed(
+    box: Box, tmp_path: Path, build: Callable[[Path, Path, Path, list[str]], None]
+) -> None:
     """The caller's list is a hint: what fits is decided by the rows themselves."""
     path = tmp_path / "other.db"
     ingest(None, path, Changes([edition(math(), 5), edition(without(music(), "l2"))]))
-    build_index(path, box.index, tmp_path / "index", [])
+    build(path, box.index, tmp_path / "index", [])
     assert answers(tmp_path / "index", path)["拉勾勾"] == []
     assert answers(tmp_path / "index", path)["分数"] == [f"{MATH}/l1", f"{MATH}/l2"]
 
@@ -210,7 +253,7 @@ def test_a_collection_nobody_named_is_noticed(box: Box, tmp_path: Path) -> None:
 def test_a_damaged_previous_index_is_passed_over(box: Box) -> None:
     victim = next(box.index.glob("*.pst"))
     victim.write_bytes(victim.read_bytes()[:-1])
-    box.next(edition(math(), 2))
+    box.next(edition(math(), 2))  # although no lesson reads otherwise
     assert box.answers() == from_nothing(box)
     assert not (box.index / victim.name).exists()
 

@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import CatalogueError
-from catalog.model import Chapter, Lessons, Textbook, decode_lessons, encode_lessons
+from catalog.model import Chapter, Lesson, Lessons, Textbook, decode_lessons, encode_lessons
 from catalog.tables import arrange
 from catalog.tables.browse import Catalogue, Selection, open_catalogue
 from catalog.tables.ingest import Changes, EditionContent, Ingested, ingest
-from tests.kit.lessons import CLASSROOM, MATH, MUSIC, classroom, lesson, math, music, without
+from tests.kit.lessons import (
+    CLASSROOM,
+    MATH,
+    MUSIC,
+    classroom,
+    digest,
+    lesson,
+    math,
+    music,
+    resource,
+    without,
+)
 
 
 def edition(lessons: Lessons, number: int = 1) -> EditionContent:
@@ -74,11 +86,82 @@ def test_the_next_catalogue_shows_what_one_from_nothing_would(tmp_path: Path) ->
 
 def test_unchanged_collections_keep_their_rows(tmp_path: Path) -> None:
     first = three(tmp_path / "1.db")
-    ingest(first, tmp_path / "2.db", Changes([edition(math(), 2)]))
+    ingest(first, tmp_path / "2.db", Changes([edition(without(math(), "l4"), 2)]))
     assert rows(tmp_path / "2.db", MUSIC) == rows(first, MUSIC)
     assert not set(rows(tmp_path / "2.db", MATH).values()) & set(rows(first, MATH).values())
     before, after = revisions(first), revisions(tmp_path / "2.db")
     assert {code for code in before if before[code] != after[code]} == {MATH}
+
+
+def with_other_files(lessons: Lessons) -> Lessons:
+    """The same lessons; of each the first file is another one, as after a correction."""
+    changed = []
+    for one in lessons.lessons:
+        first, *others = one.resources
+        news = replace(first, digest=digest(f"{one.id} anew"), size=first.size + 1)
+        changed.append(replace(one, resources=(news, *others)))
+    return replace(lessons, lessons=tuple(changed))
+
+
+@pytest.mark.parametrize("lessons", [music(), math(), classroom()], ids=lambda one: one.collection)
+def test_lessons_whose_files_changed_keep_their_rows(tmp_path: Path, lessons: Lessons) -> None:
+    first = three(tmp_path / "1.db")
+    changed = with_other_files(lessons)
+    done = ingest(first, tmp_path / "2.db", Changes([edition(changed, 2)]))
+    assert done == Ingested(changed=(), lessons=0, left_out=0)
+    assert revisions(tmp_path / "2.db") == revisions(first)
+    assert rows(tmp_path / "2.db", "43") == rows(first, "43")
+    others = [one for one in (music(), math(), classroom()) if one.collection != lessons.collection]
+    ingest(None, tmp_path / "new.db", Changes([edition(changed, 2), *map(edition, others)]))
+    assert shown(tmp_path / "2.db") == shown(tmp_path / "new.db")
+
+
+REWRITTEN: dict[str, Callable[[Lesson], Lesson]] = {
+    "title": lambda one: replace(one, title="另一个"),
+    "teacher": lambda one: replace(one, teacher="李明"),
+    "keywords": lambda one: replace(one, keywords=("新",)),
+    "place": lambda one: replace(one, grades=("g9",)),
+    "summary": lambda one: replace(one, summary="新"),
+    "piece's title": lambda one: replace(one, resources=(resource("new.mp4"), *one.resources[1:])),
+}
+
+
+@pytest.mark.parametrize("field", REWRITTEN)
+def test_a_lesson_that_reads_otherwise_makes_other_rows(tmp_path: Path, field: str) -> None:
+    first = three(tmp_path / "1.db")
+    last = REWRITTEN[field](math().lessons[-1])
+    changed = replace(math(), lessons=(*math().lessons[:-1], last))
+    done = ingest(first, tmp_path / "2.db", Changes([edition(changed, 2)]))
+    assert done.changed == (MATH,)
+    assert revisions(tmp_path / "2.db")[MATH] != revisions(first)[MATH]
+
+
+def test_lessons_in_another_order_make_other_rows(tmp_path: Path) -> None:
+    turned = replace(math(), lessons=math().lessons[::-1])
+    done = ingest(three(tmp_path / "1.db"), tmp_path / "2.db", Changes([edition(turned, 2)]))
+    assert done.changed == (MATH,)
+
+
+def test_a_chapter_that_is_renamed_makes_other_rows(tmp_path: Path) -> None:
+    """Lessons are found by the titles of their chapters."""
+    first, *others = math().chapters
+    renamed = replace(math(), chapters=(replace(first, title="小数"), *others))
+    done = ingest(three(tmp_path / "1.db"), tmp_path / "2.db", Changes([edition(renamed, 2)]))
+    assert done.changed == (MATH,)
+
+
+def test_textbooks_may_change_around_lessons_that_read_as_before(tmp_path: Path) -> None:
+    """The order of reading is no text: rows stay, the tree is the new one."""
+    turned = [replace(one, order=-one.order) for one in math().chapters]
+    changed = replace(math(), chapters=tuple(turned), title="新书")
+    done = ingest(three(tmp_path / "1.db"), tmp_path / "2.db", Changes([edition(changed, 2)]))
+    assert done.changed == ()
+    ingest(
+        None,
+        tmp_path / "new.db",
+        Changes([edition(music()), edition(changed, 2), edition(classroom())]),
+    )
+    assert shown(tmp_path / "2.db") == shown(tmp_path / "new.db")
 
 
 def test_the_previous_file_is_left_as_it_was(tmp_path: Path) -> None:

@@ -49,9 +49,39 @@ def test_each_change_of_the_same_file_is_in_vain() -> None:
     assert fetched([head([A], group(40, A)), *changes]) == pytest.approx((52, 12))
 
 
-def test_many_files_that_one_replaces_are_in_vain_but_for_one() -> None:
+def test_of_many_files_that_one_replaces_the_change_of_one_is_in_vain_and_the_others() -> None:
     heads = [head([A, B, C], group(60, A, B, C)), head([D], group(5, D, on=(A, B, C)))]
-    assert fetched(heads) == pytest.approx((65, 40))
+    assert fetched(heads) == pytest.approx((65, 45))
+
+
+def test_a_new_file_that_came_with_a_change_is_not_in_vain() -> None:
+    """Documents of an edition lie in one group, which builds on all that they build on."""
+    new = named("new", 900)
+    heads = [head([A], group(40, A)), head([B, new], group(50, B, new, on=(A,)))]
+    assert fetched(heads) == pytest.approx((90, 5))
+
+
+def test_files_of_like_length_replace_each_other() -> None:
+    short, long, shorter, longer = (
+        named("s", 100), named("l", 1000), named("t", 90), named("m", 1100)
+    )  # fmt: skip
+    first = head([short, long], group(110, short, long))
+    then = head([shorter, longer], group(119, shorter, longer, on=(short, long)))
+    # of the short one its change is the shorter, of the long one the file
+    assert fetched([first, then]) == pytest.approx((229, 9 + 100))
+
+
+def test_a_file_of_quite_another_length_replaces_none() -> None:
+    new = named("new", 250)
+    heads = [head([A], group(40, A)), head([new], group(5, new, on=(A,)))]
+    assert fetched(heads) == pytest.approx((45, 40))
+
+
+def test_a_document_takes_no_more_than_its_own_bytes() -> None:
+    """Opened, a picture in it is long, though other files have the same and it is stored once."""
+    opened = (Part(A, (Literal(10_000),)), Part(B, (Literal(100),)))
+    one = UpdateGroup(Group(sha256(b"one"), 0, 300, 10_100, Codec.ZSTD), 0, (), opened)
+    assert fetched([head([A, B], one), head([B, C], group(30, C))]) == pytest.approx((330, 100))
 
 
 def test_a_neighbour_in_the_first_pack_was_not_replaced() -> None:

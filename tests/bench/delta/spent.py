@@ -38,7 +38,7 @@ FUNCTIONS = {
     "files": ["sync.files:create_partial", "sync.files:name_durably"],
     "other of apply": ["sync.carry:apply"],
     "catalogue": ["appliance.update.build:ingest", "appliance.update.build:_edition"],
-    "index": ["appliance.update.build:build_index"],
+    "index": ["appliance.update.build:bring_index"],
     "generation": [
         "appliance.update.build:begin",
         "appliance.update.build:commit",
