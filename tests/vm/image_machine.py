@@ -154,7 +154,7 @@ class ImageMachine:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         self._shell = shell
-        self._port = _free_port()
+        self.port = _free_port()
         self._command = [
             *_machine(disk.arch),
             *("-m", str(GUEST_MIB), "-smp", "2", "-display", "none", "-nodefaults"),
@@ -164,7 +164,7 @@ class ImageMachine:
             *("-qmp", f"unix:{self._folder}/qmp,server=on,wait=off"),
             *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={disk.path}"),
             *("-device", "virtio-blk-pci,drive=card,bootindex=0"),
-            *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:80"),
+            *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:80"),
             *("-device", "virtio-net-pci,netdev=net,romfile="),
             *("-device", "qemu-xhci,id=usb", "-device", "virtio-rng-pci"),
             *([] if reboots else ["-no-reboot"]),
@@ -245,7 +245,7 @@ class ImageMachine:
 
     def get(self, path: str, *, seconds: float = 30) -> tuple[int, bytes]:
         """Status and body of a page, through the forwarded port."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request("GET", path, headers={"Host": "127.0.0.1"})
             answer = connection.getresponse()
