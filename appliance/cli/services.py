@@ -1,4 +1,4 @@
-"""The programmes that systemd keeps, without the library that reads command lines.
+"""The programmes of a box's units, without the library that reads command lines.
 
 A box starts half a dozen of them before its first page; what that library needs takes as long to
 load as half of the pages' own code. The words of our units are read here, all others are typer's.
@@ -11,6 +11,7 @@ from pathlib import Path
 from appliance.cli.output import say
 from appliance.config import BoxPaths
 from appliance.notify import say_ready
+from sync.errors import UsageError
 
 
 def read_words(words: Sequence[str]) -> Callable[[], None] | None:
@@ -24,6 +25,10 @@ def read_words(words: Sequence[str]) -> Callable[[], None] | None:
             return lambda: _volumes(BoxPaths(Path(box)), Path(mounts))
         case ["box", "network", box, "apply", "--keep"]:
             return lambda: _network(BoxPaths(Path(box)))
+        case ["box", "health", box]:
+            return lambda: _health(Path(box))
+        case ["box", "first-start", box, "--site", site] if not site.startswith("-"):
+            return lambda: _first_start(Path(box), Path(site))
         case _:
             return None
 
@@ -69,6 +74,23 @@ def _network(paths: BoxPaths) -> None:
     from appliance.lan.programme import keep_for_ever, make_keeper
 
     keep_for_ever(make_keeper(paths), say)
+
+
+def _health(box: Path) -> None:
+    from appliance.cli import judging
+
+    given = os.environ.get("KEXIA_PATIENCE", "")
+    try:
+        patience = float(given or judging.PATIENCE)
+    except ValueError as error:
+        raise UsageError(f"KEXIA_PATIENCE {given[:40]!r} is no number of seconds") from error
+    raise SystemExit(judging.perform(box, patience))
+
+
+def _first_start(box: Path, site: Path) -> None:
+    from appliance.cli import starting
+
+    raise SystemExit(starting.perform(starting.Wish(box, site)))
 
 
 _PLAIN: dict[str, Callable[[BoxPaths], None]] = {

@@ -16,8 +16,8 @@ from appliance.cli import services
 from appliance.cli.main import app
 from appliance.notify import say_ready
 
-KEPT = ("serve", "update", "volumes", "screen", "button", "network")
-"""Units whose programme stays; the others end by themselves, or are started by hand."""
+KEPT = ("serve", "update", "volumes", "screen", "button", "network", "health", "first-start")
+"""Units of every start."""
 
 
 def words_of(unit: str) -> list[str]:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from appliance.cli.box_first_start import keys_of
+from appliance.cli.starting import keys_of
 from appliance.firststart.checks import check_pin
 from appliance.firststart.site import read_site
 from appliance.lan.config import Mode, check_passphrase
