@@ -215,6 +215,7 @@ def _finish() -> tuple[str, ...]:
     return (
         'chroot "$1" systemd-sysusers',
         'chroot "$1" systemctl preset-all --preset-mode=full',
+        f'chroot "$1" systemctl mask {" ".join(names_in("packages", "masked.list"))}',
         # unchecked: the root never changes, and no time stands in the files
         'chroot "$1" env PYTHONHASHSEED=0 python3 -m compileall -q '
         "--invalidation-mode unchecked-hash /usr/lib/kexia",

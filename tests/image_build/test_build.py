@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from image_build.builder.boards import boards
+from image_build.builder.boards import boards, names_in
 from image_build.builder.differ import differences_of_images, differences_of_squashes, told
 from image_build.builder.layout import MIB, Identifiers, partitions
 from image_build.builder.stamps import file_digest
@@ -136,6 +136,12 @@ def test_nothing_of_the_builder_is_in_the_root(root: dict[str, tarfile.TarInfo])
     gone = ("etc/apt/sources.list", "etc/apt/apt.conf.d/99mmdebstrap", "var/cache/apt/archives/x")
     assert not [path for path in gone if path in root]
     assert not [path for path in root if path.endswith((".deb", "ssh_host_ed25519_key"))]
+
+
+def test_what_no_box_needs_is_not_started(root: dict[str, tarfile.TarInfo]) -> None:
+    for unit in names_in("packages", "masked.list"):
+        assert root[f"etc/systemd/system/{unit}"].linkname == "/dev/null"
+        assert f"usr/lib/systemd/system/{unit}" in root, "no such unit: a slip of the pen"
 
 
 def test_what_is_made_is_made_once(image: Image) -> None:
