@@ -5,6 +5,7 @@ what is fetched private; that it is genuine is proved later, by signature and di
 taken from the environment: neither proxies nor credentials, and no cookie is ever kept.
 """
 
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -70,6 +71,10 @@ class CertificateDates(Enum):
 
     CHECK = "check"
     IGNORE = "ignore"
+
+
+_OBJECT = re.compile(r"(?:<[\w.]+ object at \w+>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
+"""How the lower library names its own parts in its words; nobody else knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +219,7 @@ def out_of_order(what: str, fact: str) -> NoSource:
 def unreachable(what: str, error: Exception) -> NoSource:
     """The error for a failure of the network, in words."""
     fact, hint = _explain(error)
-    return NoSource(f"{what}: {fact} ({str(error)[:200]})", hint=hint)
+    return NoSource(f"{what}: {fact} ({_OBJECT.sub('', str(error))[:200]})", hint=hint)
 
 
 def _explain(error: Exception) -> tuple[str, str]:

@@ -200,11 +200,14 @@ def test_a_dead_server() -> None:
         with pytest.raises(NoSource, match="refuses the connection") as caught:
             HttpTransport(url).read("file", limit=1)
     assert caught.value.hint == "is the server running?"
+    assert "HTTPConnection" not in caught.value.fact
+    assert "[Errno 111]" in caught.value.fact
 
 
 def test_an_unknown_host() -> None:
-    with pytest.raises(NoSource, match="cannot be resolved"):
+    with pytest.raises(NoSource, match="cannot be resolved") as caught:
         HttpTransport("http://no-such-host.invalid").read("file", limit=1)
+    assert "HTTPConnection" not in caught.value.fact
 
 
 @pytest.mark.parametrize(
