@@ -9,7 +9,6 @@ from functools import partial
 from appliance import config
 from appliance.box.peer_id import own_peer_id
 from appliance.config import BoxPaths, Listen
-from appliance.network import read_links
 from appliance.onlink import PeerPolicy
 from appliance.serve import app
 from appliance.serve.neighbours import Neighbourhood
@@ -25,7 +24,9 @@ def neighbourhood(paths: BoxPaths) -> Neighbourhood | None:
     policy = config.load(paths).peers if paths.config_file.exists() else PeerPolicy()
     if not policy.serve:
         return None
-    from appliance.peers.find import Announcer  # zeroconf is large; most boxes do not use it
+    # zeroconf and what reads interfaces are large; most boxes do not use them
+    from appliance.network import read_links
+    from appliance.peers.find import Announcer
 
     return Neighbourhood(
         policy, own_peer_id(paths.peer_id), partial(read_links, policy), Announcer()
