@@ -1,8 +1,10 @@
 """``kexia image build``: from a spec to an image. Words in, lines or one object out."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from appliance.cli.command import command
 from appliance.cli.console import Json, result, showing, size
 from appliance.cli.passphrase import PassphraseFile
 from image_build.cli.verify import made_words, signer_of
+from sync.digest import Digest
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,22 +82,29 @@ def build(
         if bundle is not None:
             import_cache(bundle, around.cache, shown)
         built = Build(wanted, spec.resolve().parent, to.resolve(), around, extra).run()
-        made = manifest_of(to, wanted.stem, signer, shown)
+        summed = {Path(built.image).name: Digest(built.sha256)}
+        made = manifest_of(to, wanted.stem, signer, shown, summed)
     value = {**asdict(built), "manifest": None if made is None else made.value()}
     result(value, as_json=as_json, text=lambda: _words(built, made))
 
 
-def manifest_of(to: Path, stem: str, signer: "Signer | None", shown: "Progress") -> "Made | None":
+def manifest_of(
+    to: Path,
+    stem: str,
+    signer: "Signer | None",
+    shown: "Progress",
+    summed: Mapping[str, Digest] = MappingProxyType({}),
+) -> "Made | None":
     """The manifest of the image that begins with ``stem``, if the folder has no other image.
 
-    Raises UsageError if it has one and a signature was asked for.
+    ``summed``: files by name whose digest this run has told already. Raises UsageError if it has one and a signature was asked for.
     """
     from image_build.manifest.make import IMAGE_SUFFIX, ROOT_SUFFIX, make_manifest
 
     ours = {f"{stem}{suffix}" for suffix in (IMAGE_SUFFIX, ROOT_SUFFIX)}
     found = {path.name for suffix in (IMAGE_SUFFIX, ROOT_SUFFIX) for path in to.glob(f"*{suffix}")}
     if found == ours:
-        return make_manifest(to, signer, shown)
+        return make_manifest(to, signer, shown, summed)
     if signer is not None:
         raise UsageError(
             f"{to} holds other images too ({min(found - ours)}): nothing was signed",

@@ -4,9 +4,10 @@ The signature is the last file written: whoever sees it finds everything it spea
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from image_build.manifest import card, checksums, licences, sbom, sign
 from image_build.manifest.inspect import card_of
@@ -55,10 +56,16 @@ class Made:
         }
 
 
-def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Made:
+def make_manifest(
+    folder: Path,
+    signer: Signer | None,
+    progress: Progress,
+    known: Mapping[str, Digest] = MappingProxyType({}),
+) -> Made:
     """Write or renew the manifest of the build in ``folder``; raises UsageError, InputRefused.
 
-    Without a signer an old signature is removed, unless it is of the very same sums.
+    Without a signer an old signature is removed, unless it is of the very same sums. ``known``:
+    files, by name, that this very run has written and summed.
     """
     root, image = _one(folder, ROOT_SUFFIX), _one(folder, IMAGE_SUFFIX)
     facts = _facts(folder / "image.json")
@@ -76,7 +83,7 @@ def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Ma
     write_durably(folder / card.FILE, card.encode(described))
     if not (folder / PACKAGES).exists():
         write_durably(folder / PACKAGES, "".join(f"{one.line}\n" for one in packages).encode())
-    digests = _sums(folder, progress)
+    digests = _sums(folder, known, progress)
     if signer is not None:
         _sign(folder, signer)
     elif kept := signed.get(checksums.encode(digests)):
@@ -86,10 +93,10 @@ def make_manifest(folder: Path, signer: Signer | None, progress: Progress) -> Ma
     return Made(len(packages), unread, tuple(sorted(digests)), is_signed)
 
 
-def _sums(folder: Path, progress: Progress) -> dict[str, Digest]:
-    paths = checksums.artifacts(folder)
+def _sums(folder: Path, known: Mapping[str, Digest], progress: Progress) -> dict[str, Digest]:
+    paths = [path for path in checksums.artifacts(folder) if path.name not in known]
     progress.step("checksums", total=sum(path.stat().st_size for path in paths))
-    digests = {path.name: checksums.digest_of(path, progress) for path in paths}
+    digests = dict(known) | {path.name: checksums.digest_of(path, progress) for path in paths}
     write_durably(folder / checksums.FILE, checksums.encode(digests))
     return digests
 
