@@ -97,7 +97,8 @@ def manifest_of(
 ) -> "Made | None":
     """The manifest of the image that begins with ``stem``, if the folder has no other image.
 
-    ``summed``: files by name whose digest this run has told already. Raises UsageError if it has one and a signature was asked for.
+    ``summed``: files by name whose digest this run has told already. Raises UsageError if it has
+    one and a signature was asked for.
     """
     from image_build.manifest.make import IMAGE_SUFFIX, ROOT_SUFFIX, make_manifest
 
