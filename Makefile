@@ -32,7 +32,7 @@ test: setup ## Everything a change must pass.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m "not slow and not image" --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not image" --cov --cov-report=term
 
 test-full: setup ## The long runs too: crashes, conformance, sticks in a virtual machine.
 	@.ci/setup $(VENV) full
