@@ -10,7 +10,15 @@ from pathlib import Path
 
 from appliance.config import BoxConfig, BoxPaths
 from appliance.system import policy
-from appliance.system.history import Event, History, Outcome, Phase, Running, forgiven
+from appliance.system.history import (
+    Event,
+    History,
+    Outcome,
+    Phase,
+    Running,
+    forgiven,
+    settle,
+)
 from appliance.system.install import Desk
 from appliance.system.offer import NothingReady, Ready, find_ready
 from appliance.system.policy import Answer, Moment, decide, is_idle
@@ -87,8 +95,8 @@ class Attendant:
     machine: Machine
 
     def state(self) -> State:
-        """What is known; changes nothing."""
-        history = self._history()
+        """What is known, this start taken into account; changes nothing."""
+        history = settle(self._history(), self.machine.running, self._at())
         ready, why = self._ready()
         answer = policy.may_ever(ready.system, self.machine.running, history) if ready else None
         return self._told(history, ready, answer, why)

@@ -137,6 +137,9 @@ def test_an_update_comes_like_lessons_and_is_installed_at_night(scene: Scene) ->
     state = scene.attendant.state()
     assert (state.ready, state.answer) == ("2026.11.26.1", "restart")
     scene.reboot("2026.11.26.1")
+    state = scene.attendant.state()
+    assert ([str(one.outcome) for one in state.events], state.pending) == (["confirmed"], "")
+    assert scene.attendant.machine.desk.read().pending, "asking writes nothing"
     assert scene.run() is Answer.CURRENT
     assert [str(one.outcome) for one in scene.attendant.state().events] == ["confirmed"]
     assert len(scene.rauc.bundles) == 1
