@@ -129,6 +129,13 @@ def check_index(generation: Generation) -> None:
             _check_size(generation.folder, seal)
 
 
+def prove_catalogue(generation: Generation) -> None:
+    """Read the whole catalogue, which the next one grows from; raises GenerationDamaged."""
+    for seal in generation.record.files:
+        if seal.path == generation.catalog.name:
+            _check_digest(generation.folder, seal)
+
+
 def prove_trust(generation: Generation, publisher_id: str) -> Path:
     """The publisher's trust state, every byte proved; raises GenerationDamaged.
 

@@ -38,5 +38,5 @@ def first_start(
     its own. A site file that is not as it must be changes nothing (3); BOX/first-start.json says
     what is wrong. What the disk or the card refuses is told, too (8).
     """
-    wish = starting.Wish(box, site, ssh_keys, image, owner, as_json)
+    wish = starting.FirstStart(box, site, ssh_keys, image, owner, as_json)
     raise typer.Exit(starting.perform(wish))

@@ -84,13 +84,13 @@ def _health(box: Path) -> None:
         patience = float(given or judging.PATIENCE)
     except ValueError as error:
         raise UsageError(f"KEXIA_PATIENCE {given[:40]!r} is no number of seconds") from error
-    raise SystemExit(judging.perform(box, patience))
+    raise SystemExit(judging.perform(box, patience, as_json=False))
 
 
 def _first_start(box: Path, site: Path) -> None:
     from appliance.cli import starting
 
-    raise SystemExit(starting.perform(starting.Wish(box, site)))
+    raise SystemExit(starting.perform(starting.FirstStart(box, site)))
 
 
 _PLAIN: dict[str, Callable[[BoxPaths], None]] = {

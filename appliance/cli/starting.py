@@ -25,7 +25,7 @@ _OWNED = ("roots", "generations", "run", "identity")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FirstStart:
     """What was asked for; as the options of ``kexia box first-start`` say."""
 
     box: Path
@@ -36,7 +36,7 @@ class Wish:
     as_json: bool = False
 
 
-def perform(wish: Wish) -> int:
+def perform(wish: FirstStart) -> int:
     """Have it done and say what came of it; the exit code."""
     from appliance.firststart.card import Card
     from appliance.firststart.start import Machine, tell

@@ -18,8 +18,8 @@ from appliance.generation import (
     GenerationDamaged,
     abandon,
     begin,
-    check_index,
     commit,
+    prove_catalogue,
     retire,
 )
 from appliance.record import Kept, Record
@@ -32,7 +32,6 @@ from sync.digest import Digest
 from sync.directory import CollectionEntry
 from sync.errors import TrustRefused
 from sync.feed import Feed, listed, parse_plain
-from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress
 from sync.prune import Keep, Staging, prune
@@ -91,8 +90,10 @@ def _write_meaning(bench: Bench, content: Content, draft: Draft) -> None:
         _link(served, draft, bench.progress)
         return
     try:
+        if served is not None:
+            prove_catalogue(served)
         _ingest_and_index(bench, content, draft, content.replaced)
-    except (CatalogueError, IndexDamaged):
+    except (CatalogueError, IndexDamaged, GenerationDamaged):
         if served is None:
             raise
         # The old catalogue or index is damaged: all of it from the feeds the box holds.
@@ -129,17 +130,8 @@ def _edition(bench: Bench, kept: Kept) -> EditionContent:
 def _link(served: Generation, draft: Draft, progress: Progress) -> None:
     """Catalogue and index as they are; an index that is not whole is built anew."""
     draft.catalog.hardlink_to(served.catalog)
-    try:
-        check_index(served)
-    except GenerationDamaged:
-        progress.step("index", unit="collections")
-        bring_index(draft.catalog, None, draft.index, ())
-        return
-    for path in sorted(served.index.rglob("*")):
-        target = draft.index / path.relative_to(served.index)
-        if path.is_file():
-            make_folder(target.parent)
-            target.hardlink_to(path)
+    progress.step("index", unit="collections")
+    bring_index(draft.catalog, served.index, draft.index, ())
 
 
 def _write_trust(content: Content, trust: Mapping[str, Path], draft: Draft) -> None:

@@ -17,10 +17,10 @@ from catalog.suggest import suggestion_keys
 from catalog.tables import arrange
 from catalog.tables.database import building
 from catalog.tables.rows import (
-    Draft,
+    LessonRow,
     Numbers,
     Row,
-    drafts,
+    lesson_rows,
     numbered,
     resource_row,
     series_row,
@@ -119,33 +119,33 @@ class _Ingest:
     def _replace(self, content: EditionContent) -> list[str]:
         """The collection's code, unless its lessons are found by the same words as before."""
         lessons = self._without_withdrawn(content.lessons)
-        drafted = drafts(lessons)
-        at = self._kept(lessons.collection, drafted)
+        rows = lesson_rows(lessons)
+        at = self._kept(lessons.collection, rows)
         changed = [] if at else [lessons.collection]
         if at:
             self._clear(at, content)
         else:
             self._drop_collections(changed)
-            at = self._add_lessons(self._add_collection(content), drafted)
+            at = self._add_lessons(self._add_collection(content), rows)
         self._add_resources(at.lessons, lessons)
         self._add_textbooks(at, lessons, content.shown_title)
         return changed
 
-    def _kept(self, code: str, drafted: Sequence[Draft]) -> Numbers | None:
+    def _kept(self, code: str, rows: Sequence[LessonRow]) -> Numbers | None:
         """The lessons' rows, if the previous catalogue has the same in the same order."""
-        if not drafted:
+        if not rows:
             return None
-        columns = ", ".join(drafted[0].row)
+        columns = ", ".join(rows[0].row)
         found = self._db.execute(
             f"SELECT lesson.id, collection, places, {columns} FROM lesson "  # noqa: S608 - ours
             "JOIN shelf ON shelf.id = shelf "
             "WHERE collection = (SELECT id FROM collection WHERE code = ?) ORDER BY lesson.id",
             (code,),
         ).fetchall()
-        wanted = [(shelf_key(one.places), *one.row.values()) for one in drafted]
+        wanted = [(shelf_key(one.places), *one.row.values()) for one in rows]
         if [row[2:] for row in found] != wanted:
             return None
-        numbers = {one.id: row[0] for one, row in zip(drafted, found, strict=True)}
+        numbers = {one.id: row[0] for one, row in zip(rows, found, strict=True)}
         return Numbers(found[0][1], numbers)
 
     def _clear(self, kept: Numbers, content: EditionContent) -> None:
@@ -215,20 +215,20 @@ class _Ingest:
         self._left_out += len(lessons.lessons) - len(kept)
         return replace(lessons, lessons=kept)
 
-    def _add_lessons(self, collection: int, drafted: Sequence[Draft]) -> Numbers:
+    def _add_lessons(self, collection: int, rows: Sequence[LessonRow]) -> Numbers:
         """Row numbers go on above every number in use."""
         (last,) = self._db.execute("SELECT coalesce(max(id), 0) FROM lesson").fetchone()
         # The revision says which rows hold what: an index that has it fits these rows.
         revision = hashlib.sha256(f"after {last}".encode())
         numbers: dict[str, int] = {}
-        for number, one in enumerate(drafted, start=last + 1):
+        for number, one in enumerate(rows, start=last + 1):
             numbers[one.id] = number
             revision.update(repr((one.row, one.places)).encode())
             shelf = self._shelf(one.places)
             self._insert("lesson", numbered(one.row, id=number, collection=collection, shelf=shelf))
             self._add_suggestions(number, str(one.row["folded"]))
         self._set_revision(collection, revision)
-        self._written += len(drafted)
+        self._written += len(rows)
         return Numbers(collection, numbers)
 
     def _set_revision(self, collection: int, revision: "hashlib._Hash") -> None:

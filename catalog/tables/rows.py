@@ -51,7 +51,7 @@ class Placing:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class LessonRow:
     """A lesson's row before it has its numbers, and the places that make its shelf."""
 
     id: str
@@ -68,11 +68,11 @@ class Numbers:
     lessons: Mapping[str, int]
 
 
-def drafts(lessons: Lessons) -> list[Draft]:
+def lesson_rows(lessons: Lessons) -> list[LessonRow]:
     """Each lesson of a collection as it will be found."""
     placing = Placing(lessons)
     return [
-        Draft(
+        LessonRow(
             lesson.id,
             lesson_row(lessons.collection, lesson, placing.path(lesson)),
             placing.places(lesson),

@@ -21,8 +21,8 @@ from image_build.builder.lock import Requirement, read_lock, target
 from image_build.builder.root import Parts, Root
 from image_build.builder.rootfs import packages_of
 from image_build.builder.spec import Spec
-from image_build.builder.squash import make_squash
-from image_build.builder.stamps import Stamp, file_digest
+from image_build.builder.squash import make_squash, squash_recipe
+from image_build.builder.stamps import Stamp, digest_of, file_digest
 from image_build.builder.surroundings import Surroundings
 from image_build.builder.tools import Here, require
 from image_build.builder.trusted import read_ca, read_roots
@@ -142,7 +142,8 @@ class Build:
         return read_lock(text, environment, left_out)
 
     def _squash_made(self, root: Root, apt: Apt, wheels: Wheels, epoch: int) -> None:
-        key, stamp = root.key(epoch), Stamp(self._work, "squashfs")
+        key = digest_of(root.key(epoch), squash_recipe())
+        stamp = Stamp(self._work, "squashfs")
         from_root = self._work / "from-root"
         if stamp.holds(key, (self._squash, *sorted(from_root.glob("*")))):
             return

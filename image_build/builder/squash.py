@@ -12,6 +12,11 @@ a block, and who reads one has all of it unpacked: 64 KiB make a programme's sta
 than 256 KiB and the root 1.4 % larger."""
 
 
+def squash_recipe() -> tuple[str, ...]:
+    """Stands for how a squashfs is made."""
+    return _GRUB_READS
+
+
 def make_squash(tar: Path, squash: Path, epoch: int, around: Surroundings) -> None:
     """Write ``squash`` from ``tar``; raises ProgramFailed."""
     around.progress.step("squashfs")

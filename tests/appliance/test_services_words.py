@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.core import TyperGroup
 
 from appliance.cli import services
 from appliance.cli.main import app
+from appliance.config import BoxConfig, BoxPaths, save
 from appliance.notify import say_ready
 
 KEPT = ("serve", "update", "volumes", "screen", "button", "network", "health", "first-start")
@@ -48,6 +50,43 @@ def test_typer_knows_the_same_words(unit: str) -> None:
     _, name, *rest = words_of(unit)
     given = box.commands[name].make_context(name, list(rest)).params
     assert given["box"] == Path("/var/lib/kexia")
+
+
+STARTED = {
+    "serve": "appliance.box.serving.run_serve",
+    "update": "appliance.box.programmes.run_update",
+    "volumes": "appliance.box.beside.run_volumes",
+    "screen": "appliance.box.beside.run_screen",
+    "button": "appliance.box.beside.run_button",
+    "health": "appliance.cli.judging.perform",
+    "first-start": "appliance.cli.starting.perform",
+}
+
+
+@pytest.mark.parametrize("unit", STARTED)
+def test_both_ways_start_the_same(
+    unit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same function, with the same arguments."""
+    box = BoxPaths(tmp_path / "box")
+    box.root.mkdir()
+    save(box, BoxConfig(name="x"))
+    words = [str(box.root) if word == "/var/lib/kexia" else word for word in words_of(unit)]
+    called: list[object] = []
+
+    def note(*given: object, **named: object) -> int:
+        called.append((given, {**named, "on_ready": services.ready}))
+        return 0
+
+    monkeypatch.setattr(STARTED[unit], note)
+    begin = services.read_words(words)
+    assert begin is not None
+    with suppress(SystemExit):
+        begin()
+    with suppress(SystemExit):
+        app(words)
+    short, whole = called
+    assert short == whole
 
 
 @pytest.mark.parametrize(

@@ -394,3 +394,21 @@ def test_a_collection_nobody_offers_is_a_note(box: BoxUnderTest) -> None:
     report = box.sync()
     assert report.exit_code == 0
     assert report.notes == ("43/nowhere: its publisher does not offer it",)
+
+
+def test_a_catalogue_that_rots_on_the_card_is_not_handed_on(
+    box: BoxUnderTest, province: Province
+) -> None:
+    """Rows that no night changes would go from copy to copy; they come anew from the feeds."""
+    box.sync()
+    path = box.generation.catalog
+    good = path.read_bytes()
+    [title] = {lesson for lesson in box.lessons() if lesson.startswith("43/a/")} & {"43/a/l1"}
+    rotten = good.replace(title.encode(), title.upper().encode())
+    assert rotten != good
+    path.chmod(0o600)
+    path.write_bytes(rotten)
+    assert title not in box.lessons()
+    province.publish({"43/b": {"l9.mp4": b"new"}})
+    assert not box.sync().problems
+    assert title in box.lessons()

@@ -147,5 +147,5 @@ def test_another_snapshot_of_the_same_version_is_refused(repo: TufRepo, box: Tru
         unrecognized_fields={"x-kexia-signed-at": repo.now.strftime("%Y-%m-%dT%H:%M:%SZ")},
     )
     repo.write("timestamp.json", timestamp, repo.signers["timestamp"])
-    with pytest.raises(TrustRefused):
+    with pytest.raises(TrustRefused, match="is not the file that was signed for"):
         box.refresh(repo.folder)
