@@ -32,12 +32,13 @@ test: setup ## Everything a change must pass.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not image" --cov --cov-report=term
+	$(BIN)/pytest -n 2 -m "not slow and not image and not guest" --cov --cov-report=term
+	$(BIN)/pytest -m guest
 
 test-full: setup ## The long runs too: crashes, conformance, sticks in a virtual machine.
 	@.ci/setup $(VENV) full
-	$(BIN)/pytest -m "not image" -n 2
-	$(BIN)/pytest -m image
+	$(BIN)/pytest -m "not image and not guest" -n 2
+	$(BIN)/pytest -m "image or guest"
 
 bench: setup ## Measure beside the peers.
 	$(BIN)/python -m tests.bench

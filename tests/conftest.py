@@ -29,15 +29,12 @@ THOROUGH_FILES = (
 )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Mark what `make check` leaves to `make test`; begin with what takes longest."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves to `make test`."""
     for item in items:
         path = item.path.relative_to(HERE)
         if path.parts[0] in THOROUGH or path.name.startswith(THOROUGH_FILES):
             item.add_marker(pytest.mark.thorough)
-    yield
-    items.sort(key=lambda item: "longest" not in item.keywords)  # all others keep their order
 
 
 @pytest.hookimpl(wrapper=True)

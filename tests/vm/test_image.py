@@ -28,7 +28,7 @@ WIFI = NetworkConfig(ssid="青山教学点", passphrase='wo"rds #1 enough')
 FIRST, STRANGE = "43/first", "43/strange"
 TOOLS = ("mksquashfs", "rauc", "sgdisk")
 
-pytestmark = [pytest.mark.thorough, pytest.mark.longest, pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.thorough, pytest.mark.guest, pytest.mark.timeout(4000)]
 
 
 @pytest.fixture
