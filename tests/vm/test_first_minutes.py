@@ -1,4 +1,4 @@
-"""Closed carton to a playing lesson, with only the card read: docs/first-minutes.md is its account.
+"""Closed carton to a playing lesson, with only the card read.
 
 A county makes the card and the stick with its own commands; the box is a whole image. What a
 person does is counted. KEXIA_SCREENS names a folder that keeps the pictures.
@@ -17,6 +17,7 @@ import pytest
 
 from appliance.lan.config import NetworkConfig
 from image_build.partitions.esp_image import put_files
+from sync.digest import sha256
 from tests.kit import browser as browsers
 from tests.kit.media import make
 from tests.vm import images
@@ -170,8 +171,6 @@ def until_lessons_play(walk: Walk, office: Office, name: str, wifi: NetworkConfi
     to_a_lesson(walk, name)
     dns = joined.splitlines()[-1].split()[2]
     film = max((office.folder / "sources").rglob("*.mp4"), key=lambda path: path.stat().st_size)
-    from sync.digest import sha256
-
     plays(machine, dns, str(sha256(film.read_bytes())))
     assert len(walk.actions) <= MOST_ACTIONS, walk.actions
     walk.do("give the PIN at /admin")
@@ -248,3 +247,5 @@ def test_a_broken_site_file_is_told_on_the_screen(office: Office, walked: Walk) 
         until(machine, mode="access-point", problem="")
         said(machine, "sleep 15")
         walked.picture("broken-1-screen")
+        note = said(machine, "cat /var/lib/kexia/first-start.json")
+        assert "site.toml" in note, note
