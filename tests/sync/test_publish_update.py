@@ -1,7 +1,7 @@
 """The parts of cutting an update pack: copies, similar files, groups, foreign groups, contents."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -303,6 +303,35 @@ def test_a_small_picture_among_other_things_is_left(tmp_path: Path) -> None:
     one = resource(picture[0])
     assert not Foreign(cut.tables, [one]).take(one)
     assert Foreign(cut.tables, [one, *(resource(each) for each in others)]).take(one)
+
+
+def test_small_pictures_of_one_group_all_come_one_way(tmp_path: Path) -> None:
+    """Some with the group and some as items would come twice, as a group comes whole."""
+    pictures = pieces(1, 6, 20_000)
+    cut = Cut(tmp_path, [[one] for one in pictures])
+    wanted = [resource(one) for one in pictures]
+    size = sum(map(len, pictures))
+    asked: list[int] = []
+
+    def together(members: Sequence[Resource], cost: int) -> int:
+        asked.append(len(members))
+        return cost
+
+    dear = Foreign(cut.tables, wanted)
+    assert all(dear.settle(one, lambda members: together(members, size)) for one in wanted)
+    assert len(cut.made(dear.groups())) == 6
+    cheap = Foreign(cut.tables, wanted)
+    assert not any(cheap.settle(one, lambda members: together(members, 1000)) for one in wanted)
+    assert not any(cheap.take(one) for one in wanted), "a group that is refused stays refused"
+    assert list(cheap.groups()) == []
+    assert asked == [6, 6], "once for each group"
+
+
+def test_a_picture_over_several_groups_is_no_matter_of_one(tmp_path: Path) -> None:
+    parts = pieces(1, 12)
+    cut = Cut(tmp_path, [parts])
+    whole = resource(b"".join(parts))
+    assert not Foreign(cut.tables, [whole]).settle(whole, lambda _: 10**9)
 
 
 def test_chunks_out_of_order_taken_or_missing_are_left(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ pack names the groups of chunk packs they lie in, and a box needs no table to fi
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,6 +21,8 @@ _Piece = tuple[int, int, Resource]
 """Where it begins in the plain group, how long it is, whose it is."""
 
 
+NEAR = 0.985
+"""What costs so little more in the chunk packs is left there, rather than stored twice."""
 WASTE = 0.1
 """A group comes whole: a resource whose groups hold more of no use, as a share of it, stays out."""
 
@@ -41,7 +43,42 @@ class Foreign:
                 self._places.setdefault(chunk.id, ((number, groups[group.offset]), start))
             for recipe in table.recipes:
                 self._recipes.setdefault(recipe.resource, recipe.chunks)
-        self._useful = self._count(media)
+        listed = list(media)
+        self._useful = self._count(listed)
+        self._refused: set[_Group] = set()
+        self._settled: set[_Group] = set()
+        self._members: dict[_Group, list[Resource]] = defaultdict(list)
+        for one in listed:
+            if (home := self._home(one)) is not None:
+                self._members[home].append(one)
+
+    def _home(self, resource: Resource) -> _Group | None:
+        """The one group that holds all of a resource."""
+        homes = {
+            self._places[chunk.id][0] if chunk.id in self._places else None
+            for chunk in self._chunks(resource)
+        }
+        return homes.pop() if len(homes) == 1 else None
+
+    def settle(self, resource: Resource, together: Callable[[Sequence[Resource]], int]) -> bool:
+        """Take a small resource with all others of its group, or leave that group for good.
+
+        A group comes whole: if some came that way and some as items, those would come twice.
+        ``together``: bytes that resources take in the update pack. False where it lies in several
+        groups, or in one that costs more than that.
+        """
+        home = self._home(resource)
+        if home is None or home in self._refused:
+            return False
+        number, index = home
+        members = self._members[home]
+        if home not in self._settled:
+            self._settled.add(home)
+            stored = self._tables[number].groups[index].stored
+            if NEAR * stored > together(members):
+                self._refused.add(home)
+                return False
+        return self.take(resource)
 
     def _count(self, media: Iterable[Resource]) -> Counter[_Group]:
         """How many bytes of each group are of use."""
@@ -75,6 +112,8 @@ class Foreign:
         found = self._find(resource)
         groups = {group for _, (group, _) in found}
         if not found or sum(map(self._wasted, groups)) > WASTE * resource.size:
+            return False
+        if not self._refused.isdisjoint(groups):
             return False
         for chunk, (group, start) in found:
             self._claimed.add(chunk.id)

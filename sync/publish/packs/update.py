@@ -23,7 +23,7 @@ from sync.progress import Progress
 from sync.publish.packs.alike import Alike, Settled
 from sync.publish.packs.contents import Contents
 from sync.publish.packs.cut import ALONE
-from sync.publish.packs.foreign import Foreign
+from sync.publish.packs.foreign import NEAR, Foreign
 from sync.publish.packs.groups import Drafted, Effort, fill, pack_groups
 from sync.publish.packs.images import image_items, is_image
 from sync.publish.packs.items import (
@@ -54,9 +54,7 @@ HELD = 8 * 2**20
 """Most bytes of new files taken as context for one document that holds them."""
 SAMPLE = 64
 QUICK = 9
-"""zstd level at which is tried whether a film shortens beside what its chunks take."""
-NEAR = 0.985
-"""What costs so little more in the chunk packs is left there, rather than stored twice."""
+"""zstd level at which is tried what films and pictures take beside what their chunks take."""
 DENSE_LEVEL = 12
 """zstd level of what is dense in a pack from nothing, which is most of it: the highest shortens it
 by 1 to 2 % more, and takes so long that such packs could not be cut anew as often."""
@@ -249,12 +247,19 @@ class _Cutting:
 
     def _left_where_it_lies(self, one: Resource, data: Buffer) -> bool:
         """Whether a pack from nothing takes it from chunk packs, as that costs hardly more."""
-        if self._request.old or not ALONE <= len(data) <= LARGE_MEDIA:
+        if self._request.old or len(data) > LARGE_MEDIA:
             return False
+        if len(data) < ALONE:
+            return self.foreign.settle(one, self._together)
         cost = self.foreign.cost(one)
         if cost is None or NEAR * cost > len(compression.compress(bytes(data), level=QUICK)):
             return False
         return self.foreign.take(one)
+
+    def _together(self, resources: Sequence[Resource]) -> int:
+        """Bytes that small pictures take in the pack, about."""
+        data = b"".join(bytes(self._request.new.contents.read(one)) for one in resources)
+        return min(len(data), len(compression.compress(data, level=QUICK)))
 
     def _media_in(self, one: Resource, data: Buffer) -> Iterator[Old]:
         """New files that lie in the document ``one`` byte for byte, as far as a sample tells."""
