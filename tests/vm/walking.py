@@ -7,6 +7,7 @@ walk.page("/", "own-wifi-2-home")      # what the tablet shows
 """
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,12 +19,40 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.vm.image_machine import ImageMachine
+from tests.vm.radios import said
 
 PATIENCE = 1800.0
 DISPLAY = ("-device", "VGA")
 """A screen on HDMI, as QEMU has it."""
 _PLAY = "var v = document.querySelector('video, audio'); v.muted = true; v.play();"
 _PLAYED = "return document.querySelector('video, audio').currentTime > 0.2"
+
+
+TABLE = "inet kexia"
+"""The box's nftables table."""
+_RELAY = """cat > /var/relay.py <<'X'
+import asyncio, sys
+async def pump(a, b):
+    while data := await a.read(65536):
+        b.write(data); await b.drain()
+    b.close()
+async def met(r, w):
+    o = await (asyncio.open_unix_connection("/run/tablet") if sys.argv[1] == "door"
+               else asyncio.open_connection(sys.argv[2], 80))
+    await asyncio.gather(pump(r, o[1]), pump(o[0], w), return_exceptions=True)
+async def main():
+    s = await (asyncio.start_server(met, "0.0.0.0", 8090) if sys.argv[1] == "door"
+               else asyncio.start_unix_server(met, "/run/tablet"))
+    await s.serve_forever()
+asyncio.run(main())
+X
+ip netns exec other python3 /var/relay.py tablet {box} >/dev/null 2>&1 &
+python3 /var/relay.py door >/dev/null 2>&1 &
+nft insert rule {table} input iifname eth0 tcp dport 8090 accept
+sleep 5
+"""
+"""The uplink sees no pages, so the browser asks by way of the tablet: port 8090, the tablet's own
+network, its Wi-Fi, the box."""
 
 
 @dataclass
@@ -35,6 +64,17 @@ class Walk:
     screens: Path
     """Folder of pictures."""
     actions: list[str] = field(default_factory=list)
+    port: int = 0
+    """Where the tablet's way begins here; 0: the machine's own port."""
+
+    def through_the_tablet(self, box: str) -> None:
+        """From now on the browser's requests take the tablet's Wi-Fi to the box's address."""
+        said(self.machine, _RELAY.replace("{box}", box).replace("{table}", TABLE))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        line = f"hostfwd_add net tcp:127.0.0.1:{self.port}-:8090"
+        self.machine.ask("human-monitor-command", **{"command-line": line})
 
     def do(self, action: str) -> None:
         """Something that a person does."""
@@ -84,12 +124,12 @@ class Walk:
 
     def status(self) -> dict[str, object]:
         """What the box says of itself."""
-        value = json.loads(self.machine.get("/api/v1/status")[1])
+        value = json.loads(self._get("/api/v1/status"))
         assert isinstance(value, dict)
         return value
 
     def _get(self, path: str) -> str:
-        self.browser.get(f"http://127.0.0.1:{self.machine.port}{path}")
+        self.browser.get(f"http://127.0.0.1:{self.port or self.machine.port}{path}")
         return self.browser.find_element(By.TAG_NAME, "body").text
 
     @staticmethod
