@@ -178,7 +178,7 @@ def until_lessons_play(walk: Walk, office: Office, name: str, wifi: NetworkConfi
     plays(machine, dns, str(sha256(film.read_bytes())))
     assert len(walk.actions) <= MOST_ACTIONS, walk.actions
     walk.do("give the PIN at /admin")
-    walk.opened("/admin", holding="PIN")
+    walk.opened("/admin", holding="登录")
     walk.give("pin", "478020")
     walk.opened("/admin", holding=NAME)
     walk.shot(f"{name}-7-admin")
