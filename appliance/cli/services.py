@@ -1,7 +1,7 @@
 """The programmes of a box's units, without the library that reads command lines.
 
-A box starts half a dozen of them before its first page; what that library needs takes as long to
-load as half of the pages' own code. The words of our units are read here, all others are typer's.
+A box starts eight of them at once, and each would load all that library needs. The words of our
+units are read here, all others are typer's.
 """
 
 import os

@@ -11,15 +11,17 @@ from appliance.lan.psk import key_of
 from tests.vm.image_machine import ImageMachine
 
 PATIENCE = 900.0
-RADIOS = """
-modprobe mac80211_hwsim radios=2
-for i in $(seq 40); do [ -e /sys/class/net/wlan1 ] && break; sleep 0.5; done
+TABLET = """
 rfkill unblock all
 ip netns add other
 iw phy "$(cat /sys/class/net/wlan1/phy80211/name)" set netns name other
 ip -n other link set lo up
 ip -n other link set wlan1 up
 """
+"""The second radio becomes the tablet's own."""
+RADIOS = f"""
+modprobe mac80211_hwsim radios=2
+for i in $(seq 40); do [ -e /sys/class/net/wlan1 ] && break; sleep 0.5; done{TABLET}"""
 LEASE = """cat > /var/lease <<'X'
 #!/bin/sh
 [ "$1" = bound ] || exit 0

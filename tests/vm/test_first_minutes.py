@@ -22,7 +22,7 @@ from tests.kit import browser as browsers
 from tests.kit.media import make
 from tests.vm import images
 from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
-from tests.vm.radios import ACCESS_POINT, JOIN, LEASE, key, plays, said, until
+from tests.vm.radios import ACCESS_POINT, TABLET, join, key, plays, said, until
 from tests.vm.walking import DISPLAY, PATIENCE, Walk
 
 ROOT = Path(__file__).parents[2]
@@ -33,14 +33,6 @@ NO_LESSONS = "还没有课"
 MOST_ACTIONS = 12
 RADIOS_AT_START = "modules_load=mac80211_hwsim mac80211_hwsim.radios=2"
 """For EXTRA: the machine has Wi-Fi, and a second radio for the tablet or an access point."""
-TABLET_S_RADIO = """
-rfkill unblock all
-ip netns add other
-iw phy "$(cat /sys/class/net/wlan1/phy80211/name)" set netns name other
-ip -n other link set lo up
-ip -n other link set wlan1 up
-"""
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.image]
 
 
@@ -162,9 +154,8 @@ def until_lessons_play(walk: Walk, office: Office, name: str, wifi: NetworkConfi
     said(machine, "sleep 15")
     walk.picture(f"{name}-1-screen")
     walk.do("scan the left code: join the Wi-Fi")
-    said(machine, TABLET_S_RADIO)
-    joined = said(machine, LEASE + JOIN.format(**key(wifi)))
-    assert joined.startswith("Connected to"), joined
+    said(machine, TABLET)
+    dns = join(machine, wifi)
     walk.through_the_tablet("192.168.77.1")
     walk.do("scan the right code: open the pages")
     walk.opened("/", holding=NO_LESSONS)
@@ -173,7 +164,6 @@ def until_lessons_play(walk: Walk, office: Office, name: str, wifi: NetworkConfi
     walk.opened("/", holding="音乐")
     walk.shot(f"{name}-4-home")
     to_a_lesson(walk, name)
-    dns = joined.splitlines()[-1].split()[2]
     film = max((office.folder / "sources").rglob("*.mp4"), key=lambda path: path.stat().st_size)
     plays(machine, dns, str(sha256(film.read_bytes())))
     assert len(walk.actions) <= MOST_ACTIONS, walk.actions
@@ -215,7 +205,7 @@ def test_behind_an_access_point(office: Office, walked: Walk) -> None:
         walked.do("connect a screen")
         walked.do("switch it on, and wait")
         machine.wait("KEXIA-HEALTH good", PATIENCE)
-        said(machine, TABLET_S_RADIO + ACCESS_POINT.format(**key(wifi)))
+        said(machine, TABLET + ACCESS_POINT.format(**key(wifi)))
         found = until(machine, mode="client", problem="")
         assert str(found["address"]).startswith("10.33.0."), found
         said(machine, "sleep 15")

@@ -6,7 +6,6 @@ walk.picture("own-wifi-1-screen")      # what HDMI shows
 walk.page("/", "own-wifi-2-home")      # what the tablet shows
 """
 
-import json
 import socket
 import time
 from collections.abc import Callable
@@ -121,12 +120,6 @@ class Walk:
         while not self.browser.execute_script(_PLAYED):
             assert time.monotonic() < deadline, "nothing plays"
             time.sleep(0.5)
-
-    def status(self) -> dict[str, object]:
-        """What the box says of itself."""
-        value = json.loads(self._get("/api/v1/status"))
-        assert isinstance(value, dict)
-        return value
 
     def _get(self, path: str) -> str:
         self.browser.get(f"http://127.0.0.1:{self.port or self.machine.port}{path}")
