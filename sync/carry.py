@@ -16,14 +16,14 @@ from sync.errors import BudgetSpent, KexiaError, MediumFailing, NoSource
 from sync.feed import Feed, Resource
 from sync.fetch import SHORT, Start, fetch_tables, fetch_wanted, kept_feed, receive_feed
 from sync.library import Store
-from sync.plan import Have, Plan, Unplanned, Wanted, make_plan
+from sync.plan import Have, Plan, Share, Unplanned, Wanted, make_plan
 from sync.progress import Progress
 from sync.raw import Place, RawSource, check_room, raw_sources, take
 from sync.seed import survey_for
 from sync.transport.base import Transport
 
-Order = Callable[[CollectionEntry, Feed], tuple[Resource, ...] | None]
-"""Which resources of an edition to bring, what matters most first; None: all, as listed."""
+Order = Callable[[CollectionEntry, Feed], tuple[Share, ...] | None]
+"""Which resources of an edition to bring, by turns; None: all, as listed."""
 Lacking = BudgetSpent | NoSource | MediumFailing
 """Why the lists of an edition cannot be had now."""
 LONGEST = 64 * 2**20

@@ -17,8 +17,8 @@ from appliance.firststart.card import Card
 from appliance.firststart.chance import Below
 from appliance.firststart.decide import Found, Step, choose, decide, is_left, look
 from appliance.firststart.note import Note
-from appliance.firststart.noted import read_note
-from appliance.firststart.site import MAX_SITE, Site, read_site, write_site
+from appliance.firststart.noted import read_note, read_site_of
+from appliance.firststart.site import MAX_SITE, Site, write_site
 from sync.digest import sha256
 from sync.errors import InputRefused, KexiaError
 from sync.files import disk_errors, read_bounded, sync_folder, write_durably
@@ -86,14 +86,6 @@ def first_start(paths: BoxPaths, card: Card, machine: Machine) -> Done:
 def is_made(paths: BoxPaths) -> bool:
     """Whether this is a box that can be reached; without a network it is made anew."""
     return paths.config_file.exists() and paths.network.exists()
-
-
-def read_site_of(paths: BoxPaths) -> Site | None:
-    """The site this box was set up for, without secrets; None: it has defaults."""
-    try:
-        return read_site(read_bounded(paths.site, MAX_SITE + 1))
-    except (OSError, InputRefused):
-        return None
 
 
 def forget_site(paths: BoxPaths, card: Card, ssh_keys: Path) -> None:

@@ -2,30 +2,37 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import Enum
 from functools import partial
+from itertools import chain
 
 from appliance.needs import needs_of
+from appliance.night import CHINA
 from appliance.onlink import PeerPolicy
 from appliance.record import Record
+from appliance.update.build import read_feed
 from appliance.update.candidates import Heard
 from appliance.update.decide import Policy, Wish
-from appliance.update.lessons import in_order
+from appliance.update.lessons import lessons_of
+from appliance.update.matters import ASKED, in_turns, turns_of
 from appliance.update.proofs import Register, inform
 from appliance.update.sources import Kind
+from catalog.model import decode_lessons
 from sync.apply import Applied
 from sync.carry import LONGEST, Carrier, Order
 from sync.digest import Digest
 from sync.directory import CollectionEntry
 from sync.errors import KexiaError, MediumFailing
-from sync.feed import Feed, Resource
+from sync.feed import Feed
 from sync.fetch import fetch_tables
 from sync.library import Store
-from sync.plan import Have, Plan, make_plan
+from sync.plan import Have, Plan, Share, make_plan
 from sync.progress import Progress
 from sync.transport.pool import Pool, Priced
 from sync.transport.shift import Shift, Shifted
+from sync.trust import TrustClock, reference_time
 
 NAMED = 10
 """Damaged files of a stick that are named one by one."""
@@ -51,6 +58,7 @@ class Desk:
     served: Record | None
     progress: Progress
     haste: Haste
+    clock: TrustClock
     shift: Shift
     """How long content comes in before what is whole of it is shown."""
     peers: PeerPolicy = field(default_factory=PeerPolicy)
@@ -141,7 +149,8 @@ def _carrier(sources: Pool, desk: Desk, heard: Heard) -> Carrier:
     order: Order = partial(_only, desk=desk)
     stride = LONGEST
     if desk.haste is Haste.FIRST_THINGS_FIRST:
-        order, stride = partial(_order, desk=desk, sizes=desk.store.library.sizes()), STRIDE
+        sizes, today = desk.store.library.sizes(), _today(heard, desk)
+        order, stride = partial(_order, desk=desk, sizes=sizes, today=today), STRIDE
     register = Register(desk.store, sources, desk.peers.fault_kib * 1024)
     if inform(heard.sources, register):
         order = partial(_learning, order=order, register=register)
@@ -150,26 +159,49 @@ def _carrier(sources: Pool, desk: Desk, heard: Heard) -> Carrier:
 
 def _learning(
     entry: CollectionEntry, feed: Feed, *, order: Order, register: Register
-) -> tuple[Resource, ...] | None:
+) -> tuple[Share, ...] | None:
     """``order``; on the way the register hears of the edition, before anything of it is asked."""
     register.learn(entry, feed)
     return order(entry, feed)
 
 
-def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Resource, ...] | None:
+def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Share, ...] | None:
     """All of an edition, or the files of the only lessons asked for."""
-    if desk.policy.wanted_of(entry.id) is None:
+    only = desk.policy.wanted_of(entry.id)
+    if only is None:
         return None
-    return _order(entry, feed, desk=desk, sizes={})
+    chosen = (one.resources for one in needs_of(feed) if one.lesson in only)
+    return (Share(ASKED, tuple(dict.fromkeys(chain.from_iterable(chosen)))),)
 
 
 def _order(
-    entry: CollectionEntry, feed: Feed, *, desk: Desk, sizes: Mapping[Digest, int]
-) -> tuple[Resource, ...]:
-    """Lesson by lesson: those asked for by name, then those of which least is lacking."""
+    entry: CollectionEntry, feed: Feed, *, desk: Desk, sizes: Mapping[Digest, int], today: date
+) -> tuple[Share, ...]:
+    """Lesson by lesson, what matters most first."""
     only = desk.policy.wanted_of(entry.id)
     asked = frozenset(lesson for each, lesson in desk.policy.wants if each == entry.id)
-    needs = needs_of(feed)
+    lessons, needs = decode_lessons(feed.lessons), needs_of(feed)
+    turns = turns_of(lessons, desk.policy.classes, today, asked)
+    known = _known(entry.id, desk)
     if only is None:
-        return tuple(dict.fromkeys((*in_order(needs, sizes, asked), *feed.resources)))
-    return in_order((one for one in needs if one.lesson in only), sizes, asked)
+        return in_turns(needs, turns, known, sizes, rest=feed.resources)
+    return in_turns((one for one in needs if one.lesson in only), turns, known, sizes)
+
+
+def _known(collection: str, desk: Desk) -> frozenset[str]:
+    """Lessons of a collection that are served in some state."""
+    kept = desk.served.kept(collection) if desk.served else None
+    if kept is None:
+        return frozenset()
+    try:
+        served = lessons_of(kept, partial(read_feed, desk.store))
+    except KexiaError:  # a damaged list is mended elsewhere; here it only costs an order
+        return frozenset()
+    return frozenset(lesson.id for lesson in served.lessons)
+
+
+def _today(heard: Heard, desk: Desk) -> date:
+    """China's date, as far as it is known: no earlier than the newest signature."""
+    newest = heard.newest
+    floor = max(desk.clock.floor, newest.signed_at) if newest else desk.clock.floor
+    return reference_time(replace(desk.clock, floor=floor)).astimezone(CHINA).date()

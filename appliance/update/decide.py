@@ -8,10 +8,11 @@ Withdrawals are above all of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from appliance.record import Kept, PublisherState, Record
+from appliance.update.matters import Classes
 from sync.directory import COLLECTION, CollectionEntry, Directory
 
 FRESH = timedelta(days=7)
@@ -40,6 +41,8 @@ class Policy:
     """Lessons that a lost newer generation hid: hidden until their publisher speaks."""
     wants: frozenset[tuple[str, str]] = frozenset()
     """(collection, lesson) pairs asked for one by one."""
+    classes: Classes = field(default_factory=Classes)
+    """Whose lessons come first while the bytes may not suffice."""
 
     def wanted_of(self, collection: str) -> tuple[str, ...] | None:
         """Ids of the only lessons to bring of a collection, sorted; None: all."""

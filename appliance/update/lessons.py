@@ -1,4 +1,4 @@
-"""Lessons by their files: which come first, and what is served of an edition meanwhile.
+"""Lessons by their files: what is served of an edition while its rest is on the way.
 
 Pure but for reading feeds.
 """
@@ -6,22 +6,14 @@ Pure but for reading feeds.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from appliance.needs import Needs, needs_of
+from appliance.needs import needs_of
 from appliance.record import Kept
 from catalog.model import Chapter, Lessons, decode_lessons
 from sync.digest import Digest
 from sync.directory import CollectionEntry
-from sync.feed import Feed, Resource
+from sync.feed import Feed
 
 ReadFeed = Callable[[CollectionEntry], Feed]
-
-
-def in_order(
-    needs: Iterable[Needs], held: Mapping[Digest, int], first: frozenset[str]
-) -> tuple[Resource, ...]:
-    """The files of ``needs``: lessons asked for first, then those of which least is lacking."""
-    ordered = sorted(needs, key=lambda one: (one.lesson not in first, one.lacking(held)))
-    return tuple(dict.fromkeys(each for one in ordered for each in one.resources))
 
 
 def lessons_of(kept: Kept, read: ReadFeed) -> Lessons:

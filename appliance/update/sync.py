@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.config import BoxConfig, BoxPaths
+from appliance.firststart.noted import read_site_of
 from appliance.generation import KEPT, survey
 from appliance.record import Record
 from appliance.update.bring import Arrival, bring, plan_only
@@ -19,6 +20,7 @@ from appliance.update.candidates import Ear, Followed, Heard, hear
 from appliance.update.carrying import Desk, Haste
 from appliance.update.decide import Answer, Content, Policy, compose, is_worth_keeping
 from appliance.update.follow import Part, Visit, configured, follow
+from appliance.update.matters import Classes
 from appliance.update.memory import publisher_states, readable_records, remember, trust_folder
 from appliance.update.mend import mend
 from appliance.update.published import forget_published, keep_published
@@ -249,6 +251,7 @@ class _Round:
         return Policy(
             subscriptions=self._box.config.subscriptions,
             wants=frozenset(self._box.config.wants),
+            classes=_classes(self._box.paths),
             holds=self._served.record.holds if self._served else {},
             withdrawn=frozenset(pair for one in lost for pair in one.withdrawn),
         )
@@ -261,6 +264,7 @@ class _Round:
             self.record,
             self._progress,
             self._haste,
+            self._box.machine.clock(),
             self._shift,
             self._box.config.peers,
         )
@@ -270,6 +274,15 @@ class _Round:
         known = {state.id: trust_folder(self._found, state.id) for state in content.publishers}
         chosen = {one.followed.id: one.chosen.folder for one in arrivals if one.chosen}
         return {key: path for key, path in {**known, **chosen}.items() if path is not None}
+
+
+def _classes(paths: BoxPaths) -> Classes:
+    """Who learns where this box stands, as its site file says; every class where none does."""
+    site = read_site_of(paths)
+    if site is None:
+        return Classes()
+    grades = frozenset(f"g{grade}" for grade in site.grades)
+    return Classes(grades, frozenset(site.subjects))
 
 
 def _answers(arrivals: Sequence[Arrival]) -> list[Answer]:

@@ -4,7 +4,7 @@ The general way beneath the update packs: it needs nothing but the collection's 
 new boxes, boxes many editions behind, repairs, and boxes that lack a codec.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sync.directory import Stored, pack_name
 from sync.errors import FormatError
@@ -16,6 +16,8 @@ from sync.recipe import MAX_CHUNK, Chunk, ChunkId, Chunks, whole
 
 Cut = list[tuple[Resource, Chunks]]
 """Resources to make, with their chunks."""
+Places = dict[ChunkId, tuple[Stored, Group, int, int]]
+"""Pack, group, start and length of chunks."""
 
 
 def cut_of(one: Wanted, resources: Iterable[Resource]) -> Cut:
@@ -51,10 +53,10 @@ def find_seeds(cuts: Iterable[Cut], have: Have) -> dict[ChunkId, FromSeed]:
     return found
 
 
-def add_chunks(draft: Draft, one: Wanted, cut: Cut, seeds: dict[ChunkId, FromSeed]) -> None:
+def add_chunks(
+    draft: Draft, one: Wanted, cut: Cut, seeds: Mapping[ChunkId, FromSeed], places: Places
+) -> None:
     """Plan the resources of ``cut``; raises FormatError if the tables lack a chunk."""
-    needed = {chunk.id for _, chunks in cut for chunk in chunks} - seeds.keys()
-    places = _find_places(one, needed)
     for resource, chunks in cut:
         if not draft.lacks(resource):
             continue
@@ -67,8 +69,8 @@ def _piece(
     one: Wanted,
     resource: Resource,
     chunk: Chunk,
-    seeds: dict[ChunkId, FromSeed],
-    places: "_Places",
+    seeds: Mapping[ChunkId, FromSeed],
+    places: Places,
 ) -> Piece:
     piece: FromGroup | FromSeed | None = seeds.get(chunk.id)
     if piece is None and chunk.id in places:
@@ -86,13 +88,11 @@ def _only_chunk(resource: Resource) -> Chunks | None:
     return Chunks.of([Chunk(whole(resource.digest), resource.size)] if resource.size else [])
 
 
-_Places = dict[ChunkId, tuple[Stored, Group, int, int]]
-
-
-def _find_places(one: Wanted, needed: set[ChunkId]) -> _Places:
-    """Pack, group, start and length of each needed chunk that the tables hold."""
-    places: _Places = {}
-    for table in one.tables:
+def find_places(one: Wanted, cut: Cut, seeds: Mapping[ChunkId, FromSeed]) -> Places:
+    """Where the tables hold the chunks of ``cut`` that are not in ``seeds``."""
+    needed = {chunk.id for _, chunks in cut for chunk in chunks} - seeds.keys()
+    places: Places = {}
+    for table in one.tables if needed else ():
         for chunk, group, start in table.places():
             if chunk.id in needed:
                 places.setdefault(chunk.id, (table.pack, group, start, chunk.length))

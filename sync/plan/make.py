@@ -1,18 +1,21 @@
 """Makes the plan: for each edition the cheapest way, its update packs or its chunk packs. Pure.
 
-Resources come in the order of the lessons, so that the first lessons are whole early; in an update
-pack in the order of its groups, as later ones build on earlier ones.
+Resources come turn by turn, whatever collection they are of, and in a turn in the order of the
+lessons, so that what matters first is whole early; in an update pack in the order of its groups, as
+later ones build on earlier ones.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from sync.digest import Digest
 from sync.feed import Resource
-from sync.plan.chunks import add_chunks, cut_of, find_seeds
+from sync.plan.chunks import Cut, Places, add_chunks, cut_of, find_places, find_seeds
 from sync.plan.draft import Draft
-from sync.plan.pieces import Have, Plan, Unplanned, Wanted
+from sync.plan.pieces import Have, Plan, Share, Unplanned, Wanted
 from sync.plan.schedule import room
-from sync.plan.updates import add_updates
+from sync.plan.updates import add_updates, find_usable
+from sync.recipe import Chunks
 
 
 def make_plan(wanted: Sequence[Wanted], have: Have) -> Plan:
@@ -36,7 +39,17 @@ def _cheapest(one: Wanted, have: Have) -> Wanted:
 
 def _plan(chosen: Sequence[Wanted], wanted: Sequence[Wanted], have: Have) -> Plan:
     draft = Draft(have)
-    rest = [add_updates(draft, one.steps, _lacking(draft, one), have) for one in chosen]
+    usable = [find_usable(one.steps, have) for one in chosen]
+    promised = {
+        resource.digest
+        for one, found in zip(chosen, usable, strict=True)
+        for resource in one.resources
+        if resource.digest in found
+    }
+    rest = [
+        [each for each in one.resources if draft.lacks(each) and each.digest not in promised]
+        for one in chosen
+    ]
     missing = tuple(
         one.entry.id
         for one, left in zip(chosen, rest, strict=True)
@@ -46,11 +59,39 @@ def _plan(chosen: Sequence[Wanted], wanted: Sequence[Wanted], have: Have) -> Pla
         raise Unplanned(missing)
     cuts = [cut_of(one, left) for one, left in zip(chosen, rest, strict=True)]
     seeds = find_seeds(cuts, have)
-    for one, cut in zip(chosen, cuts, strict=True):
-        add_chunks(draft, one, cut, seeds)
+    ways = [
+        _Way(one, found, dict(cut), find_places(one, cut, seeds))
+        for one, found, cut in zip(chosen, usable, cuts, strict=True)
+    ]
+    for shares in _by_turns(ways):
+        for way, share in shares:
+            add_updates(draft, way.wanted.steps, share.resources, way.usable)
+        for way, share in shares:
+            add_chunks(draft, way.wanted, way.cut_of(share), seeds, way.places)
     groups, assemblies, ranges = tuple(draft.groups), tuple(draft.assemblies), draft.ranges()
     return Plan(tuple(wanted), groups, assemblies, ranges, room(groups, assemblies, ranges))
 
 
-def _lacking(draft: Draft, one: Wanted) -> list[Resource]:
-    return [resource for resource in one.resources if draft.lacks(resource)]
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an edition comes: by its steps what they can make, by chunk packs the rest."""
+
+    wanted: Wanted
+    usable: Mapping[Digest, int]
+    chunks: Mapping[Resource, Chunks]
+    places: Places
+
+    def cut_of(self, share: Share) -> Cut:
+        """What of a share the steps cannot make."""
+        found = ((each, self.chunks.get(each)) for each in share.resources)
+        return [(each, chunks) for each, chunks in found if chunks is not None]
+
+
+def _by_turns(ways: Iterable[_Way]) -> Iterator[list[tuple[_Way, Share]]]:
+    """The shares of all editions, first things first."""
+    turns: dict[int, list[tuple[_Way, Share]]] = {}
+    for way in ways:
+        for share in way.wanted.shares:
+            turns.setdefault(share.turn, []).append((way, share))
+    for turn in sorted(turns):
+        yield turns[turn]

@@ -25,6 +25,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Resources of an edition that matter alike."""
+
+    turn: int
+    """Lower turns come first, whatever collection they are of."""
+    resources: tuple[Resource, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """An edition a box wants whole, and the lists it may be planned from.
 
@@ -36,13 +45,20 @@ class Wanted:
     feed: Feed
     tables: tuple[Table, ...] = ()
     steps: tuple[Step, ...] = ()
-    order: tuple[Resource, ...] | None = None
-    """The resources to make, what matters most first; None: all, as the feed lists them."""
+    order: tuple[Share, ...] | None = None
+    """The resources to make, by their turns; None: all, as the feed lists them."""
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The resources to make, by their turns."""
+        return (Share(0, self.feed.resources),) if self.order is None else self.order
 
     @property
     def resources(self) -> tuple[Resource, ...]:
         """The resources to make."""
-        return self.feed.resources if self.order is None else self.order
+        if self.order is None:
+            return self.feed.resources
+        return tuple(resource for share in self.order for resource in share.resources)
 
     @property
     def deflates(self) -> frozenset[Parameters]:

@@ -5,7 +5,7 @@ it make? Backwards, the groups are chosen: those that yield something wanted, th
 what these build on. What no group can make is left to the chunk packs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sync.digest import Digest
 from sync.directory import pack_name
@@ -29,10 +29,10 @@ _Place = tuple[int, int]
 
 
 def add_updates(
-    draft: Draft, steps: Sequence[Step], wanted: Sequence[Resource], have: Have
-) -> list[Resource]:
-    """Plan what the steps can make of ``wanted``; returns what they cannot."""
-    chosen, makers = _choose(steps, wanted, _usable(steps, have), draft)
+    draft: Draft, steps: Sequence[Step], wanted: Sequence[Resource], usable: Mapping[Digest, int]
+) -> None:
+    """Plan what the steps can make of ``wanted``, which is all of it that is ``usable``."""
+    chosen, makers = _choose(steps, wanted, usable, draft)
     numbers: dict[_Place, int] = {}
     for place in chosen:
         step, one = _at(steps, place)
@@ -48,10 +48,9 @@ def add_updates(
             start += part.payload
     for digest, making in made.items():
         draft.assemble(making.resource, making.pieces, update=steps[makers[digest]].name)
-    return [resource for resource in wanted if draft.lacks(resource)]
 
 
-def _usable(steps: Sequence[Step], have: Have) -> dict[Digest, int]:
+def find_usable(steps: Sequence[Step], have: Have) -> dict[Digest, int]:
     """Resources the steps can make here, and the first step that does."""
     found: dict[Digest, int] = {}
     for number, step in enumerate(steps):
@@ -81,7 +80,10 @@ def _ends(part: Part, builds: dict[Digest, Build]) -> bool:
 
 
 def _choose(
-    steps: Sequence[Step], wanted: Sequence[Resource], usable: dict[Digest, int], draft: Draft
+    steps: Sequence[Step],
+    wanted: Sequence[Resource],
+    usable: Mapping[Digest, int],
+    draft: Draft,
 ) -> tuple[list[_Place], dict[Digest, int]]:
     """The groups to take, what matters first, and the step that makes each resource."""
     ranks = {

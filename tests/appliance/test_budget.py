@@ -1,6 +1,8 @@
 """Too few bytes for a night, and single lessons: what comes first, what is served meanwhile."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -8,9 +10,10 @@ import pytest
 
 from appliance.needs import Needs, needs_of
 from appliance.update.build import read_feed
+from catalog.model import encode_lessons
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.packed import noise
-from tests.kit.province import Province
+from tests.kit.province import Edition, Province, plain_lessons
 from tests.kit.server import FolderServer
 
 SMALL, MIDDLE, LARGE = noise(1, 200_000), noise(2, 900_000), noise(3, 3_000_000)
@@ -46,6 +49,49 @@ def test_the_smallest_lessons_come_first_and_are_served(box: BoxUnderTest) -> No
     assert report.bytes_fetched + report.metadata_bytes <= 600_000
     [shown] = box.status().collections
     assert (shown.lessons, shown.all_lessons) == (1, 3)
+
+
+def book(number: int, grade: str = "g1") -> Edition:
+    """A textbook of ten lessons, each for two weeks of the autumn term."""
+    files = {f"l{place}.mp4": noise(100 * number + place, 700_000) for place in range(10)}
+    lessons = plain_lessons(f"43/{number}", Edition(files))
+    [textbook] = lessons.textbooks
+    own = tuple(replace(lesson, grades=(grade,)) for lesson in lessons.lessons)
+    lessons = replace(lessons, textbooks=(replace(textbook, grade=grade),), lessons=own)
+    return Edition(files, block=encode_lessons(lessons), lesson_count=10)
+
+
+@pytest.fixture
+def books(box: BoxUnderTest, province: Province) -> BoxUnderTest:
+    """A box in the 13th week of the term that wants two of them, and has bytes for five lessons."""
+    province.publish({"43/1": book(1), "43/2": book(2, "g4")})
+    box.subscribe("43/1", "43/2")
+    box.budget = 5 * 700_000 + OVERHEAD
+    return box
+
+
+def test_what_the_classes_reach_next_comes_first_of_all_collections(books: BoxUnderTest) -> None:
+    assert books.sync().exit_code == 9
+    assert books.lessons() == {"43/1/l6", "43/2/l6", "43/1/l7", "43/2/l7", "43/1/l8"}
+
+
+def test_lessons_of_the_points_own_grades_come_first(books: BoxUnderTest) -> None:
+    books.paths.site.write_text(
+        "format = 1\n[site]\nname = '青山'\ncode = '430121'\ngrades = [4]\n", "utf-8"
+    )
+    assert books.sync().exit_code == 9
+    assert books.lessons() == {f"43/2/l{place}" for place in (6, 7, 8, 9, 0)}
+
+
+def test_a_clock_that_nobody_set_stands_at_the_newest_signature(books: BoxUnderTest) -> None:
+    books.wall, books.wall_is_set = datetime(2000, 3, 1, tzinfo=UTC), False
+    assert books.sync().exit_code == 9
+    assert {"43/1/l6", "43/2/l6"} <= books.lessons()
+
+
+def test_a_lesson_asked_for_by_name_comes_before_this_weeks(books: BoxUnderTest) -> None:
+    books.want("43/2/l3").sync()
+    assert "43/2/l3" in books.lessons()
 
 
 def test_nights_go_on_until_all_is_there_and_fetch_nothing_twice(

@@ -25,6 +25,7 @@ from sync.plan import (
     Plan,
     Range,
     Schedule,
+    Share,
     Wanted,
     make_plan,
 )
@@ -345,6 +346,32 @@ def test_every_plan_makes_exactly_what_is_lacking(
     lacking = [each for each in dict.fromkeys(series[-1]) if sha256(each) not in kept]
     assert executed(plan, shelf, [known[digest] for digest in kept]) == lacking
     assert plan.bytes_to_fetch <= sum(table.pack.size for table in shelf.tables)
+    check_ranges(plan)
+
+
+@settings(max_examples=40, deadline=None)
+@given(editions(), st.data())
+def test_lower_turns_come_first_whatever_collection_they_are_of(
+    series: list[list[bytes]], data: st.DataObject
+) -> None:
+    shelf = Shelf()
+    for contents in series:
+        shelf.cut(contents)
+    turns: dict[Digest, int] = {}
+
+    def ordered(one: Wanted) -> Wanted:
+        shares: dict[int, list[Resource]] = {}
+        for each in one.feed.resources:
+            turn = turns.setdefault(each.digest, data.draw(st.integers(0, 3)))
+            shares.setdefault(turn, []).append(each)
+        return replace(one, order=tuple(Share(turn, tuple(shares[turn])) for turn in shares))
+
+    wanted = [ordered(shelf.wanted(each, f"43/{name}")) for name, each in enumerate(series)]
+    plan = make_plan(wanted, Have())
+    made = [one.resource.digest for one in plan.assemblies]
+    assert [turns[digest] for digest in made] == sorted(turns[digest] for digest in made)
+    assert len(made) == len(set(made))
+    assert set(executed(plan, shelf, [])) == {each for contents in series for each in contents}
     check_ranges(plan)
 
 

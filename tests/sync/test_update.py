@@ -18,7 +18,7 @@ from sync.errors import NoSource
 from sync.feed import Feed, plain_bytes
 from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
-from sync.plan import Piece, Remade, Unplanned, make_plan
+from sync.plan import Piece, Remade, Share, Unplanned, make_plan
 from sync.progress import Silent
 from sync.publish import stage
 from sync.publish.packs import contents, documents, groups, items, routes, update
@@ -131,7 +131,10 @@ def check_plan(published: Published, store: Store, held: dict[str, CollectionEnt
     both = make_plan([replace(wanted, tables=tables)], have)
     alone = make_plan([replace(wanted, tables=tables, steps=())], have)
     without = make_plan([replace(wanted, tables=tables)], replace(have, deflates=False))
-    plans = [both, alone, without]
+    turns = tuple(Share(7 - turn, (each,)) for turn, each in enumerate(wanted.resources))
+    backwards = make_plan([replace(wanted, tables=tables, order=turns)], have)
+    assert backwards.files == both.files
+    plans = [both, alone, without, backwards]
     with suppress(Unplanned):
         plans.append(make_plan([replace(wanted, tables=())], have))
     assert both.bytes_to_fetch <= alone.bytes_to_fetch

@@ -17,9 +17,8 @@ from appliance.firststart import note as notes
 from appliance.firststart.card import Card
 from appliance.firststart.decide import Step
 from appliance.firststart.note import Note
-from appliance.firststart.noted import read_note
+from appliance.firststart.noted import read_note, read_site_of
 from appliance.firststart.site import SitePublisher, read_site, write_site
-from appliance.firststart.start import read_site_of
 from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.night import Night
