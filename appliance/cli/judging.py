@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.loading import loading
 from appliance.cli.output import result, say
 from appliance.config import BoxPaths
 from sync.errors import KexiaError
@@ -20,9 +21,9 @@ PATIENCE = 240.0
 
 def perform(box: Path, patience: float, *, as_json: bool = False) -> int:
     """Look, decide, do and say it; the exit code."""
-    from appliance.system.loader import here
-    from appliance.system.signs import Looker, mounted
-
+    with loading():
+        from appliance.system.loader import here
+        from appliance.system.signs import Looker, mounted
     loader = here()
     slot, version = (str(loader.booted.slot), loader.booted.version) if loader else ("", "")
     where = f"slot={slot} version={version}"

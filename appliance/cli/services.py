@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from appliance.cli.loading import loading
 from appliance.cli.output import say
 from appliance.config import BoxPaths
 from appliance.notify import say_ready
@@ -34,9 +35,9 @@ def read_words(words: Sequence[str]) -> Callable[[], None] | None:
 
 
 def _serve(paths: BoxPaths) -> None:
-    from appliance.box.serving import run_serve
-    from appliance.config import load
-
+    with loading():
+        from appliance.box.serving import run_serve
+        from appliance.config import load
     run_serve(paths, load(paths).listen, on_ready=ready)
 
 
@@ -47,32 +48,32 @@ def ready(url: str) -> None:
 
 
 def _update(paths: BoxPaths) -> None:
-    from appliance.box.programmes import run_update
-
+    with loading():
+        from appliance.box.programmes import run_update
     run_update(paths)
 
 
 def _volumes(paths: BoxPaths, mounts: Path | None = None) -> None:
-    from appliance.box.beside import run_volumes
-
+    with loading():
+        from appliance.box.beside import run_volumes
     run_volumes(paths, mounts)
 
 
 def _screen(paths: BoxPaths) -> None:
-    from appliance.box.beside import run_screen
-
+    with loading():
+        from appliance.box.beside import run_screen
     run_screen(paths)
 
 
 def _button(paths: BoxPaths) -> None:
-    from appliance.box.beside import run_button
-
+    with loading():
+        from appliance.box.beside import run_button
     run_button(paths)
 
 
 def _network(paths: BoxPaths) -> None:
-    from appliance.lan.programme import keep_for_ever, make_keeper
-
+    with loading():
+        from appliance.lan.programme import keep_for_ever, make_keeper
     keep_for_ever(make_keeper(paths), say)
 
 

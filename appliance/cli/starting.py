@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.loading import loading
 from appliance.cli.output import result
 from appliance.config import BoxPaths
 from sync.errors import KexiaError, UsageError
@@ -38,10 +39,10 @@ class FirstStart:
 
 def perform(wish: FirstStart) -> int:
     """Have it done and say what came of it; the exit code."""
-    from appliance.firststart.card import Card
-    from appliance.firststart.start import Machine, tell
-    from appliance.firststart.start import first_start as start
-
+    with loading():
+        from appliance.firststart.card import Card
+        from appliance.firststart.start import Machine, tell
+        from appliance.firststart.start import first_start as start
     os.umask(0o022)  # the box's programmes read what root makes here; secrets say their own mode
     machine = Machine(
         secrets.randbelow,
@@ -66,13 +67,14 @@ def _begin_anew(paths: BoxPaths, card: "Card", ssh_keys: Path, owner: str) -> st
 
     A box that cannot be reset still has to start.
     """
-    from appliance.box.factory import fulfil
-    from appliance.firststart.start import forget_site
     from appliance.reset_wish import wished
 
     try:
         if wished(paths) is None:
             return ""
+        from appliance.box.factory import fulfil
+        from appliance.firststart.start import forget_site
+
         try:
             fulfil(paths, lambda: forget_site(paths, card, ssh_keys))
         finally:

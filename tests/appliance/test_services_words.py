@@ -1,5 +1,6 @@
 """The programmes of our units start without typer, and are the ones typer would start."""
 
+import gc
 import os
 import re
 import socket
@@ -14,6 +15,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from appliance.cli import services
+from appliance.cli.loading import loading
 from appliance.cli.main import app
 from appliance.config import BoxConfig, BoxPaths, save
 from appliance.notify import say_ready
@@ -147,3 +149,17 @@ def test_the_pages_tell_both_people_and_systemd(
         services.ready("http://127.0.0.1:1")
         assert listener.recv(100) == b"READY=1"
     assert capsys.readouterr().out == "http://127.0.0.1:1\n"
+
+
+def test_garbage_is_looked_for_again_once_a_programme_is_loaded() -> None:
+    """Also where loading fails; what was loaded is not looked at."""
+    try:
+        with loading():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+        with pytest.raises(ImportError), loading():
+            raise ImportError
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()

@@ -1,0 +1,19 @@
+"""Between a programme's words and its work: its modules are loaded, without looking for garbage."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Modules are loaded in the block: nothing of theirs is garbage, now or later.
+
+    To look for it again and again, in more objects each time, took a third of the seconds.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
