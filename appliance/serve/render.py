@@ -14,6 +14,7 @@ from markupsafe import Markup
 from appliance.language import N_, Language, Speech
 from appliance.serve import links
 from appliance.serve.assets import Assets
+from appliance.serve.compiled import FOLDER, Compiled, Compiling
 from catalog import codes
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -82,10 +83,11 @@ class Words:
 class Renderer:
     """Fills templates."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, compiled: Compiled | None = None) -> None:
         self.assets = assets
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
+            bytecode_cache=compiled or Compiled(),
             autoescape=True,
             auto_reload=False,
             trim_blocks=True,
@@ -95,6 +97,11 @@ class Renderer:
         self._environment.globals.update(asset=assets.address, links=links, language_of=language_of)
         self._environment.filters.update(size=size, clock=clock)
 
+    def compile_all(self) -> None:
+        """Compile every template; which is of use only to a cache that keeps what was compiled."""
+        for name in self._environment.list_templates(extensions=["html"]):
+            self._environment.get_template(name)
+
     def page(self, template: str, speech: Speech, **values: object) -> str:
         """HTML of ``template`` in the language of ``speech``."""
         words = Words(speech)
@@ -102,6 +109,11 @@ class Renderer:
         return self._environment.get_template(template).render(
             values, _=_, ngettext=speech.count, words=words, language=speech.language
         )
+
+
+def compile_templates(folder: Path = FOLDER) -> None:
+    """At an image's build: leave every template's bytecode where pages are served from."""
+    Renderer(Assets(), Compiling(folder)).compile_all()
 
 
 def language_of(language: str) -> Markup:

@@ -208,6 +208,10 @@ def _pruned() -> tuple[str, ...]:
     return names_in("packages", "prune.list")
 
 
+_TEMPLATES = (
+    "env PYTHONHASHSEED=0 PYTHONPATH=/usr/lib/kexia python3 -B -c "
+    '"from appliance.serve.render import compile_templates; compile_templates()"'
+)
 _COMPILE = "env PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash"
 
 
@@ -219,6 +223,7 @@ def _finish() -> tuple[str, ...]:
         'chroot "$1" systemd-sysusers',
         'chroot "$1" systemctl preset-all --preset-mode=full',
         f'chroot "$1" systemctl mask {" ".join(names_in("packages", "masked.list"))}',
+        f'chroot "$1" {_TEMPLATES}',
         # Two at a time, always the same packages together: what is compiled with what shows in the
         # bytes. Unchecked: the root never changes, and no time stands in the files.
         f'chroot "$1" {_COMPILE} -l /usr/lib/kexia',
