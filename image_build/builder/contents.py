@@ -30,7 +30,8 @@ _LINKS = {"etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"}
 _RECORDS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """What pip notes about itself: another pip would note something else."""
 _LEFT_OUT = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".h")
-_COMMAND = b"""#!/usr/bin/python3 -I
+_COMMAND = b"""#!/usr/bin/python3 -IS
+# -S: nothing of Debian's Python packages is needed, and to look for them takes time
 import sys
 
 sys.path.insert(0, "/usr/lib/kexia")

@@ -34,6 +34,11 @@ def test_grub_understands_its_configuration() -> None:
     run(program("grub-script-check"), ROOT / "image_build" / "grub.cfg")
 
 
+@pytest.mark.parametrize("name", ["scripts/kexia", "hooks/without-udev"])
+def test_the_shell_understands_what_the_ramdisk_runs(name: str) -> None:
+    run(program("sh"), "-n", OVERLAY / "amd64/etc/initramfs-tools" / name)
+
+
 def test_the_firewall_loads_and_lets_nothing_through() -> None:
     rules = ALL / "etc/nftables.conf"
     run(program("nft"), "-c", "-f", rules)
