@@ -73,6 +73,19 @@ def test_what_starts_is_listed_and_all_else_is_off() -> None:
     assert {name for name in enabled if name.startswith("kexia-")} == starts
 
 
+def test_drivers_kept_from_udev_are_loaded_later_or_never() -> None:
+    """By name: ``blacklist`` is for who asks by what a device calls itself."""
+    text = (ALL / "etc/modprobe.d/kexia.conf").read_text()
+    kept = set(re.findall(r"^blacklist (\S+)$", text, re.MULTILINE))
+    never = {"psmouse", "serio_raw", "pcspkr", "ip_tables", "cfg80211"}
+    unit = (ALL / "usr/lib/systemd/system/late-drivers.service").read_text()
+    found = re.search(r"^ExecStart=-/sbin/modprobe -a -q (.+)$", unit, re.MULTILINE)
+    assert found is not None
+    assert set(found[1].split()) == (kept - never) | {"sd_mod", "mmc_block"}
+    assert "\nAfter=kexia-serve.service\nBefore=kexia-volumes.service\n" in unit
+    assert "enable late-drivers.service" in PRESET.read_text().splitlines()
+
+
 @pytest.mark.parametrize("board", ["pi", "amd64"])
 def test_what_the_screen_and_old_ethernet_need_is_not_pruned(board: str) -> None:
     """Names from the modules' own ``depends=`` (Debian 12); for dpkg the last match counts."""
