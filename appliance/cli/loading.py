@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def loading() -> Iterator[None]:
     """Modules are loaded in the block: nothing of theirs is garbage, now or later.
 
-    To look for it again and again, in more objects each time, took a third of the seconds.
+    It would be looked for again and again, each time among more objects.
     """
     gc.disable()
     try:

@@ -33,6 +33,14 @@ PATIENT = (
 """For EXTRA: where many work on one machine, a translated guest is twenty times slower. Nothing in
 it is what a test is about; the translator takes seconds for each."""
 GUEST_MIB = 1024
+VIRTIO = ("-device", "virtio-blk-pci,drive=card,bootindex=0")
+BUSES = {
+    "SATA": ("-device", "ide-hd,drive=card,bus=ide.0,bootindex=0"),
+    "NVMe": ("-device", "nvme,drive=card,serial=card,bootindex=0"),
+    "USB": ("-device", "usb-storage,drive=card,bus=usb.0,bootindex=0"),
+    "eMMC": ("-device", "sdhci-pci", "-device", "sd-card,drive=card"),
+}
+"""Where a small PC has its disk."""
 _OVMF = Path("/usr/share/OVMF")
 _AAVMF = Path("/usr/share/AAVMF")
 _UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
@@ -144,8 +152,10 @@ class ImageMachine:
         firmware: Firmware = Firmware.BIOS,
         shell: bool = False,
         reboots: bool = True,
+        bus: tuple[str, ...] = VIRTIO,
         more: tuple[str, ...] = (),
     ) -> None:
+        """``bus``: QEMU's options that put the drive ``card`` into the machine."""
         self.disk = disk
         self.lines: list[Line] = []
         self._open: list[socket.socket] = []
@@ -162,11 +172,12 @@ class ImageMachine:
             *self._serial("console", wait="on"),
             *(self._second_serial(disk.arch) if shell else ()),
             *("-qmp", f"unix:{self._folder}/qmp,server=on,wait=off"),
+            *("-device", "qemu-xhci,id=usb"),
             *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={disk.path}"),
-            *("-device", "virtio-blk-pci,drive=card,bootindex=0"),
+            *bus,
             *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:80"),
             *("-device", "virtio-net-pci,netdev=net,romfile="),
-            *("-device", "qemu-xhci,id=usb", "-device", "virtio-rng-pci"),
+            *("-device", "virtio-rng-pci"),
             *([] if reboots else ["-no-reboot"]),
             *more,
         ]
@@ -348,7 +359,7 @@ def _plain(line: bytes) -> str:
 def _machine(arch: str) -> tuple[str, ...]:
     """Translated on every machine, so that it runs anywhere and everywhere alike."""
     # With ERMS Linux clears and copies memory by `rep stosb` and `rep movsb`, which are translated
-    # byte by byte, some sixth of all that a start computes; without it, eight bytes at a time.
+    # byte by byte; without it, eight bytes at a time. It changes the emulator, not the image.
     kind = ("q35", "max,-erms,-fsrm") if arch == "amd64" else ("virt", "cortex-a72")
     program = "qemu-system-x86_64" if arch == "amd64" else "qemu-system-aarch64"
     # A PC's watchdog would count the seconds in which the host had no time for the guest.

@@ -11,7 +11,7 @@ import pytest
 
 from appliance.system.slots import HEADER, SIZE, write_block
 from tests.vm import images
-from tests.vm.image_machine import PATIENT, SHELL, Disk, Firmware, ImageMachine
+from tests.vm.image_machine import BUSES, PATIENT, SHELL, Disk, Firmware, ImageMachine
 
 PATIENCE = 1800.0
 """Seconds that a boot may take: the processor is translated, and others work here too."""
@@ -93,6 +93,24 @@ def test_uefi_boots_the_same_card(card: Cards) -> None:
     with ImageMachine(card(), firmware=Firmware.UEFI) as machine:
         assert machine.wait(GOOD, PATIENCE)[1] == "A"
         assert machine.get("/")[0] == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bus", "firmware"),
+    [
+        ("SATA", Firmware.BIOS),
+        ("USB", Firmware.BIOS),
+        ("NVMe", Firmware.UEFI),
+        ("eMMC", Firmware.BIOS),
+    ],
+)
+def test_a_card_boots_from_wherever_a_small_pc_has_its_disk(
+    card: Cards, bus: str, firmware: Firmware
+) -> None:
+    """The ramdisk finds the driver of the disk, and of what the disk is on."""
+    with ImageMachine(card(), firmware=firmware, bus=BUSES[bus]) as machine:
+        machine.wait("KEXIA-READY slot=A", PATIENCE)
 
 
 @pytest.mark.slow
