@@ -71,12 +71,22 @@ class Disk:
         os.truncate(path, max(mib << 20, image.stat().st_size))
         return cls(path, arch)
 
+    def copy(self, folder: Path) -> "Disk":
+        """The same once more, in another folder; what was never written takes no room."""
+        path = folder / self.path.name
+        subprocess.run(["cp", "--sparse=always", self.path, path], check=True)
+        return Disk(path, self.arch)
+
     def partition(self, name: str) -> tuple[int, int]:
         """Where a partition begins and how long it is, in bytes, as the GPT says."""
+        return self.partitions()[name]
+
+    def partitions(self) -> dict[str, tuple[int, int]]:
+        """The same of all that have a name."""
         told = subprocess.run(["sfdisk", "-J", self.path], check=True, capture_output=True)
-        table = json.loads(told.stdout)["partitiontable"]
-        found = next(part for part in table["partitions"] if part.get("name") == name)
-        return found["start"] * 512, found["size"] * 512
+        parts = json.loads(told.stdout)["partitiontable"]["partitions"]
+        named = (part for part in parts if "name" in part)
+        return {part["name"]: (part["start"] * 512, part["size"] * 512) for part in named}
 
     def overwrite(self, name: str, data: bytes, at: int = 0) -> None:
         """Write ``data`` into a partition, ``at`` bytes from its beginning."""
@@ -144,8 +154,10 @@ class ImageMachine:
         firmware: Firmware = Firmware.BIOS,
         shell: bool = False,
         reboots: bool = True,
+        writes: Path | None = None,
         more: tuple[str, ...] = (),
     ) -> None:
+        """``writes``: where all that is written to the disk is logged (``tests.vm.writes``)."""
         self.disk = disk
         self.lines: list[Line] = []
         self._open: list[socket.socket] = []
@@ -162,7 +174,7 @@ class ImageMachine:
             *self._serial("console", wait="on"),
             *(self._second_serial(disk.arch) if shell else ()),
             *("-qmp", f"unix:{self._folder}/qmp,server=on,wait=off"),
-            *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={disk.path}"),
+            *("-drive", f"if=none,id=card,cache=writeback,{_card(disk.path, writes)}"),
             *("-device", "virtio-blk-pci,drive=card,bootindex=0"),
             *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:80"),
             *("-device", "virtio-net-pci,netdev=net,romfile="),
@@ -352,6 +364,15 @@ def _machine(arch: str) -> tuple[str, ...]:
     # A PC's watchdog would count the seconds in which the host had no time for the guest.
     still = ("-global", "ICH9-LPC.noreboot=true") if arch == "amd64" else ()
     return (program, "-machine", kind[0], "-cpu", kind[1], "-accel", "tcg,thread=multi", *still)
+
+
+def _card(path: Path, writes: Path | None) -> str:
+    """Options of the drive."""
+    if writes is None:
+        return f"format=raw,file={path}"
+    writes.write_bytes(b"")
+    log = f"log.driver=file,log.filename={writes}"
+    return f"driver=blklogwrites,file.driver=file,file.filename={path},{log}"
 
 
 def _firmware(firmware: Firmware, arch: str, folder: Path) -> tuple[str, ...]:

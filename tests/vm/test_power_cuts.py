@@ -1,0 +1,168 @@
+"""Power cuts at 30 moments of a whole image: it starts by itself, no finished lesson is lost.
+
+The moments are drawn (``SEED``) over what a system update, GRUB's environment during it, an import
+from a stick, and a first start write to the card; ``tests.vm.cutting`` tells how. KEXIA_CUTS=n runs
+about n of them.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from appliance.firststart.site import read_site
+from tests.kit.sitecards import SITE
+from tests.vm import cut_scenes as scenes
+from tests.vm import images, systems
+from tests.vm.cut_scenes import BASE, GOOD, Cards, serves
+from tests.vm.cutting import Moment, Scene, draw, numbers
+from tests.vm.image_machine import Disk, ImageMachine
+from tests.vm.systems import PATIENCE
+from tests.vm.updating import Box
+from tests.vm.writes import WriteLog
+
+SEED = 20261126
+INSTALLS, GRUBENVS, IMPORTS, STARTS, WIPES = 8, 8, 7, 4, 3
+WHOLE = INSTALLS + GRUBENVS + IMPORTS + STARTS + WIPES
+SECRETS = (SITE.pin.encode(), SITE.network.passphrase.encode())
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.image]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A scene with its log, and where the cards of its moments are made."""
+
+    scene: Scene
+    log: WriteLog
+    folder: Path
+
+    @classmethod
+    def of(cls, play: Callable[[Cards, Path], Scene], cards: Cards, folder: Path) -> "Run":
+        scene = play(cards, folder)
+        return cls(scene, scene.writes(), folder)
+
+    def cut(self, places: list[int], count: int, number: int, seed: int) -> tuple[Disk, Moment]:
+        """The card after the power went at the ``number``-th of ``count`` moments."""
+        moment = draw(Random(seed), places, count)[number]
+        print(f"cut after {self.scene.told(moment, self.log)}")  # noqa: T201
+        return self.scene.cut(moment, self.log, self.folder / "cut"), moment
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Cards:
+    if reason := images.why_not("amd64") or systems.why_not():
+        pytest.skip(reason)
+    return Cards.made(tmp_path_factory.mktemp("cards"))
+
+
+@pytest.fixture(scope="module")
+def update(cards: Cards, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run.of(scenes.update, cards, tmp_path_factory.mktemp("update"))
+
+
+@pytest.fixture(scope="module")
+def lesson_import(cards: Cards, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run.of(scenes.lesson_import, cards, tmp_path_factory.mktemp("import"))
+
+
+@pytest.fixture(scope="module")
+def first_start(cards: Cards, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run.of(scenes.first_start, cards, tmp_path_factory.mktemp("first"))
+
+
+@pytest.mark.parametrize("number", numbers(INSTALLS, WHOLE))
+def test_cut_while_a_system_is_installed(update: Run, cards: Cards, number: int) -> None:
+    """The old system runs on, and the new one can be installed."""
+    places = update.scene.between(update.log, scenes.INSTALLING, scenes.INSTALLED)
+    card, moment = update.cut(places, INSTALLS, number, SEED)
+    goes_on(card, update.scene.had_seen(moment, update.log), cards)
+
+
+@pytest.mark.parametrize("number", numbers(GRUBENVS, WHOLE))
+def test_cut_while_grubs_environment_is_written(update: Run, cards: Cards, number: int) -> None:
+    """By rauc, which opens the other slot; by GRUB, which counts; by health, which confirms."""
+    places = update.scene.between(update.log, scenes.INSTALLING, scenes.CONFIRMED, part="esp")
+    card, moment = update.cut(places, GRUBENVS, number, SEED + 1)
+    goes_on(card, update.scene.had_seen(moment, update.log), cards)
+
+
+@pytest.mark.parametrize("number", numbers(IMPORTS, WHOLE))
+def test_cut_while_lessons_come_in(lesson_import: Run, cards: Cards, number: int) -> None:
+    """What was served is served; with the stick still there, the rest comes in."""
+    scene, log = lesson_import.scene, lesson_import.log
+    card, moment = lesson_import.cut(
+        scene.between(log, scenes.PLUGGED, scenes.UP), IMPORTS, number, SEED + 2
+    )
+    with started(card) as box:
+        assert box.health() == ("good", "A", BASE)
+        serves(box.machine, cards.old)
+        if scenes.SERVED in scene.had_seen(moment, log):
+            serves(box.machine, cards.new)
+        box.machine.plug("stick", cards.stick)
+        scenes.until_served(box.machine, len(cards.old) + len(cards.new))
+        serves(box.machine, cards.old)
+        serves(box.machine, cards.new)
+
+
+@pytest.mark.parametrize("number", numbers(STARTS, WHOLE))
+def test_cut_during_the_first_start(first_start: Run, number: int) -> None:
+    """The next start ends what was begun."""
+    places = first_start.scene.between(first_start.log, scenes.BEGUN, scenes.UP)
+    card, _ = first_start.cut(places, STARTS, number, SEED + 3)
+    becomes_its_box(card)
+
+
+@pytest.mark.parametrize("number", numbers(WIPES, WHOLE))
+def test_cut_while_the_site_file_is_wiped(first_start: Run, number: int) -> None:
+    """Its secrets are gone in the end, from all sectors, however far the wiping was."""
+    places = first_start.scene.between(first_start.log, scenes.BEGUN, scenes.STARTED, part="esp")
+    card, _ = first_start.cut(places, WIPES, number, SEED + 4)
+    becomes_its_box(card)
+
+
+@contextmanager
+def started(card: Disk) -> Iterator[Box]:
+    """The box after the power came back; its card is thrown away at the end."""
+    try:
+        with ImageMachine(card, shell=True) as machine:
+            yield Box(machine)
+    finally:
+        shutil.rmtree(card.path.parent)
+
+
+def goes_on(card: Disk, seen: set[str], cards: Cards) -> None:
+    """It serves from a sound slot at once, and comes to the new system without being asked."""
+    with started(card) as box:
+        word, slot, version = box.health()
+        assert (word, (slot, version)) in {("good", ("A", BASE)), ("good", ("B", GOOD))}
+        assert scenes.CONFIRMED not in seen or version == GOOD
+        serves(box.machine, cards.old)
+        if version == GOOD:
+            return
+        assert scenes.INSTALLED not in seen, "installed, never given up, and not tried"
+        told = box.state()
+        assert told["failed"] == [], told
+        code, said = box.install(scenes.SYSTEM)
+        assert code == 0, said
+        since = box.restart()
+        assert box.health(since) == ("good", "B", GOOD)
+
+
+def becomes_its_box(card: Disk) -> None:
+    """It is the box of its site file, which holds no secret any more."""
+    with started(card) as box:
+        assert box.machine.wait(scenes.STARTS, PATIENCE)[1] in ("apply", "wipe", "nothing")
+        assert box.health() == ("good", "A", BASE)
+        status, page = box.machine.get("/", seconds=300)
+        assert status == 503  # no lessons yet
+        assert SITE.name.encode() in page
+        scenes.settled(box.machine)
+        box.machine.cut()
+        volume = card.read("esp")
+        assert not any(secret in volume for secret in SECRETS)
+        assert read_site(card.read_esp("site.toml")) == SITE.without_secrets()
