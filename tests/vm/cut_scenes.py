@@ -5,7 +5,10 @@ scene = update(cards, folder)            # one run of it, all writes logged
 """
 
 import json
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +24,8 @@ from tests.kit.sitecards import SITE
 from tests.kit.tufrepo import TufRepo
 from tests.vm import images
 from tests.vm.cutting import Scene
-from tests.vm.image_machine import PATIENT, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, ImageMachine
 from tests.vm.sticks import Lessons
 from tests.vm.systems import (
     PATIENCE,
@@ -88,7 +92,7 @@ class Cards:
 def update(cards: Cards, folder: Path) -> Scene:
     """Installed, tried, confirmed: all writes of it."""
     scene = Scene(cards.box, folder / "update.log")
-    with _run(scene, folder) as machine:
+    with _played(scene, folder) as machine:
         box = Box(machine)
         assert box.health() == ("good", "A", BASE)
         scene.saw(INSTALLING)
@@ -99,14 +103,13 @@ def update(cards: Cards, folder: Path) -> Scene:
         assert box.health(since) == ("good", "B", GOOD)
         settled(machine)
         scene.saw(CONFIRMED)
-        machine.ask("stop")
     return scene
 
 
 def lesson_import(cards: Cards, folder: Path) -> Scene:
     """A stick with new lessons, from plugging it in until they are served."""
     scene = Scene(cards.box, folder / "import.log")
-    with _run(scene, folder) as machine:
+    with _played(scene, folder) as machine:
         assert Box(machine).health() == ("good", "A", BASE)
         settled(machine)
         scene.saw(PLUGGED)
@@ -115,14 +118,13 @@ def lesson_import(cards: Cards, folder: Path) -> Scene:
         scene.saw(SERVED)
         machine.shell("sleep 10; sync", seconds=PATIENCE)
         scene.saw(UP)
-        machine.ask("stop")
     return scene
 
 
 def first_start(cards: Cards, folder: Path) -> Scene:
     """A card from the office, from GRUB until its slot is confirmed."""
     scene = Scene(cards.blank, folder / "first.log")
-    with _run(scene, folder) as machine:
+    with _played(scene, folder) as machine:
         machine.wait("KEXIA-BOOT", PATIENCE)
         scene.saw(BEGUN)
         assert machine.wait(STARTS, PATIENCE)[1] == "apply"
@@ -130,7 +132,6 @@ def first_start(cards: Cards, folder: Path) -> Scene:
         assert Box(machine).health() == ("good", "A", BASE)
         settled(machine)
         scene.saw(UP)
-        machine.ask("stop")
     return scene
 
 
@@ -149,10 +150,14 @@ def serves(machine: ImageMachine, content: Content) -> None:
         assert (status, sha256(body)) == (200, sha256(data)), f"{name}: {status}, {len(body)} bytes"
 
 
-def _run(scene: Scene, folder: Path) -> ImageMachine:
-    """A machine with a copy of the scene's card."""
+@contextmanager
+def _played(scene: Scene, folder: Path) -> Iterator[ImageMachine]:
+    """A machine with a copy of the scene's card, of which only the log is kept."""
     card = scene.card.copy(_new(folder / scene.log.stem))
-    return ImageMachine(card, shell=True, writes=scene.log)
+    with ImageMachine(card, shell=True, writes=scene.log) as machine:
+        yield machine
+        machine.ask("stop")
+    shutil.rmtree(card.path.parent)
 
 
 def settled(machine: ImageMachine) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from tests.vm.image_machine import Disk
+from tests.vm.disk import Disk
 from tests.vm.writes import WriteLog
 
 

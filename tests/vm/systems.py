@@ -21,7 +21,7 @@ from sync.progress import Silent
 from sync.publish.workspace import Registration, SourceKind
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.province import Province
-from tests.vm.image_machine import Disk
+from tests.vm.disk import Disk
 from tests.vm.images import KEXIA_USER, run
 
 PATIENCE = 1800.0

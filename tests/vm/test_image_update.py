@@ -12,7 +12,8 @@ import pytest
 from image_build.updates.authority import found
 from tests.kit.province import Province
 from tests.vm import images, systems
-from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
 from tests.vm.systems import (
     FAILING,
     PATIENCE,
