@@ -14,12 +14,12 @@ import pytest
 from appliance import config
 from appliance.publisher import programmes
 from appliance.publisher.systems import read_system
-from appliance.system import quiet
+from appliance.system import programme, quiet
 from appliance.system.history import Outcome, Phase, Running
 from appliance.system.install import Desk, Doors
 from appliance.system.known import Known, read_known
 from appliance.system.offer import NothingReady, find_ready
-from appliance.system.policy import DAY_LOOKS, Answer
+from appliance.system.policy import DAY_LOOKS, RESERVE, Answer
 from appliance.system.programme import Attendant, Machine
 from appliance.system.rauc import InstallFailed, judge_bundle
 from appliance.version import BUILD_TIME
@@ -28,6 +28,7 @@ from image_build.updates.authority import Authority, found
 from sync.digest import sha256
 from sync.directory import Directory
 from sync.errors import InputRefused, ProofFailed, TrustRefused, UsageError
+from sync.files import partial_of
 from sync.progress import Silent
 from sync.publish import promote
 from sync.publish.workspace import Registration, SourceKind
@@ -172,6 +173,20 @@ def test_one_that_is_rolled_back_is_not_tried_again(scene: Scene) -> None:
         scene.attendant.install(None, again=False, progress=Silent())
     scene.attendant.install(None, again=True, progress=Silent())
     assert len(scene.rauc.bundles) == 2
+
+
+def test_what_a_power_cut_left_of_a_copy_takes_no_room_from_the_next(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = scene.publish("2026.11.26.1")
+    scene.sync()
+    monkeypatch.setattr(programme, "free_space", lambda _folder: RESERVE)
+    assert scene.run() is Answer.NO_ROOM
+    left = partial_of(scene.attendant.machine.desk.copy)
+    left.touch(0o600)
+    left.write_bytes(bytes(bundle.stat().st_size))
+    assert scene.run() is Answer.RESTART
+    assert not left.exists()
 
 
 def test_one_that_a_torn_grubenv_kept_from_starting_is_installed_again(scene: Scene) -> None:
