@@ -1,8 +1,9 @@
 """Power cuts at 30 moments of a whole image: it starts by itself, no finished lesson is lost.
 
 The moments are drawn (``SEED``) over what a system update, GRUB's environment during it, an import
-from a stick, and a first start write to the card; ``tests.vm.cutting`` tells how. KEXIA_CUTS=n runs
-about n of them.
+from a stick, and a first start write to the card; ``tests.vm.cutting`` tells how. No two runs write
+alike to the last byte, so the same seed gives the same parts of a run, and each test says which
+write it was. KEXIA_CUTS=n runs about n of them.
 """
 
 import shutil
