@@ -7,11 +7,13 @@ write it was. KEXIA_CUTS=n runs about n of them.
 """
 
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -170,11 +172,18 @@ def becomes_its_box(card: Disk) -> None:
     with started(card) as box:
         assert box.machine.wait(scenes.STARTS, PATIENCE)[1] in ("apply", "wipe", "nothing")
         assert box.health() == ("good", "A", BASE)
-        status, page = box.machine.get("/", seconds=300)
-        assert status == 503  # no lessons yet
-        assert SITE.name.encode() in page
+        assert box.machine.get("/", seconds=300)[0] == 503, "no lessons yet"
+        assert settings(box, "kexia.toml")["name"] == SITE.name
+        assert settings(box, "network.toml")["ssid"] == SITE.network.ssid
         scenes.settled(box.machine)
         box.machine.cut()
         volume = card.read("esp")
         assert not any(secret in volume for secret in SECRETS)
         assert read_site(card.read_esp("site.toml")) == SITE.without_secrets()
+
+
+def settings(box: Box, name: str) -> dict[str, Any]:
+    """A file of the box's settings."""
+    code, said = box.machine.shell(f"cat /var/lib/kexia/{name}", seconds=PATIENCE)
+    assert code == 0, said
+    return tomllib.loads(said)
