@@ -93,7 +93,9 @@ def _machine(paths: BoxPaths, config: BoxConfig) -> "Machine":
     boot = _BOOT.read_text(encoding="ascii").strip()
     ports = {config.listen.port, config.listen.site_port}
     return Machine(
-        running=Running(own.compatible, own.version, own.floor, boot, here.proven),
+        running=Running(
+            own.compatible, own.version, own.floor, boot, here.proven, here.fallen_back
+        ),
         slot=str(here.booted.slot),
         clock=TrustClock(datetime.now(UTC), wall_is_set=is_clock_set(config), floor=BUILD_TIME),
         busy=lambda: _is_busy(paths),

@@ -100,6 +100,8 @@ class Running:
     """The kernel's boot id."""
     confirmed: bool
     """Its slot was confirmed: it is a place to come back to."""
+    fallen_back: bool
+    """GRUB's environment names the other slot first: that one was started and given up."""
 
 
 MOST_TRIES = 5
@@ -116,11 +118,12 @@ def settle(history: History, running: Running, at: str) -> History:
         if not running.confirmed:
             return history
         return ended(history, Outcome.CONFIRMED, running.version, at)
-    if pending.phase is Phase.INSTALLED:
+    if pending.phase is Phase.INSTALLED and running.fallen_back:
         return ended(history, Outcome.ROLLED_BACK, running.version, at)
     if pending.tries >= MOST_TRIES:
         return ended(history, Outcome.NOT_INSTALLED, running.version, at)
-    return history
+    # Else the order to start it was torn with grubenv: nothing is known against it.
+    return replace(history, pending=replace(pending, phase=Phase.INSTALLING))
 
 
 def begun(history: History, system: System, running: Running) -> History:

@@ -13,7 +13,14 @@ from appliance.system import rauc
 from appliance.system.history import History, Outcome, Running
 from catalog.system import System
 from sync.errors import FormatError, KexiaError, MediumFailing, ProofFailed, TrustRefused
-from sync.files import disk_errors, make_folder, open_regular, read_bounded, write_durably
+from sync.files import (
+    disk_errors,
+    make_folder,
+    open_regular,
+    partial_of,
+    read_bounded,
+    write_durably,
+)
 from sync.progress import Progress
 
 FOLDER = Path("/data/system")
@@ -45,6 +52,11 @@ class Desk:
     def copy(self) -> Path:
         """The bundle as rauc reads it: only root can change it."""
         return self.folder / "update.raucb"
+
+    def left_over(self) -> int:
+        """Bytes of what a power cut left of a copy; the next copy takes their place."""
+        found = [path.lstat() for path in (self.copy, partial_of(self.copy)) if path.is_file()]
+        return sum(status.st_blocks * 512 for status in found)
 
     def read(self) -> History:
         """What is known; a state that cannot be read counts as none: the rest is in the image."""
@@ -79,6 +91,7 @@ class Desk:
         """
         progress.step("copying the system update", total=system.size)
         make_folder(self.folder)
+        self.copy.unlink(missing_ok=True)
         write_durably(self.copy, _proved(bundle, system, progress), mode=0o600)
         history = histories.begun(self.read(), system, running)
         self.write(history)

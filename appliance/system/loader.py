@@ -12,6 +12,7 @@ from appliance.system.slots import (
     booted_slot,
     is_good,
     is_proven,
+    is_second,
     mended,
     read_block,
     remembered,
@@ -61,6 +62,11 @@ class Loader:
     def proven(self) -> bool:
         """This version was confirmed here before."""
         return is_proven(self._read("spare") or {}, self.booted)
+
+    @property
+    def fallen_back(self) -> bool:
+        """What runs is not what was to run; False if grubenv was lost, which mending forgets."""
+        return is_second(self._read("grubenv") or {}, self.booted.slot)
 
     @property
     def other_good(self) -> bool:

@@ -169,7 +169,8 @@ class Attendant:
 
     def _free(self) -> int:
         folder = self.machine.desk.folder
-        return free_space(folder if folder.is_dir() else folder.parent)
+        free = free_space(folder if folder.is_dir() else folder.parent)
+        return free + self.machine.desk.left_over()
 
     def _at(self) -> str:
         clock = self.machine.clock

@@ -74,6 +74,13 @@ def is_good(values: Values, slot: Slot) -> bool:
     return values.get(f"{slot}_OK") == "1" and values.get(f"{slot}_TRY") != str(TRIES)
 
 
+def is_second(values: Values, slot: Slot) -> bool:
+    """True if the other slot comes first: ``slot`` runs because that one was given up."""
+    return (
+        next((word for word in values.get("ORDER", "").split() if word in set(Slot)), slot) != slot
+    )
+
+
 def is_proven(spare: Values, booted: Booted) -> bool:
     """True if this very version was confirmed in this slot before."""
     return spare.get(f"{booted.slot}_PROVEN") == booted.version

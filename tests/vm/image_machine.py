@@ -9,7 +9,6 @@ with ImageMachine(Disk.of(image, folder), firmware=Firmware.BIOS) as machine:
 
 import http.client
 import json
-import os
 import re
 import shutil
 import socket
@@ -23,6 +22,8 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.vm.disk import Disk
 
 SHELL = "systemd.debug_shell=ttyS1"
 """For EXTRA: a root shell on the second serial port, in tests only."""
@@ -63,85 +64,6 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True)
-class Disk:
-    """A copy of an image that may be written to."""
-
-    path: Path
-    arch: str = "amd64"
-
-    @classmethod
-    def of(cls, image: Path, folder: Path, *, arch: str = "amd64", mib: int = 2048) -> "Disk":
-        """A sparse copy, on a card of ``mib``."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "disk.img"
-        subprocess.run(["cp", "--sparse=always", image, path], check=True)
-        os.truncate(path, max(mib << 20, image.stat().st_size))
-        return cls(path, arch)
-
-    def partition(self, name: str) -> tuple[int, int]:
-        """Where a partition begins and how long it is, in bytes, as the GPT says."""
-        told = subprocess.run(["sfdisk", "-J", self.path], check=True, capture_output=True)
-        table = json.loads(told.stdout)["partitiontable"]
-        found = next(part for part in table["partitions"] if part.get("name") == name)
-        return found["start"] * 512, found["size"] * 512
-
-    def overwrite(self, name: str, data: bytes, at: int = 0) -> None:
-        """Write ``data`` into a partition, ``at`` bytes from its beginning."""
-        start, size = self.partition(name)
-        assert at + len(data) <= size
-        with self.path.open("r+b") as file:
-            file.seek(start + at)
-            file.write(data)
-
-    def read(self, name: str) -> bytes:
-        """All bytes of a partition."""
-        start, size = self.partition(name)
-        with self.path.open("rb") as file:
-            file.seek(start)
-            return file.read(size)
-
-    def read_esp(self, name: str) -> bytes:
-        """A file of the EFI partition."""
-        return self._mtools("mtype", self._drive(), f"::/{name}")
-
-    def write_esp(self, name: str, data: bytes) -> None:
-        """Make or replace a file of the EFI partition."""
-        scratch = self.path.with_suffix(".file")
-        scratch.write_bytes(data)
-        self._mtools("mcopy", "-o", "-i", self._drive(), str(scratch), f"::/{name}")
-
-    def remove_esp(self, name: str) -> None:
-        """Remove a file of the EFI partition."""
-        self._mtools("mdel", "-i", self._drive(), f"::/{name}")
-
-    def set_grub(self, **values: str) -> None:
-        """Set variables of GRUB's environment, as RAUC does it."""
-        scratch = self.path.with_suffix(".grubenv")
-        scratch.write_bytes(self.read_esp("grub/grubenv"))
-        words = [f"{name}={value}" for name, value in values.items()]
-        subprocess.run(["grub-editenv", scratch, "set", *words], check=True)
-        self.write_esp("grub/grubenv", scratch.read_bytes())
-
-    def grub(self, file: str = "grubenv") -> dict[str, str]:
-        """Variables of GRUB's environment."""
-        lines = self.read_esp(f"grub/{file}").decode("ascii", "replace").splitlines()
-        return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
-
-    def _drive(self) -> str:
-        return f"{self.path}@@{self.partition('esp')[0]}"
-
-    def _mtools(self, program: str, *arguments: str) -> bytes:
-        if program == "mtype":
-            arguments = ("-i", *arguments)
-        environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
-        done = subprocess.run(
-            [program, *arguments], capture_output=True, env=environment, check=False
-        )
-        assert done.returncode == 0, f"{program}: {done.stderr.decode(errors='replace')}"
-        return done.stdout
-
-
 class ImageMachine:
     """Runs as long as the block, or until its power is cut."""
 
@@ -153,9 +75,13 @@ class ImageMachine:
         shell: bool = False,
         reboots: bool = True,
         bus: tuple[str, ...] = VIRTIO,
+        writes: Path | None = None,
         more: tuple[str, ...] = (),
     ) -> None:
-        """``bus``: QEMU's options that put the drive ``card`` into the machine."""
+        """``bus``: QEMU's options that put the drive ``card`` into the machine.
+
+        ``writes``: where all that is written to the disk is logged (``tests.vm.writes``).
+        """
         self.disk = disk
         self.lines: list[Line] = []
         self._open: list[socket.socket] = []
@@ -173,7 +99,7 @@ class ImageMachine:
             *(self._second_serial(disk.arch) if shell else ()),
             *("-qmp", f"unix:{self._folder}/qmp,server=on,wait=off"),
             *("-device", "qemu-xhci,id=usb"),
-            *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={disk.path}"),
+            *("-drive", f"if=none,id=card,cache=writeback,{_card(disk.path, writes)}"),
             *bus,
             *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:80"),
             *("-device", "virtio-net-pci,netdev=net,romfile="),
@@ -365,6 +291,15 @@ def _machine(arch: str) -> tuple[str, ...]:
     # A PC's watchdog would count the seconds in which the host had no time for the guest.
     still = ("-global", "ICH9-LPC.noreboot=true") if arch == "amd64" else ()
     return (program, "-machine", kind[0], "-cpu", kind[1], "-accel", "tcg,thread=multi", *still)
+
+
+def _card(path: Path, writes: Path | None) -> str:
+    """Options of the drive."""
+    if writes is None:
+        return f"format=raw,file={path}"
+    writes.write_bytes(b"")
+    log = f"log.driver=file,log.filename={writes}"
+    return f"driver=blklogwrites,file.driver=file,file.filename={path},{log}"
 
 
 def _firmware(firmware: Firmware, arch: str, folder: Path) -> tuple[str, ...]:

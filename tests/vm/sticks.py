@@ -27,11 +27,17 @@ class Lessons:
 
     @classmethod
     def publish(cls, folder: Path, *, films: int, mib: int) -> "Lessons":
-        rng = Random(7)
+        return cls.of(Province.create(folder), COLLECTION, films=films, mib=mib)
+
+    @classmethod
+    def of(
+        cls, province: Province, collection: str, *, films: int, mib: int, seed: int = 7
+    ) -> "Lessons":
+        """A collection of a province that is there."""
+        rng = Random(seed)
         content = {f"l{number}.mp4": rng.randbytes(mib * MIB) for number in range(films)}
         content |= {f"t{number}.html": rng.randbytes(20_000) for number in range(8)}
-        province = Province.create(folder)
-        province.publish({COLLECTION: content})
+        province.publish({collection: content})
         return cls(province, content)
 
     def lay(self, folder: Path, *, expecting: str = "") -> Path:

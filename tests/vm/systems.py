@@ -21,14 +21,36 @@ from sync.progress import Silent
 from sync.publish.workspace import Registration, SourceKind
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.province import Province
-from tests.vm.image_machine import Disk
+from tests.vm.disk import Disk
 from tests.vm.images import KEXIA_USER, run
 
+PATIENCE = 1800.0
+"""Seconds that a start may take: the processor is translated, and others work here too."""
 NEEDED = ("unsquashfs", "mksquashfs", "sgdisk", "rauc")
 UNNEEDED = ("usr/share/fonts", "usr/lib/firmware", "usr/share/locale", "usr/share/poppler")
 """Of the root; what is tested here does without, and less is written."""
 FAILING = "[Service]\nEnvironment=KEXIA_PATIENCE=45\n"
 """For kexia-health: what will never come is not waited for long."""
+_UNITS = "etc/systemd/system"
+PATIENT_ROOT: Mapping[str, bytes | str] = {
+    f"{_UNITS}/kexia-health.service.d/patient.conf": (
+        b"[Service]\nEnvironment=KEXIA_PATIENCE=3600\n"
+    ),
+    "etc/systemd/system.conf.d/patient.conf": b"[Manager]\nDefaultTimeoutStartSec=900\n",
+    f"{_UNITS}/sysinit.target.wants/debug-shell.service": (
+        "/usr/lib/systemd/system/debug-shell.service"
+    ),
+    f"{_UNITS}/debug-shell.service.d/tty.conf": b"[Service]\nTTYPath=/dev/ttyS1\n",
+}
+"""Files of a root that has PATIENT's patience and SHELL's shell even where grubenv is torn."""
+
+
+def why_not() -> str:
+    """Why no system can be made here; empty if one can."""
+    lacking = [tool for tool in NEEDED if shutil.which(tool) is None]
+    return (
+        f"not installed: {', '.join(lacking)} (.ci/setup .venv full brings them)" if lacking else ""
+    )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from sync.digest import sha256
 from tests.kit import browser as browsers
 from tests.kit.media import make
 from tests.vm import images
-from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
 from tests.vm.radios import ACCESS_POINT, TABLET, join, key, plays, said, until
 from tests.vm.walking import DISPLAY, PATIENCE, Walk
 

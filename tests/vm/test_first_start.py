@@ -1,8 +1,6 @@
-"""The first start in a whole image: a card from the office, the kernel's own FAT, power cuts."""
+"""The first start in a whole image: a card from the office, the kernel's own FAT."""
 
-import time
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -11,10 +9,10 @@ from image_build.partitions.esp_image import put_files
 from tests.kit.sitecards import SITE
 from tests.kit.tufrepo import TufRepo
 from tests.vm import images
-from tests.vm.image_machine import PATIENT, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, ImageMachine
 
 PATIENCE = 1200.0
-CUTS = 4
 STARTED = r"first start: (\w+)"
 SECRETS = (SITE.pin.encode(), SITE.network.passphrase.encode())
 
@@ -54,25 +52,3 @@ def test_a_card_from_the_office_becomes_its_box_and_forgets_its_secrets(disk: Di
     assert read_site(disk.read_esp("site.toml")) == SITE.without_secrets()
     with ImageMachine(disk) as machine:
         assert machine.wait(STARTED, PATIENCE)[1] == "nothing"
-
-
-def test_power_cuts_around_the_first_start(disk: Disk, tmp_path: Path) -> None:
-    """Cut at moments drawn around it on new cards; the next start ends what was begun."""
-    began = measured(Disk.of(disk.path, tmp_path / "measured"))
-    rng = Random(43)
-    for number in range(CUTS):
-        card = Disk.of(disk.path, tmp_path / str(number))
-        with ImageMachine(card) as machine:
-            time.sleep(max(0.0, began + rng.uniform(-9, 3)))
-        with ImageMachine(card) as machine:
-            assert machine.wait(STARTED, PATIENCE)[1] in ("apply", "wipe", "nothing")
-            machine.wait("KEXIA-READY slot=A", PATIENCE)
-        assert is_wiped(card)
-        assert read_site(card.read_esp("site.toml")) == SITE.without_secrets()
-
-
-def measured(disk: Disk) -> float:
-    """Seconds from power on to the end of the first start."""
-    with ImageMachine(disk) as machine:
-        machine.wait(STARTED, PATIENCE)
-        return machine.seconds_of(STARTED)

@@ -17,7 +17,8 @@ from sync.digest import sha256
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.media import make
 from tests.vm import images
-from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
 from tests.vm.radios import insert_radios, join, plays, said
 from tests.vm.sticks import COLLECTION, Lessons
 from tests.vm.systems import Offer, data_with, offered

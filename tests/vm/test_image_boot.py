@@ -11,7 +11,8 @@ import pytest
 
 from appliance.system.slots import HEADER, SIZE, write_block
 from tests.vm import images
-from tests.vm.image_machine import BUSES, PATIENT, SHELL, Disk, Firmware, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import BUSES, PATIENT, SHELL, Firmware, ImageMachine
 
 PATIENCE = 1800.0
 """Seconds that a boot may take: the processor is translated, and others work here too."""

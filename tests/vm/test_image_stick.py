@@ -12,7 +12,8 @@ from sync.digest import sha256
 from tests.kit.boxes import BoxUnderTest
 from tests.kit.media import make
 from tests.vm import images
-from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
 from tests.vm.sticks import COLLECTION, Lessons
 
 PATIENCE = 1800.0

@@ -11,13 +11,21 @@ import pytest
 
 from image_build.updates.authority import found
 from tests.kit.province import Province
-from tests.vm import images
-from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
-from tests.vm.systems import FAILING, NEEDED, Offer, Workshop, data_with, grow_data, offered
+from tests.vm import images, systems
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
+from tests.vm.systems import (
+    FAILING,
+    PATIENCE,
+    Offer,
+    Workshop,
+    data_with,
+    grow_data,
+    offered,
+)
+from tests.vm.updating import Box
 
-PATIENCE = 1800.0
 BASE, GOOD, BAD, OLDER = "2026.11.26.1", "2026.12.01.1", "2026.12.02.1", "2026.11.25.9"
-HEALTH = r"KEXIA-HEALTH (\w+) slot=(\w) version=(\S+)"
 UNITS = "etc/systemd/system"
 DEAF: dict[str, bytes | str] = {
     f"{UNITS}/kexia-serve.service": "/dev/null",
@@ -40,10 +48,8 @@ pytestmark = [pytest.mark.timeout(7200), pytest.mark.slow, pytest.mark.image]
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Disk:
     """A card whose box has six systems in its library and runs a seventh."""
-    if reason := images.why_not("amd64"):
+    if reason := images.why_not("amd64") or systems.why_not():
         pytest.skip(reason)
-    if lacking := [tool for tool in NEEDED if shutil.which(tool) is None]:
-        pytest.skip(f"not installed: {', '.join(lacking)} (.ci/setup .venv full brings them)")
     return prepared(tmp_path_factory.mktemp("update"))
 
 
@@ -74,41 +80,6 @@ def prepared(folder: Path) -> Disk:
     # A watchdog that waits longer than a box's: this machine may have no time for the guest.
     card.set_grub(EXTRA=f"{PATIENT} {SHELL} systemd.watchdog_sec=120")
     return card
-
-
-class Box:
-    """The running box, as its technician's command line sees it."""
-
-    def __init__(self, machine: ImageMachine) -> None:
-        self.machine = machine
-
-    def install(self, collection: str, *options: str) -> tuple[int, str]:
-        """``kexia box system install`` of what this collection brings."""
-        said = f"sed -i 's|^system = .*|system = \"{collection}\"|' /var/lib/kexia/kexia.toml"
-        return self.machine.shell(
-            f"{said}; kexia box system install /var/lib/kexia {' '.join(options)} 2>&1",
-            seconds=PATIENCE,
-        )
-
-    def restart(self) -> int:
-        """Start anew; the number of the console's first line after that."""
-        begun = len(self.machine.lines)
-        self.machine.shell("systemctl reboot", seconds=PATIENCE)
-        return begun
-
-    def health(self, since: int = 0) -> tuple[str, str, str]:
-        """Word, slot and version of the next judgement."""
-        found = self.machine.wait(HEALTH, PATIENCE, since=since)
-        return found[1], found[2], found[3]
-
-    def tried(self, slot: str, since: int) -> int:
-        """How often GRUB has started that slot."""
-        lines = self.machine.lines[since:]
-        return sum(f"KEXIA-BOOT slot={slot} try=" in line.text for line in lines)
-
-    def told(self) -> str:
-        """Its account of updates."""
-        return self.machine.shell("kexia box system status /var/lib/kexia", seconds=PATIENCE)[1]
 
 
 def test_updates_are_refused_confirmed_and_rolled_back(disk: Disk) -> None:

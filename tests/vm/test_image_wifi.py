@@ -14,7 +14,8 @@ from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from tests.kit import served
 from tests.vm import images
-from tests.vm.image_machine import PATIENT, SHELL, Disk, ImageMachine
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
 from tests.vm.radios import (
     ACCESS_POINT,
     PATIENCE,

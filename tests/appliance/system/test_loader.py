@@ -115,3 +115,12 @@ def test_without_both_files_the_other_slot_is_not_called_good(esp: Esp) -> None:
     loader.mend()
     assert not loader.other_good
     assert not loader.proven
+
+
+def test_a_torn_grubenv_is_no_sign_that_the_other_slot_was_given_up(esp: Esp) -> None:
+    esp.write("grubenv", write_block({**FACTORY, "ORDER": "B A"}))
+    assert esp.loader().fallen_back
+    esp.write("grubenv", b"")
+    assert not esp.loader().fallen_back
+    assert esp.loader().mend()
+    assert not esp.loader().fallen_back

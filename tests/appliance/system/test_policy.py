@@ -41,14 +41,14 @@ from sync.errors import FormatError
 GOLDEN = Path(__file__).parents[2] / "golden" / "system-state-1.json"
 MB = 2**20
 NEW = System("kexia-amd64", "2026.11.26.1", "", sha256(b"new"), 140 * MB)
-RUNNING = Running("kexia-amd64", "2026.11.01.1", "2026.01.01.1", "boot-1", confirmed=True)
+RUNNING = Running("kexia-amd64", "2026.11.01.1", "2026.01.01.1", "boot-1", True, fallen_back=False)
 CALM = Moment(free=1000 * MB, busy=False, idle=True)
 VERSIONS = st.builds("2026.{:02}.01.{}".format, st.integers(1, 12), st.integers(1, 3))
 DIGESTS = st.integers(0, 5).map(lambda number: sha256(bytes([number])))
 KINDS = st.sampled_from(["kexia-amd64", "kexia-pi"])
 BOOTS = st.sampled_from(["boot-1", "boot-2"])
 SYSTEMS = st.builds(System, KINDS, VERSIONS, st.just(""), DIGESTS, st.just(9))
-RUNNINGS = st.builds(Running, KINDS, VERSIONS, VERSIONS, BOOTS, st.booleans())
+RUNNINGS = st.builds(Running, KINDS, VERSIONS, VERSIONS, BOOTS, st.booleans(), st.booleans())
 PENDINGS = st.builds(
     Pending, DIGESTS, VERSIONS, st.sampled_from(Phase), BOOTS, st.integers(0, MOST_TRIES)
 )
@@ -141,7 +141,7 @@ def test_an_update_that_holds_is_confirmed() -> None:
 
 def test_an_update_that_was_given_up_is_never_tried_again() -> None:
     history = installed(begun(History(), NEW, RUNNING))
-    back = next_boot(RUNNING, RUNNING.version)
+    back = replace(next_boot(RUNNING, RUNNING.version), fallen_back=True)
     after = settle(history, back, "")
     assert [one.outcome for one in after.failed] == [Outcome.ROLLED_BACK]
     assert decide(NEW, back, after, CALM) is Answer.FAILED
@@ -167,6 +167,17 @@ def test_power_cuts_while_it_is_written_count_only_so_often() -> None:
         history = settle(history, running, "")
     assert [one.outcome for one in history.failed] == [Outcome.NOT_INSTALLED]
     assert decide(NEW, running, history, CALM) is Answer.FAILED
+
+
+def test_an_update_whose_start_was_lost_with_grubenv_is_installed_again() -> None:
+    """The old system came up because a power cut tore the file, not because the new one failed."""
+    history, running = History(), RUNNING
+    for number in range(MOST_TRIES):
+        assert decide(NEW, running, history, CALM) is Answer.INSTALL, number
+        history = installed(begun(history, NEW, running))
+        running = next_boot(running, RUNNING.version)
+        history = settle(history, running, "")
+    assert [one.outcome for one in history.failed] == [Outcome.NOT_INSTALLED]
 
 
 def test_a_power_cut_after_it_was_written_and_before_that_was_noted() -> None:

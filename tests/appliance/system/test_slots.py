@@ -15,6 +15,7 @@ from appliance.system.slots import (
     booted_slot,
     is_good,
     is_proven,
+    is_second,
     mended,
     read_block,
     remembered,
@@ -135,3 +136,11 @@ def test_a_lost_environment_is_made_from_what_spare_remembers() -> None:
         "A_TRY": "0",
     }
     assert mended({}, A2)["B_OK"] == "0"
+
+
+def test_a_slot_comes_second_only_if_the_other_is_named_first() -> None:
+    assert is_second({"ORDER": "B A"}, Slot.A)
+    assert not is_second({"ORDER": "B A"}, Slot.B)
+    assert is_second({"ORDER": "X B"}, Slot.A)
+    assert not any(is_second(values, Slot.A) for values in ({}, {"ORDER": ""}, {"ORDER": "X 7"}))
+    assert not is_second(mended({}, A2), Slot.A)

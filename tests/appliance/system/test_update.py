@@ -14,12 +14,12 @@ import pytest
 from appliance import config
 from appliance.publisher import programmes
 from appliance.publisher.systems import read_system
-from appliance.system import quiet
+from appliance.system import programme, quiet
 from appliance.system.history import Outcome, Phase, Running
 from appliance.system.install import Desk, Doors
 from appliance.system.known import Known, read_known
 from appliance.system.offer import NothingReady, find_ready
-from appliance.system.policy import DAY_LOOKS, Answer
+from appliance.system.policy import DAY_LOOKS, RESERVE, Answer
 from appliance.system.programme import Attendant, Machine
 from appliance.system.rauc import InstallFailed, judge_bundle
 from appliance.version import BUILD_TIME
@@ -28,6 +28,7 @@ from image_build.updates.authority import Authority, found
 from sync.digest import sha256
 from sync.directory import Directory
 from sync.errors import InputRefused, ProofFailed, TrustRefused, UsageError
+from sync.files import partial_of
 from sync.progress import Silent
 from sync.publish import promote
 from sync.publish.workspace import Registration, SourceKind
@@ -66,7 +67,9 @@ class Scene:
     box: BoxUnderTest
     rauc: Installed = field(default_factory=Installed)
     running: Running = field(
-        default_factory=lambda: Running(COMPATIBLE, "2026.11.01.1", "2026.01.01.1", "b1", True)
+        default_factory=lambda: Running(
+            COMPATIBLE, "2026.11.01.1", "2026.01.01.1", "b1", True, False
+        )
     )
     wall: datetime = NIGHT
     wall_is_set: bool = True
@@ -112,8 +115,9 @@ class Scene:
         answer = self.attendant.run(Silent()).answer
         return Answer(answer) if answer else None
 
-    def reboot(self, version: str) -> None:
-        self.running = replace(self.running, version=version, boot=self.running.boot + "'")
+    def reboot(self, version: str, *, fallen_back: bool = False) -> None:
+        boot = self.running.boot + "'"
+        self.running = replace(self.running, version=version, boot=boot, fallen_back=fallen_back)
 
 
 @pytest.fixture
@@ -160,7 +164,7 @@ def test_one_that_is_rolled_back_is_not_tried_again(scene: Scene) -> None:
     scene.publish("2026.11.26.1")
     scene.sync()
     scene.run()
-    scene.reboot("2026.11.01.1")
+    scene.reboot("2026.11.01.1", fallen_back=True)
     for _ in range(3):
         assert scene.run() is Answer.FAILED
     assert len(scene.rauc.bundles) == 1
@@ -169,6 +173,30 @@ def test_one_that_is_rolled_back_is_not_tried_again(scene: Scene) -> None:
         scene.attendant.install(None, again=False, progress=Silent())
     scene.attendant.install(None, again=True, progress=Silent())
     assert len(scene.rauc.bundles) == 2
+
+
+def test_what_a_power_cut_left_of_a_copy_takes_no_room_from_the_next(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = scene.publish("2026.11.26.1")
+    scene.sync()
+    monkeypatch.setattr(programme, "free_space", lambda _folder: RESERVE)
+    assert scene.run() is Answer.NO_ROOM
+    left = partial_of(scene.attendant.machine.desk.copy)
+    left.touch(0o600)
+    left.write_bytes(bytes(bundle.stat().st_size))
+    assert scene.run() is Answer.RESTART
+    assert not left.exists()
+
+
+def test_one_that_a_torn_grubenv_kept_from_starting_is_installed_again(scene: Scene) -> None:
+    scene.publish("2026.11.26.1")
+    scene.sync()
+    scene.run()
+    scene.reboot("2026.11.01.1")
+    assert scene.run() is Answer.RESTART
+    assert len(scene.rauc.bundles) == 2
+    assert scene.attendant.state().failed == ()
 
 
 def test_an_older_one_is_never_installed_not_even_by_hand(scene: Scene) -> None:
@@ -385,7 +413,7 @@ def test_report_and_status_tell_which_system_runs(scene: Scene, tmp_path: Path) 
     known = read_known(image, scene.folder / "data-system")
     assert known == Known("2026.11.01.1", pending="2026.11.26.1")
     assert known.versions == {"system": "2026.11.01.1"}
-    scene.reboot("2026.11.01.1")
+    scene.reboot("2026.11.01.1", fallen_back=True)
     scene.run()
     known = read_known(image, scene.folder / "data-system")
     assert known.versions == {"system": "2026.11.01.1", "system-failed": "2026.11.26.1"}
