@@ -30,7 +30,11 @@ class Needs:
 
 def needs_of(feed: Feed) -> tuple[Needs, ...]:
     """Every lesson of an edition with its files."""
-    lessons = decode_lessons(feed.lessons).lessons
+    return needs_in(decode_lessons(feed.lessons).lessons, feed)
+
+
+def needs_in(lessons: Sequence[Lesson], feed: Feed) -> tuple[Needs, ...]:
+    """``lessons`` of an edition with their files."""
     named = {resource.digest for lesson in lessons for resource in lesson.resources}
     sections: dict[Digest, list[Resource]] = {}
     section: list[Resource] = []

@@ -23,7 +23,7 @@ from sync.seed import survey_for
 from sync.transport.base import Transport
 
 Order = Callable[[CollectionEntry, Feed], tuple[Share, ...] | None]
-"""Which resources of an edition to bring, by turns; None: all, as listed."""
+"""Which resources of an edition to bring, by ranks; None: all, as listed."""
 Lacking = BudgetSpent | NoSource | MediumFailing
 """Why the lists of an edition cannot be had now."""
 LONGEST = 64 * 2**20

@@ -94,7 +94,12 @@ def _machine(paths: BoxPaths, config: BoxConfig) -> "Machine":
     ports = {config.listen.port, config.listen.site_port}
     return Machine(
         running=Running(
-            own.compatible, own.version, own.floor, boot, here.proven, here.fallen_back
+            own.compatible,
+            own.version,
+            own.floor,
+            boot,
+            confirmed=here.proven,
+            fallen_back=here.fallen_back,
         ),
         slot=str(here.booted.slot),
         clock=TrustClock(datetime.now(UTC), wall_is_set=is_clock_set(config), floor=BUILD_TIME),

@@ -100,8 +100,9 @@ class Running:
     """The kernel's boot id."""
     confirmed: bool
     """Its slot was confirmed: it is a place to come back to."""
-    fallen_back: bool
-    """GRUB's environment names the other slot first: that one was started and given up."""
+    fallen_back: bool | None
+    """GRUB's environment names the other slot first: that one was started and given up. None: the
+    environment cannot be read."""
 
 
 MOST_TRIES = 5
@@ -118,6 +119,8 @@ def settle(history: History, running: Running, at: str) -> History:
         if not running.confirmed:
             return history
         return ended(history, Outcome.CONFIRMED, running.version, at)
+    if pending.phase is Phase.INSTALLED and running.fallen_back is None:
+        return history
     if pending.phase is Phase.INSTALLED and running.fallen_back:
         return ended(history, Outcome.ROLLED_BACK, running.version, at)
     if pending.tries >= MOST_TRIES:

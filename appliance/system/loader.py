@@ -64,9 +64,10 @@ class Loader:
         return is_proven(self._read("spare") or {}, self.booted)
 
     @property
-    def fallen_back(self) -> bool:
-        """What runs is not what was to run; False if grubenv was lost, which mending forgets."""
-        return is_second(self._read("grubenv") or {}, self.booted.slot)
+    def fallen_back(self) -> bool | None:
+        """What runs is not what was to run; False after grubenv was mended; None: unreadable."""
+        values = self._read("grubenv")
+        return None if values is None else is_second(values, self.booted.slot)
 
     @property
     def other_good(self) -> bool:

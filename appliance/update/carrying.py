@@ -8,7 +8,7 @@ from enum import Enum
 from functools import partial
 from itertools import chain
 
-from appliance.needs import needs_of
+from appliance.needs import needs_in, needs_of
 from appliance.night import CHINA
 from appliance.onlink import PeerPolicy
 from appliance.record import Record
@@ -16,7 +16,7 @@ from appliance.update.build import read_feed
 from appliance.update.candidates import Heard
 from appliance.update.decide import Policy, Wish
 from appliance.update.lessons import lessons_of
-from appliance.update.matters import ASKED, in_turns, turns_of
+from appliance.update.matters import ASKED, shares, urgencies
 from appliance.update.proofs import Register, inform
 from appliance.update.sources import Kind
 from catalog.model import decode_lessons
@@ -171,7 +171,7 @@ def _only(entry: CollectionEntry, feed: Feed, *, desk: Desk) -> tuple[Share, ...
     if only is None:
         return None
     chosen = (one.resources for one in needs_of(feed) if one.lesson in only)
-    return (Share(ASKED, tuple(dict.fromkeys(chain.from_iterable(chosen)))),)
+    return (Share((ASKED,), tuple(dict.fromkeys(chain.from_iterable(chosen)))),)
 
 
 def _order(
@@ -180,12 +180,12 @@ def _order(
     """Lesson by lesson, what matters most first."""
     only = desk.policy.wanted_of(entry.id)
     asked = frozenset(lesson for each, lesson in desk.policy.wants if each == entry.id)
-    lessons, needs = decode_lessons(feed.lessons), needs_of(feed)
-    turns = turns_of(lessons, desk.policy.classes, today, asked)
-    known = _known(entry.id, desk)
+    lessons = decode_lessons(feed.lessons)
+    needs, known = needs_in(lessons.lessons, feed), _known(entry.id, desk)
+    urgent = urgencies(lessons, desk.policy.classes, today, asked)
     if only is None:
-        return in_turns(needs, turns, known, sizes, rest=feed.resources)
-    return in_turns((one for one in needs if one.lesson in only), turns, known, sizes)
+        return shares(needs, urgent, known, sizes, rest=feed.resources)
+    return shares((one for one in needs if one.lesson in only), urgent, known, sizes)
 
 
 def _known(collection: str, desk: Desk) -> frozenset[str]:

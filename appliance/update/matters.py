@@ -1,8 +1,8 @@
-"""What matters first while the bytes may not suffice: which lessons of an edition, in turns. Pure.
+"""What matters first while the bytes may not suffice: which lessons, in which order. Pure.
 
-Asked for by name; then week by week what the classes of this point reach next; then what has no
-week; then what is for other classes. In each turn lessons that are new here come before new states
-of old ones, and of these those of which least is lacking.
+Asked for by name; then week by week what the classes of this point read next; then what has no
+week; then what is for other classes. Of these, lessons that are new here come before new states of
+old ones, and those that lack little before those that lack much, whatever collection they are of.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from datetime import date
 from itertools import groupby
 
 from appliance.needs import Needs
-from catalog.model import Lesson, Lessons
+from catalog.model import Lesson, Lessons, Textbook
 from catalog.tables.arrange import places
 from catalog.tables.weeks import weeks_until
 from sync.digest import Digest
@@ -20,11 +20,11 @@ from sync.plan import Share
 
 ASKED = 0
 THIS_WEEK = 1
-"""The turn of the lessons read in this week, one more for each week to come."""
+"""Of lessons that are read in these days; one more for each week to come."""
 WITHOUT_WEEK = 60
 OTHER_CLASSES = 61
 REST = 62
-"""What no lesson needs."""
+"""Of what no lesson needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,45 +40,55 @@ class Classes:
         return by_grade and (not (self.subjects and subject) or subject in self.subjects)
 
 
-def turns_of(
+def urgencies(
     lessons: Lessons, classes: Classes, today: date, asked: frozenset[str]
 ) -> dict[str, int]:
-    """The turn of every lesson of an edition."""
+    """How soon each lesson of an edition is needed: ``ASKED`` to ``OTHER_CLASSES``."""
     weeks = weeks_until(lessons, today)
     books = {chapter.id: chapter.textbook for chapter in lessons.chapters}
     known = {textbook.id: textbook for textbook in lessons.textbooks}
 
-    def turn(lesson: Lesson) -> int:
+    def meets(lesson: Lesson, inside: Sequence[Textbook]) -> bool:
+        return any(classes.meet(one.grade, one.subject) for one in places(lesson, inside))
+
+    def urgency(lesson: Lesson) -> int:
         if lesson.id in asked:
             return ASKED
-        inside = dict.fromkeys(books[chapter] for chapter in lesson.chapters)
-        found = places(lesson, [known[book] for book in inside])
-        if not any(classes.meet(place.grade, place.subject) for place in found):
+        inside = tuple(dict.fromkeys(books[chapter] for chapter in lesson.chapters))
+        if not meets(lesson, [known[book] for book in inside]):
             return OTHER_CLASSES
-        return THIS_WEEK + weeks[lesson.id] if lesson.id in weeks else WITHOUT_WEEK
+        theirs = [book for book in inside if meets(lesson, [known[book]])]
+        away = [weeks[book, lesson.id] for book in theirs if (book, lesson.id) in weeks]
+        return THIS_WEEK + min(away) if away else WITHOUT_WEEK
 
-    return {lesson.id: turn(lesson) for lesson in lessons.lessons}
+    return {lesson.id: urgency(lesson) for lesson in lessons.lessons}
 
 
-def in_turns(
+def shares(
     needs: Iterable[Needs],
-    turns: Mapping[str, int],
+    urgent: Mapping[str, int],
     known: frozenset[str],
     held: Mapping[Digest, int],
     rest: Sequence[Resource] = (),
 ) -> tuple[Share, ...]:
-    """The files of ``needs`` by turns, each once, then ``rest``.
+    """The files of ``needs`` by ranks, each once, then ``rest``.
 
-    ``known``: lessons that are served in some state; ``held``: what is here (digest → size).
+    ``known``: lessons that are served in some state; ``held``: what is here (digest → size). What
+    is lacking is told by powers of two, so that lessons of several collections rank alike.
     """
-    ordered = sorted(
-        needs, key=lambda one: (turns[one.lesson], one.lesson in known, one.lacking(held))
-    )
-    turn_of: dict[Resource, int] = {}
-    for one in ordered:
+    found: dict[Resource, tuple[int, ...]] = {}
+    ordered = sorted((_rank(one, urgent, known, held), one) for one in needs)
+    for (*rank, _lacking, _lesson), one in ordered:
         for resource in one.resources:
-            turn_of.setdefault(resource, turns[one.lesson])
+            found.setdefault(resource, tuple(rank))
     for resource in rest:
-        turn_of.setdefault(resource, REST)
-    shares = groupby(turn_of, key=turn_of.__getitem__)
-    return tuple(Share(turn, tuple(files)) for turn, files in shares)
+        found.setdefault(resource, (REST,))
+    return tuple(Share(rank, tuple(files)) for rank, files in groupby(found, key=found.__getitem__))
+
+
+def _rank(
+    one: Needs, urgent: Mapping[str, int], known: frozenset[str], held: Mapping[Digest, int]
+) -> tuple[int, bool, int, int, str]:
+    """Its rank, and what orders lessons of one rank: what they lack, then their name."""
+    lacking = one.lacking(held)
+    return urgent[one.lesson], one.lesson in known, lacking.bit_length(), lacking, one.lesson

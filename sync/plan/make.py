@@ -1,6 +1,6 @@
 """Makes the plan: for each edition the cheapest way, its update packs or its chunk packs. Pure.
 
-Resources come turn by turn, whatever collection they are of, and in a turn in the order of the
+Resources come rank by rank, whatever collection they are of, and in a rank in the order of the
 lessons, so that what matters first is whole early; in an update pack in the order of its groups, as
 later ones build on earlier ones.
 """
@@ -12,10 +12,10 @@ from sync.digest import Digest
 from sync.feed import Resource
 from sync.plan.chunks import Cut, Places, add_chunks, cut_of, find_places, find_seeds
 from sync.plan.draft import Draft
-from sync.plan.pieces import Have, Plan, Share, Unplanned, Wanted
+from sync.plan.pieces import FromSeed, Have, Plan, Share, Unplanned, Wanted
 from sync.plan.schedule import room
 from sync.plan.updates import add_updates, find_usable
-from sync.recipe import Chunks
+from sync.recipe import ChunkId, Chunks
 
 
 def make_plan(wanted: Sequence[Wanted], have: Have) -> Plan:
@@ -39,12 +39,61 @@ def _cheapest(one: Wanted, have: Have) -> Wanted:
 
 def _plan(chosen: Sequence[Wanted], wanted: Sequence[Wanted], have: Have) -> Plan:
     draft = Draft(have)
+    ways = _ways(chosen, draft, have)
+    seeds = find_seeds([list(way.chunks.items()) for way in ways], have)
+    makers = {digest: way for way in reversed(ways) for digest in way.promised}
+    places = _PlacesOf(seeds)
+    for shares in _by_ranks(ways):
+        for way, share in shares:
+            for maker, resources in way.by_maker(share, makers):
+                add_updates(draft, maker.wanted.steps, resources, maker.usable)
+        for way, share in shares:
+            cut = way.cut_of(share)
+            add_chunks(draft, way.wanted, cut, seeds, places.of(way, cut))
+    groups, assemblies, ranges = tuple(draft.groups), tuple(draft.assemblies), draft.ranges()
+    return Plan(tuple(wanted), groups, assemblies, ranges, room(groups, assemblies, ranges))
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an edition comes: by its steps what they can make, by chunk packs the rest."""
+
+    wanted: Wanted
+    usable: Mapping[Digest, int]
+    """What its steps can make, and the first that does."""
+    chunks: Mapping[Resource, Chunks]
+    """What no edition's steps make."""
+
+    @property
+    def promised(self) -> Iterator[Digest]:
+        """What its steps are to make."""
+        return (each.digest for each in self.wanted.resources if each.digest in self.usable)
+
+    def by_maker(
+        self, share: Share, makers: Mapping[Digest, "_Way"]
+    ) -> Iterator[tuple["_Way", list[Resource]]]:
+        """What of a share steps make: its own, or those of another edition."""
+        found: dict[int, tuple[_Way, list[Resource]]] = {}
+        for each in share.resources:
+            maker = self if each.digest in self.usable else makers.get(each.digest)
+            if maker is not None:
+                found.setdefault(id(maker), (maker, []))[1].append(each)
+        yield from found.values()
+
+    def cut_of(self, share: Share) -> Cut:
+        """What of a share no steps make."""
+        found = ((each, self.chunks.get(each)) for each in share.resources)
+        return [(each, chunks) for each, chunks in found if chunks is not None]
+
+
+def _ways(chosen: Sequence[Wanted], draft: Draft, have: Have) -> list[_Way]:
+    """Raises Unplanned for editions that need tables and have none, FormatError as ``cut_of``."""
     usable = [find_usable(one.steps, have) for one in chosen]
     promised = {
-        resource.digest
+        each.digest
         for one, found in zip(chosen, usable, strict=True)
-        for resource in one.resources
-        if resource.digest in found
+        for each in one.resources
+        if each.digest in found
     }
     rest = [
         [each for each in one.resources if draft.lacks(each) and each.digest not in promised]
@@ -57,41 +106,34 @@ def _plan(chosen: Sequence[Wanted], wanted: Sequence[Wanted], have: Have) -> Pla
     )
     if missing:
         raise Unplanned(missing)
-    cuts = [cut_of(one, left) for one, left in zip(chosen, rest, strict=True)]
-    seeds = find_seeds(cuts, have)
-    ways = [
-        _Way(one, found, dict(cut), find_places(one, cut, seeds))
-        for one, found, cut in zip(chosen, usable, cuts, strict=True)
+    return [
+        _Way(one, found, dict(cut_of(one, left)))
+        for one, found, left in zip(chosen, usable, rest, strict=True)
     ]
-    for shares in _by_turns(ways):
-        for way, share in shares:
-            add_updates(draft, way.wanted.steps, share.resources, way.usable)
-        for way, share in shares:
-            add_chunks(draft, way.wanted, way.cut_of(share), seeds, way.places)
-    groups, assemblies, ranges = tuple(draft.groups), tuple(draft.assemblies), draft.ranges()
-    return Plan(tuple(wanted), groups, assemblies, ranges, room(groups, assemblies, ranges))
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How an edition comes: by its steps what they can make, by chunk packs the rest."""
+class _PlacesOf:
+    """Where tables hold chunks: kept for editions that come share by share, else only looked up."""
 
-    wanted: Wanted
-    usable: Mapping[Digest, int]
-    chunks: Mapping[Resource, Chunks]
-    places: Places
+    def __init__(self, seeds: Mapping[ChunkId, FromSeed]) -> None:
+        self._seeds = seeds
+        self._kept: dict[int, Places] = {}
 
-    def cut_of(self, share: Share) -> Cut:
-        """What of a share the steps cannot make."""
-        found = ((each, self.chunks.get(each)) for each in share.resources)
-        return [(each, chunks) for each, chunks in found if chunks is not None]
+    def of(self, way: _Way, cut: Cut) -> Places:
+        """Of all chunks of ``cut``, which is a share of the way's."""
+        if len(way.wanted.shares) == 1:
+            return find_places(way.wanted, cut, self._seeds)
+        if id(way) not in self._kept:
+            whole = list(way.chunks.items())
+            self._kept[id(way)] = find_places(way.wanted, whole, self._seeds)
+        return self._kept[id(way)]
 
 
-def _by_turns(ways: Iterable[_Way]) -> Iterator[list[tuple[_Way, Share]]]:
+def _by_ranks(ways: Iterable[_Way]) -> Iterator[list[tuple[_Way, Share]]]:
     """The shares of all editions, first things first."""
-    turns: dict[int, list[tuple[_Way, Share]]] = {}
+    ranks: dict[tuple[int, ...], list[tuple[_Way, Share]]] = {}
     for way in ways:
         for share in way.wanted.shares:
-            turns.setdefault(share.turn, []).append((way, share))
-    for turn in sorted(turns):
-        yield turns[turn]
+            ranks.setdefault(share.rank, []).append((way, share))
+    for rank in sorted(ranks):
+        yield ranks[rank]

@@ -28,8 +28,8 @@ class Step:
 class Share:
     """Resources of an edition that matter alike."""
 
-    turn: int
-    """Lower turns come first, whatever collection they are of."""
+    rank: tuple[int, ...]
+    """Lower ranks come first, whatever collection they are of."""
     resources: tuple[Resource, ...]
 
 
@@ -46,12 +46,12 @@ class Wanted:
     tables: tuple[Table, ...] = ()
     steps: tuple[Step, ...] = ()
     order: tuple[Share, ...] | None = None
-    """The resources to make, by their turns; None: all, as the feed lists them."""
+    """The resources to make, by their ranks; None: all, as the feed lists them."""
 
     @property
     def shares(self) -> tuple[Share, ...]:
-        """The resources to make, by their turns."""
-        return (Share(0, self.feed.resources),) if self.order is None else self.order
+        """The resources to make, by their ranks."""
+        return (Share((), self.feed.resources),) if self.order is None else self.order
 
     @property
     def resources(self) -> tuple[Resource, ...]:

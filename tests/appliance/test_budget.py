@@ -22,10 +22,18 @@ OVERHEAD = 20_000
 """Metadata and the cost of requests, at the most."""
 
 
+def leveled(files: dict[str, bytes]) -> Edition:
+    """A textbook of one level, which no term is for."""
+    lessons = plain_lessons("43/a", Edition(files))
+    books = tuple(replace(book, book="level-1") for book in lessons.textbooks)
+    block = encode_lessons(replace(lessons, textbooks=books))
+    return Edition(files, block=block, lesson_count=len(lessons.lessons))
+
+
 @pytest.fixture
 def province(tmp_path: Path) -> Province:
     made = Province.create(tmp_path)
-    made.publish({"43/a": FIRST, "43/b": {"b1.mp4": noise(9, 50_000)}})
+    made.publish({"43/a": leveled(FIRST), "43/b": {"b1.mp4": noise(9, 50_000)}})
     return made
 
 

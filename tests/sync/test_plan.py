@@ -364,7 +364,7 @@ def test_lower_turns_come_first_whatever_collection_they_are_of(
         for each in one.feed.resources:
             turn = turns.setdefault(each.digest, data.draw(st.integers(0, 3)))
             shares.setdefault(turn, []).append(each)
-        return replace(one, order=tuple(Share(turn, tuple(shares[turn])) for turn in shares))
+        return replace(one, order=tuple(Share((turn,), tuple(shares[turn])) for turn in shares))
 
     wanted = [ordered(shelf.wanted(each, f"43/{name}")) for name, each in enumerate(series)]
     plan = make_plan(wanted, Have())

@@ -131,7 +131,7 @@ def check_plan(published: Published, store: Store, held: dict[str, CollectionEnt
     both = make_plan([replace(wanted, tables=tables)], have)
     alone = make_plan([replace(wanted, tables=tables, steps=())], have)
     without = make_plan([replace(wanted, tables=tables)], replace(have, deflates=False))
-    turns = tuple(Share(7 - turn, (each,)) for turn, each in enumerate(wanted.resources))
+    turns = tuple(Share((-turn,), (each,)) for turn, each in enumerate(wanted.resources))
     backwards = make_plan([replace(wanted, tables=tables, order=turns)], have)
     assert backwards.files == both.files
     plans = [both, alone, without, backwards]

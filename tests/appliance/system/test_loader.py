@@ -121,6 +121,6 @@ def test_a_torn_grubenv_is_no_sign_that_the_other_slot_was_given_up(esp: Esp) ->
     esp.write("grubenv", write_block({**FACTORY, "ORDER": "B A"}))
     assert esp.loader().fallen_back
     esp.write("grubenv", b"")
-    assert not esp.loader().fallen_back
+    assert esp.loader().fallen_back is None
     assert esp.loader().mend()
-    assert not esp.loader().fallen_back
+    assert esp.loader().fallen_back is False

@@ -150,6 +150,14 @@ def test_an_update_that_was_given_up_is_never_tried_again() -> None:
     assert decide(NEW, replace(back, version="2026.11.02.1"), after, CALM) is Answer.FAILED
 
 
+def test_an_environment_that_cannot_be_read_settles_nothing() -> None:
+    history = installed(begun(History(), NEW, RUNNING))
+    unread = replace(next_boot(RUNNING, RUNNING.version), fallen_back=None)
+    assert settle(history, unread, "").pending == history.pending
+    told = replace(next_boot(unread, RUNNING.version), fallen_back=True)
+    assert [one.outcome for one in settle(history, told, "").failed] == [Outcome.ROLLED_BACK]
+
+
 def test_a_bundle_of_an_unknown_authority_may_come_again_under_another_system() -> None:
     """A box that missed the bridge between two CAs refuses what follows, until it has had it."""
     refused = ended(begun(History(), NEW, RUNNING), Outcome.REFUSED, RUNNING.version, "")
