@@ -5,7 +5,7 @@ lessons, so that what matters first is whole early; in an update pack in the ord
 later ones build on earlier ones.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync.digest import Digest
@@ -39,9 +39,11 @@ def _cheapest(one: Wanted, have: Have) -> Wanted:
 
 def _plan(chosen: Sequence[Wanted], wanted: Sequence[Wanted], have: Have) -> Plan:
     draft = Draft(have)
-    ways = _ways(chosen, draft, have)
+    usable = [find_usable(one.steps, have) for one in chosen]
+    first = _first_makers(chosen, usable)
+    ways = _ways(chosen, usable, first.keys(), draft)
+    makers = {digest: ways[number] for digest, number in first.items()}
     seeds = find_seeds([list(way.chunks.items()) for way in ways], have)
-    makers = {digest: way for way in reversed(ways) for digest in way.promised}
     places = _PlacesOf(seeds)
     for shares in _by_ranks(ways):
         for way, share in shares:
@@ -64,11 +66,6 @@ class _Way:
     chunks: Mapping[Resource, Chunks]
     """What no edition's steps make."""
 
-    @property
-    def promised(self) -> Iterator[Digest]:
-        """What its steps are to make."""
-        return (each.digest for each in self.wanted.resources if each.digest in self.usable)
-
     def by_maker(
         self, share: Share, makers: Mapping[Digest, "_Way"]
     ) -> Iterator[tuple["_Way", list[Resource]]]:
@@ -86,15 +83,25 @@ class _Way:
         return [(each, chunks) for each, chunks in found if chunks is not None]
 
 
-def _ways(chosen: Sequence[Wanted], draft: Draft, have: Have) -> list[_Way]:
+def _first_makers(
+    chosen: Sequence[Wanted], usable: Sequence[Mapping[Digest, int]]
+) -> dict[Digest, int]:
+    """What steps are to make, and the number of the first edition whose steps do."""
+    makers: dict[Digest, int] = {}
+    for number, one in enumerate(chosen):
+        for each in one.resources:
+            if each.digest in usable[number]:
+                makers.setdefault(each.digest, number)
+    return makers
+
+
+def _ways(
+    chosen: Sequence[Wanted],
+    usable: Sequence[Mapping[Digest, int]],
+    promised: Container[Digest],
+    draft: Draft,
+) -> list[_Way]:
     """Raises Unplanned for editions that need tables and have none, FormatError as ``cut_of``."""
-    usable = [find_usable(one.steps, have) for one in chosen]
-    promised = {
-        each.digest
-        for one, found in zip(chosen, usable, strict=True)
-        for each in one.resources
-        if each.digest in found
-    }
     rest = [
         [each for each in one.resources if draft.lacks(each) and each.digest not in promised]
         for one in chosen

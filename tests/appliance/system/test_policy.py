@@ -48,7 +48,9 @@ DIGESTS = st.integers(0, 5).map(lambda number: sha256(bytes([number])))
 KINDS = st.sampled_from(["kexia-amd64", "kexia-pi"])
 BOOTS = st.sampled_from(["boot-1", "boot-2"])
 SYSTEMS = st.builds(System, KINDS, VERSIONS, st.just(""), DIGESTS, st.just(9))
-RUNNINGS = st.builds(Running, KINDS, VERSIONS, VERSIONS, BOOTS, st.booleans(), st.booleans())
+RUNNINGS = st.builds(
+    Running, KINDS, VERSIONS, VERSIONS, BOOTS, st.booleans(), st.none() | st.booleans()
+)
 PENDINGS = st.builds(
     Pending, DIGESTS, VERSIONS, st.sampled_from(Phase), BOOTS, st.integers(0, MOST_TRIES)
 )
