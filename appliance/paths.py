@@ -26,6 +26,11 @@ class BoxPaths:
         return self.root / "site.toml"
 
     @property
+    def timetable(self) -> Path:
+        """``timetable.toml``: which grade learns which subject when."""
+        return self.root / "timetable.toml"
+
+    @property
     def first_start(self) -> Path:
         """``first-start.json``: what was done with the card's site file."""
         return self.root / "first-start.json"

@@ -18,6 +18,7 @@ from appliance.cli import (
     box_owner,
     box_screen,
     box_system,
+    box_timetable,
     box_updates,
     lines,
     services,
@@ -314,6 +315,7 @@ box_updates.add_to(app)
 box_system.add_to(app)
 box_screen.add_to(app)
 box_owner.add_to(app)
+box_timetable.add_to(app)
 
 
 def _gate(box: Path, wish: str, *, as_json: bool) -> None:

@@ -14,6 +14,8 @@ from appliance.firststart.site import FILE, Site, SitePublisher
 from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.state import open_state
+from appliance.timetable import keep as timetables
+from appliance.timetable.week import Period
 from sync.errors import Fault, InputRefused, KexiaError, UsageError
 from sync.files import make_folder, read_bounded, write_durably
 from sync.trust import DemoKeys, Root, lies_below, parse_root
@@ -117,6 +119,11 @@ class Applying:
         known = file.read_text(encoding="utf-8") if file.is_file() else ""
         if text != known:
             write_durably(file, text.encode(), mode=0o600)
+
+    def timetable(self, week: Sequence[Period]) -> None:
+        """The week's lessons; a site file that says none leaves those the box was told since."""
+        if week:
+            timetables.save(self.paths, week)
 
     def config(self, site: Site | None, *, name: str = "") -> None:
         """kexia.toml, the last part: from here on this is a box.

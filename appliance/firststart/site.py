@@ -22,10 +22,11 @@ from appliance.firststart.checks import (
     check_subject,
     check_url,
 )
-from appliance.firststart.reading import Reader
 from appliance.lan import config as lan
 from appliance.lan.config import NetworkConfig
 from appliance.night import Night
+from appliance.reading import Reader
+from appliance.timetable.week import Period, read_week, week_tables
 from sync.errors import Fault, InputRefused
 
 FORMAT = 1
@@ -80,6 +81,8 @@ class Site:
     ssh_keys: tuple[str, ...] = ()
     system: str = ""
     """Collection that brings updates of the system; empty: none."""
+    timetable: tuple[Period, ...] = ()
+    """The week's lessons; empty: nobody said."""
 
     @property
     def has_secrets(self) -> bool:
@@ -116,6 +119,7 @@ def read_site(data: bytes) -> Site:
         pin=access.text("pin", check_pin),
         ssh_keys=access.texts("ssh_keys", check_ssh_key, MAX_KEYS),
         system=update.text("system", check_collection),
+        timetable=read_week(top, faults),
     )
     for key, value in (("name", site.name), ("code", site.code)):
         if not value and not any(fault.where == f"[site] {key}" for fault in faults):
@@ -146,6 +150,7 @@ def write_site(site: Site) -> bytes:
             {"root": each.root, "urls": list(each.urls), "collections": list(each.collections)}
             for each in site.publishers
         ],
+        **({"timetable": week_tables(site.timetable)} if site.timetable else {}),
     }
     text = _HEADER + tomli_w.dumps(value, multiline_strings=False)
     return text.replace("\n", "\r\n").encode()  # editors on Windows of any age show its lines

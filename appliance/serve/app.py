@@ -38,6 +38,7 @@ from appliance.serve.resources import PATTERN, Resources
 from appliance.serve.sites import Sites
 from appliance.serve.state import State
 from appliance.serve.streaming import OpenFiles
+from appliance.serve.timetable import Timetable
 from appliance.serve.troubles import EMPTY, Trouble
 from sync.errors import KexiaError, UsageError
 from sync.library import Store
@@ -112,7 +113,7 @@ async def serving(
         received = await stack.enter_async_context(receiving(paths, now=_now, ticks=monotonic))
         notice = received.media.notice
         pages = Pages(
-            state, renderer, documents, Place(config.name, site_port=site_port, notice=notice)
+            state, renderer, documents, Place(config.name, site_port, notice, Timetable(paths))
         )
         captive = Captive(paths, renderer, box=config.name, ticks=monotonic)
         app = _pages_app(config, renderer, notice, captive, site_port)
@@ -158,6 +159,7 @@ def _pages_app(
 def _page_routes(pages: Pages, assets: Assets) -> Iterable[web.RouteDef]:
     return [
         web.get("/", pages.home),
+        web.get("/timetable", pages.timetable),
         web.get("/textbook/{id:.+}", pages.textbook),
         web.get("/lesson/{key:.+}", pages.lesson),
         web.get("/search", pages.search),

@@ -18,6 +18,8 @@ from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, Finished, answer, finish
 from appliance.serve.resources import digest_of
 from appliance.serve.state import Snapshot, State
+from appliance.serve.timetable import Timetable, as_table, shown
+from appliance.timetable.week import Period
 from catalog.tables.shelves import DIMENSIONS, Selection
 from catalog.tables.views import LessonView, ResourceView, TextbookView
 from sync import site
@@ -27,6 +29,8 @@ YEAR = 366 * 24 * 3600
 MAX_COVERS = 60
 """Covers on the home page; whoever has more chooses first."""
 PER_PAGE = 20
+FRIDAY = 5
+"""A week is shown as far as this day at least."""
 MAX_QUERY = 200
 _UNSET = Selection()
 _VERTICAL = "mn-mong"
@@ -61,6 +65,7 @@ class Place:
     site_port: int
     notice: Callable[[], Notice]
     """What every page says atop, now."""
+    timetable: Timetable
 
 
 class Pages:
@@ -75,6 +80,7 @@ class Pages:
         self._box = place.box
         self._site_port = place.site_port
         self._notice = place.notice
+        self._timetable = place.timetable
 
     async def home(self, request: web.Request) -> web.Response:
         """Choose, and the textbooks that fit; the last choice is remembered."""
@@ -86,11 +92,23 @@ class Pages:
             else links.recall(request.cookies.get("choice", ""))
         )
         chooser = Chooser.OPEN if explicit or wanted == _UNSET else Chooser.FOLDED
-        key = ("home", wanted, chooser)
-        response = self._kept(request, snapshot, key, lambda: _home(snapshot, wanted, chooser))
+        week = self._timetable.week()
+        key = ("home", wanted, chooser, week)
+        response = self._kept(
+            request, snapshot, key, lambda: _home(snapshot, wanted, chooser, week)
+        )
         if explicit:
             _remember(response, "choice", links.remember(wanted))
         return response
+
+    async def timetable(self, request: web.Request) -> web.Response:
+        """The whole week; what is taught now stands on the home page."""
+        snapshot, week = self._state.snapshot, self._timetable.week()
+        if not week:
+            raise web.HTTPNotFound
+        return self._kept(
+            request, snapshot, ("timetable", week), lambda: _timetable(snapshot, week)
+        )
 
     async def textbook(self, request: web.Request) -> web.Response:
         """A textbook or series: its chapters and lessons."""
@@ -199,7 +217,9 @@ class Pages:
         return finish(page, HTML)
 
 
-def _home(snapshot: Snapshot, wanted: Selection, chooser: Chooser) -> dict[str, object]:
+def _home(
+    snapshot: Snapshot, wanted: Selection, chooser: Chooser, week: Sequence[Period]
+) -> dict[str, object]:
     settled, rows = settle(wanted, snapshot.catalogue.choices)
     books = snapshot.catalogue.textbooks(settled)
     return {
@@ -209,7 +229,14 @@ def _home(snapshot: Snapshot, wanted: Selection, chooser: Chooser) -> dict[str, 
         "rows": rows,
         "books": books[:MAX_COVERS],
         "total": len(books),
+        "week": shown(week, snapshot.catalogue),
     }
+
+
+def _timetable(snapshot: Snapshot, week: Sequence[Period]) -> dict[str, object]:
+    days = range(1, max(FRIDAY, *(period.day for period in week)) + 1)
+    lines = as_table(shown(week, snapshot.catalogue))
+    return {"template": "timetable.html", "days": days, "lines": lines}
 
 
 def _sheet(digest: Digest, sheets: Sequence[Sheet], page: int) -> dict[str, object]:

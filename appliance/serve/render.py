@@ -44,6 +44,16 @@ LABELS = {
     "book": N_("Book"),
 }
 
+DAYS = (
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
+)
+
 
 def name_of(language: Language, dimension: str, code: str) -> str:
     """Name of a code in the interface's language; one newer than this box stands for itself."""
@@ -74,6 +84,10 @@ class Words:
     def dimension(self, name: str) -> str:
         """Name of a dimension."""
         return self.speech.say(LABELS[name])
+
+    def day(self, number: int) -> str:
+        """Name of a day of the week, 1 (Monday) to 7."""
+        return self.speech.say(DAYS[number - 1])
 
     def tag(self, dimension: str, code: str) -> str:
         """Name of a code, or the code itself if it is newer than this box."""

@@ -33,9 +33,16 @@ class Classes:
 
     grades: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
+    taught: frozenset[tuple[str, str]] = frozenset()
+    """Grade and subject of all that the timetable names; empty: nobody said."""
 
     def meet(self, grade: str, subject: str) -> bool:
         """Whether something of this grade and subject is for them; empty: for every class."""
+        if self.taught:
+            return any(
+                grade in ("", its_grade) and subject in ("", its_subject)
+                for its_grade, its_subject in self.taught
+            )
         by_grade = not (self.grades and grade) or grade in self.grades
         return by_grade and (not (self.subjects and subject) or subject in self.subjects)
 

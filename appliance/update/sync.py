@@ -6,7 +6,7 @@ unseen by ``serve``; killed at any instant, the box serves the old generation or
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from appliance.config import BoxConfig, BoxPaths
 from appliance.firststart.noted import read_site_of
 from appliance.generation import KEPT, survey
 from appliance.record import Record
+from appliance.timetable import keep as timetables
 from appliance.update.bring import Arrival, bring, plan_only
 from appliance.update.build import Bench, build, tidy
 from appliance.update.candidates import Ear, Followed, Heard, hear
@@ -26,6 +27,7 @@ from appliance.update.mend import mend
 from appliance.update.published import forget_published, keep_published
 from appliance.update.report import PlanReport, Problem, SyncReport, together
 from appliance.update.sources import Count, Network, Sources
+from sync.errors import KexiaError
 from sync.files import make_folder
 from sync.library import Store
 from sync.progress import Progress
@@ -277,7 +279,11 @@ class _Round:
 
 
 def _classes(paths: BoxPaths) -> Classes:
-    """Who learns where this box stands, as its site file says; every class where none does."""
+    """Who learns where this box stands: by its timetable, else by its site file, else everybody."""
+    with suppress(KexiaError):  # one that cannot be read: as if there were none
+        if week := timetables.load(paths):
+            taught = frozenset((one.grade, one.subject) for each in week for one in each.taught)
+            return Classes(taught=taught)
     site = read_site_of(paths)
     if site is None:
         return Classes()

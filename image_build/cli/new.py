@@ -13,7 +13,7 @@ from appliance.cli.console import Json, result
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from image_build.sites.sheet import Row
     from sync.errors import Fault
@@ -36,6 +36,10 @@ def new(
         Path | None,
         typer.Option(metavar="FILE", help="Write an empty sheet (.csv, .xlsx) and stop."),
     ] = None,
+    example_timetable: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a timetable that shows how (.csv, .xlsx); stop."),
+    ] = None,
     board: Annotated[str, typer.Option(help="The machine it is for: amd64, pi.")] = "amd64",
     suite: Annotated[str, typer.Option(help="Debian's suite: bookworm, trixie.")] = "bookworm",
     name: Annotated[str, typer.Option(help="How the image's files begin.")] = "kexia",
@@ -53,8 +57,8 @@ def new(
     Every fault of the sheet is named by row and column, and nothing is written (3). Pass phrases
     and PINs that the sheet does not give are made; `kexia image site` prints them on cards.
     """
-    if example is not None:
-        _write_example(example, as_json=as_json)
+    if example is not None or example_timetable is not None:
+        _write_examples(example, example_timetable, as_json=as_json)
         return
     if to is None:
         raise UsageError("where to?", hint="kexia image new SHEET --to FOLDER")
@@ -76,10 +80,10 @@ def new(
         "new": [one.folder for one in made.sites if one.is_new],
         "no_longer_listed": list(made.left),
         "demo": demo,
-        "notes": [str(note) for note in notes],
+        "notes": [str(note) for note in (*notes, *made.notes)],
     }
     lines = [f"{image}: {len(made.sites)} sites in {to / 'sites'}"]
-    lines += [f"note: {note}" for note in notes]
+    lines += [f"note: {note}" for note in (*notes, *made.notes)]
     if was_demo and not demo:
         lines.append("note: demo = true was taken out: these boxes refuse demo keys (else: --demo)")
     if "\nca = " not in image.read_text(encoding="utf-8"):
@@ -123,6 +127,7 @@ QUESTIONS = (
     ("roots", "发布者根文件 Publisher's root file (43.root.json)"),
     ("urls", "发布网址 Its address (https://…)"),
     ("collections", "资源 Collections (43/music-1a;43/art-1a)"),
+    ("timetable", "课程表 Timetable, a file (kebiao.xlsx; empty: none)"),
 )
 
 
@@ -138,8 +143,24 @@ def _asked() -> "tuple[Row, ...]":
     return (Row("your answers", {key: text for key, text in answers.items() if text}, {}),)
 
 
-def _write_example(path: Path, *, as_json: bool) -> None:
-    from image_build.sites.sheet import example
+def _write_examples(sites: Path | None, timetable: Path | None, *, as_json: bool) -> None:
+    from appliance.timetable import sheet as timetables
+    from image_build.sites import sheet as lists
+
+    value: dict[str, object] = {}
+    lines: list[str] = []
+    if sites is not None:
+        _write_example(sites, lists.example)
+        value["example"] = str(sites)
+        lines.append(f"{sites}: replace its example row\nnext: kexia image new {sites} --to FOLDER")
+    if timetable is not None:
+        _write_example(timetable, timetables.example)
+        value["example_timetable"] = str(timetable)
+        lines.append(f"{timetable}: one week; name it in the column 课程表 of the list of sites")
+    result(value, as_json=as_json, text=lambda: "\n".join(lines))
+
+
+def _write_example(path: Path, example: "Callable[[str], bytes]") -> None:
     from sync.files import write_durably
 
     if path.suffix.lower() not in (".csv", ".xlsx"):
@@ -147,8 +168,3 @@ def _write_example(path: Path, *, as_json: bool) -> None:
     if path.exists():
         raise UsageError(f"{path} is there already", hint="choose another name")
     write_durably(path, example(path.suffix))
-    result(
-        {"example": str(path)},
-        as_json=as_json,
-        text=lambda: f"{path}: replace its example row\nnext: kexia image new {path} --to FOLDER",
-    )

@@ -36,6 +36,8 @@ CA = "ca.pem"
 _UNSAFE = re.compile(r"[^\w-]+|_")
 MAX_FOLDER = 120
 """Bytes of a site's folder name."""
+MAX_TIMETABLE = 4 * 2**20
+"""Bytes of a sheet with a week in it."""
 _HEADER = (
     "# 课匣镜像 / an image of Kexia (docs/images.md): kexia image build image.toml --to IMAGES\n"
     "# The sites beside it are put onto cards later; nothing of them is built in.\n\n"
@@ -83,29 +85,37 @@ class Made:
     sites: tuple[MadeSite, ...]
     left: tuple[str, ...]
     """Folders of sites that are no longer in the list; nothing was removed."""
+    notes: tuple[Fault, ...]
+    """About files that the list names."""
 
 
 def make_sites(rows: Sequence[Row], folder: Path, maker: Maker) -> Made:
     """Check the rows and write their sites; raises InputRefused with every fault of all rows."""
     faults: list[Fault] = []
-    roots = _Roots(maker)
-    drafts = [(row, *make_site(row, roots.read, faults)) for row in rows]
-    earlier = [_known(folder / SITES / folder_of(site), faults) for _, site, _ in drafts]
-    _check_alike([(row, site) for row, site, _ in drafts], faults)
+    beside = _Beside(maker)
+    drafts = [make_site(row, beside, faults) for row in rows]
+    earlier = [_known(folder / SITES / folder_of(draft.site), faults) for draft in drafts]
+    _check_alike([(row, draft.site) for row, draft in zip(rows, drafts, strict=True)], faults)
     if faults:
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
         fact = f"the list of sites has {count}; nothing was written"
         raise InputRefused(fact, faults=tuple(faults))
-    serials = _Serials([site for _, site, _ in drafts] + [one for one in earlier if one])
+    serials = _Serials([draft.site for draft in drafts] + [one for one in earlier if one])
     sites = tuple(
-        MadeSite(folder_of(site), _filled(site, known, serials, maker.below), data, known is None)
-        for (_, site, data), known in zip(drafts, earlier, strict=True)
+        MadeSite(
+            folder_of(draft.site),
+            _filled(draft.site, known, serials, maker.below),
+            draft.roots,
+            known is None,
+        )
+        for draft, known in zip(drafts, earlier, strict=True)
     )
     for made in sites:
         _write(folder / SITES / made.folder, made)
     names = {made.folder for made in sites}
     left = sorted(path.parent.name for path in (folder / SITES).glob(f"*/{FILE}"))
-    return Made(sites, tuple(name for name in left if name not in names))
+    notes = dict.fromkeys(note for draft in drafts for note in draft.notes)
+    return Made(sites, tuple(name for name in left if name not in names), tuple(notes))
 
 
 def write_image(folder: Path, wish: ImageWish, made: Made, demo: DemoKeys) -> Path:
@@ -158,33 +168,44 @@ def folder_of(site: Site) -> str:
     return whole.rstrip("-")
 
 
-class _Roots:
-    """Root files beside the sheet, each read and proved once."""
+class _Beside:
+    """Files beside the sheet: roots are read and proved once, timetables read once."""
 
     def __init__(self, maker: Maker) -> None:
         self._maker = maker
-        self._read: dict[str, Publisher] = {}
+        self._roots: dict[str, Publisher] = {}
+        self._timetables: dict[str, bytes] = {}
 
-    def read(self, name: str) -> Publisher:
+    def publisher(self, name: str) -> Publisher:
         """The publisher of a root file; raises UsageError, FormatError or TrustRefused."""
-        if name not in self._read:
-            self._read[name] = self._open(name)
-        return self._read[name]
+        if name not in self._roots:
+            data = self._read(
+                name, MAX_ROOT, "is longer than any root", "the publisher's 1.root.json"
+            )
+            root = parse_root(data)
+            check_demo(root, self._maker.demo)
+            self._roots[name] = Publisher(root.code, data)
+        return self._roots[name]
 
-    def _open(self, name: str) -> Publisher:
+    def timetable(self, name: str) -> bytes:
+        """A timetable's bytes; raises UsageError."""
+        if name not in self._timetables:
+            what = "is longer than any timetable"
+            self._timetables[name] = self._read(name, MAX_TIMETABLE, what, "one week's")
+        return self._timetables[name]
+
+    def _read(self, name: str, most: int, longer: str, what: str) -> bytes:
         inside = PurePosixPath(name.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts or ":" in name or not name.isprintable():
             raise UsageError("lies outside the sheet's folder", hint="lay it beside the sheet")
         try:
             with (self._maker.base / inside).open("rb") as file:
-                data = file.read(MAX_ROOT + 1)
+                data = file.read(most + 1)
         except (OSError, ValueError) as error:
             raise UsageError("is not there", hint="lay it beside the sheet") from error
-        if len(data) > MAX_ROOT:
-            raise UsageError("is longer than any root", hint="give the publisher's 1.root.json")
-        root = parse_root(data)
-        check_demo(root, self._maker.demo)
-        return Publisher(root.code, data)
+        if len(data) > most:
+            raise UsageError(longer, hint=f"give {what}")
+        return data
 
 
 class _Serials:

@@ -7,12 +7,22 @@ sheet makes a file that a box refuses.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
 
 from appliance.firststart import checks
-from appliance.firststart.site import NIGHT, Site, SitePublisher
+from appliance.firststart.site import (
+    FILE,
+    MAX_SITE,
+    NIGHT,
+    Site,
+    SitePublisher,
+    write_site,
+)
 from appliance.lan import config as lan
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.night import Night
+from appliance.timetable.sheet import Reading, read_timetable
 from catalog import codes
 from image_build.sites.sheet import Row
 from sync.errors import Fault, InputRefused, KexiaError
@@ -41,8 +51,24 @@ class Publisher:
     data: bytes = field(repr=False)
 
 
-Roots = Callable[[str], Publisher]
-"""The publisher of a root file as the sheet names it; raises KexiaError."""
+class Beside(Protocol):
+    """What lies beside the sheet, by the names it gives; both raise KexiaError."""
+
+    def publisher(self, name: str) -> Publisher:
+        """The publisher of a root file."""
+
+    def timetable(self, name: str) -> bytes:
+        """A timetable's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The site of a row, without the secrets it does not name, and its roots by their names."""
+
+    site: Site
+    roots: dict[str, bytes]
+    notes: tuple[Fault, ...]
+    """What its owner should know about how it was read."""
 
 
 class Cells:
@@ -77,17 +103,16 @@ class Cells:
         return tuple(found)
 
 
-def make_site(row: Row, roots: Roots, faults: list[Fault]) -> tuple[Site, dict[str, bytes]]:
-    """The site of a row, without the secrets it does not name, and its roots by their names.
-
-    With a fault in ``faults`` it is of no use.
-    """
+def make_site(row: Row, beside: Beside, faults: list[Fault]) -> Draft:
+    """The site of a row; with a fault in ``faults`` it is of no use."""
     cells = Cells(row, faults)
-    publishers, data = _publishers(cells, roots)
+    publishers, data = _publishers(cells, beside)
+    grades = _grades(cells)
+    timetable = _timetable(cells, beside, grades)
     site = Site(
         name=_required(cells, "name", checks.check_name),
         code=_required(cells, "code", checks.check_code),
-        grades=_grades(cells),
+        grades=grades,
         subjects=_subjects(cells),
         serial=cells.text("serial", checks.check_serial),
         publishers=publishers,
@@ -96,8 +121,12 @@ def make_site(row: Row, roots: Roots, faults: list[Fault]) -> tuple[Site, dict[s
         pin=_pin(cells),
         ssh_keys=cells.values("ssh_keys", checks.check_ssh_key),
         system=_system(cells, [each.code for each in data.values()]),
+        timetable=timetable.week,
     )
-    return site, {name: each.data for name, each in data.items()}
+    if len(write_site(site)) > MAX_SITE:
+        cure = "subscribe to less, or give a shorter timetable"
+        faults.append(Fault(row.place, f"its {FILE} would be longer than a box reads", cure))
+    return Draft(site, {name: each.data for name, each in data.items()}, timetable.notes)
 
 
 def _required(cells: Cells, key: str, check: Callable[[str], str]) -> str:
@@ -143,6 +172,22 @@ def _night(cells: Cells) -> Night:
         cells.wrong("night", f"{text[:40]!r} is no time of the night", "like 22:00-06:00")
         return NIGHT
     return Night(*times)
+
+
+def _timetable(cells: Cells, beside: Beside, grades: tuple[int, ...]) -> Reading:
+    """The week of the file that the cell names: its faults are this cell's, with their places."""
+    name = cells.text("timetable")
+    if not name:
+        return Reading((), ())
+    codes_of = tuple(f"g{grade}" for grade in grades)
+    try:
+        return read_timetable(beside.timetable(name), PurePosixPath(name).name, codes_of)
+    except InputRefused as error:
+        for fault in error.faults:
+            cells.wrong("timetable", f"{fault.where}: {fault.what}", fault.cure)
+    except KexiaError as error:
+        cells.wrong("timetable", f"{name[:80]!r} {error.fact}", error.hint or "mend it")
+    return Reading((), ())
 
 
 def _pin(cells: Cells) -> str:
@@ -196,14 +241,14 @@ def _mode(cells: Cells) -> Mode:
 
 
 def _publishers(
-    cells: Cells, roots: Roots
+    cells: Cells, beside: Beside
 ) -> tuple[tuple[SitePublisher, ...], dict[str, Publisher]]:
     if "roots" not in cells.row.cells:
         cells.wrong("roots", "is empty", "the publisher's 1.root.json, in the sheet's folder")
     found: dict[str, Publisher] = {}
     for name in cells.values("roots", lambda _: ""):
         try:
-            publisher = roots(name)
+            publisher = beside.publisher(name)
         except KexiaError as error:
             cells.wrong("roots", f"{name[:80]!r} {error.fact}", error.hint or "mend it")
             continue

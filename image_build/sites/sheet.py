@@ -52,6 +52,7 @@ COLUMNS = (
     Column("collections", "资源", ("订阅", "资源包", "collection"), "43/music-1a;43/art-1a"),
     Column("system", "系统更新", ("system update",)),
     Column("night", "夜间时段", ("夜间", "night window"), "22:00-06:00"),
+    Column("timetable", "课程表", ("课表", "课程表文件", "timetable file")),
     Column("ssh_keys", "SSH公钥", ("公钥", "ssh key", "ssh")),
     Column("pin", "PIN", ("pin码", "管理密码")),
     Column("serial", "编号", ("序号", "number")),

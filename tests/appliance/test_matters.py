@@ -52,6 +52,8 @@ def test_what_was_asked_for_by_name_comes_before_all() -> None:
         (Classes(subjects=frozenset({"math"})), THIS_WEEK),
         (Classes(subjects=frozenset({"music"})), OTHER_CLASSES),
         (Classes(frozenset({"g3"}), frozenset({"music"})), OTHER_CLASSES),
+        (Classes(taught=frozenset({("g3", "math"), ("g1", "music")})), THIS_WEEK),
+        (Classes(taught=frozenset({("g3", "music"), ("g1", "math")})), OTHER_CLASSES),
     ],
 )
 def test_other_classes_lessons_come_last(classes: Classes, expected: int) -> None:

@@ -16,6 +16,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from appliance.config import Listen
 from appliance.serve.app import Serving, serving
+from appliance.timetable import keep
+from appliance.timetable.week import Period, Taught
 from sync.digest import Digest
 from sync.run import run as run_program
 from tests.kit import served
@@ -226,3 +228,39 @@ def test_useful_text_comes_soon_on_a_slow_tablet(running: Running, browser: Chro
     browser.get(f"{running.url}/textbook/43/music-1a/t1")
     assert "你的名字叫什么" in browser.find_element(By.TAG_NAME, "main").text
     assert time.monotonic() - began < 5
+
+
+def test_the_lesson_that_is_on_by_the_tablets_clock(running: Running, browser: Chrome) -> None:
+    """Tuesday, twenty past nine: one lesson is on, the next is told, later ones are not."""
+    music, math = Taught("g1", "music"), Taught("g3", "math")
+    week = [
+        Period(1, "09:00", "09:40", (math,)),
+        Period(2, "08:00", "08:40", (math,)),
+        Period(2, "09:00", "09:40", (music,)),
+        Period(2, "10:00", "10:40", (math,)),
+        Period(2, "11:00", "11:40", (music,)),
+    ]
+    keep.save(running.box.paths, week)
+    try:
+        clock = (
+            "var Real = Date; Date = function () { return new Real(2026, 10, 24, 9, 20); };"
+            "Date.now = Real.now; Date.prototype = Real.prototype;"
+        )
+        command = "Page.addScriptToEvaluateOnNewDocument"
+        browser.execute_cdp_cmd(command, {"source": clock})
+        browser.get(running.url)
+        shown = [
+            each.text for each in browser.find_elements(By.CSS_SELECTOR, ".period") if each.text
+        ]
+        assert [text.split() for text in shown] == [
+            ["现在", "09:00–09:40", "一年级", "音乐"],
+            ["下一节", "10:00–10:40", "三年级", "数学"],
+        ]
+        browser.find_element(By.CSS_SELECTOR, ".week .whole").click()
+        today = browser.find_element(By.CSS_SELECTOR, "th.today").text
+        assert today == "星期二"
+        browser.find_element(By.LINK_TEXT, "三年级 数学").click()
+        assert "数学 三年级 上册" in browser.title
+        assert complaints(browser) == []
+    finally:
+        keep.forget(running.box.paths)

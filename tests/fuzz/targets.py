@@ -12,6 +12,8 @@ from appliance.firststart.site import read_site, write_site
 from appliance.lan import arp, inforce, keep
 from appliance.serve.upload_note import decode_note
 from appliance.system import history, slots
+from appliance.timetable import keep as timetable_keep
+from appliance.timetable import sheet as timetable_sheet
 from appliance.volumes import soundness
 from appliance.volumes.device import MAX_LABEL, readable
 from appliance.volumes.write_back import parse_prepared
@@ -188,12 +190,28 @@ def read_announcement(data: bytes) -> None:
     assert all(len(each) == 8 for each in said.marks)
 
 
+class Beside:
+    """A folder that has whatever a list of sites names."""
+
+    def publisher(self, _: str) -> Publisher:
+        return Publisher("43", b"")
+
+    def timetable(self, _: str) -> bytes:
+        return timetable_sheet.example(".csv")
+
+
 def read_list(data: bytes) -> None:
     """Whatever a row makes, the box's own reader takes."""
     for row in read_sites(data, "sites.csv").rows:
         faults: list[Fault] = []
-        made, _ = make_site(row, lambda _: Publisher("43", b""), faults)
+        made = make_site(row, Beside(), faults).site
         assert faults or read_site(write_site(made)) == made
+
+
+def read_week(data: bytes) -> None:
+    """Whatever a timetable makes, the box's own reader takes."""
+    week = timetable_sheet.read_timetable(data, "week.csv", ("g1", "g2")).week
+    assert timetable_keep.read(timetable_keep.write(week)) == week
 
 
 def read_archive(data: bytes) -> None:
@@ -338,6 +356,23 @@ TARGETS = (
         "site-list",
         (example(".csv"), example(".csv").decode("utf-8-sig").encode("gb18030")),
         read_list,
+        refusal=InputRefused,
+        memory=2**22,
+    ),
+    Target(
+        "timetable-sheet",
+        (
+            timetable_sheet.example(".csv"),
+            timetable_sheet.example(".csv").decode("utf-8-sig").encode("gb18030"),
+        ),
+        read_week,
+        refusal=InputRefused,
+        memory=2**22,
+    ),
+    Target(
+        "timetable",
+        ((GOLDEN / "timetable-1.toml").read_bytes(),),
+        lambda data: timetable_keep.write(timetable_keep.read(data)),
         refusal=InputRefused,
         memory=2**22,
     ),

@@ -24,6 +24,8 @@ from appliance.firststart.checks import check_pin
 from appliance.firststart.site import read_site
 from appliance.lan.config import Mode, check_passphrase
 from appliance.night import Night
+from appliance.timetable.week import Taught
+from catalog.sheets.table import write_csv
 from image_build.builder.contents import image_json
 from image_build.builder.spec import read_spec
 from image_build.cli.whole import app as whole
@@ -63,6 +65,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     demo = TufRepo(folder / "demo", code="44", demo=True).first_root
     (folder / "44.root.json").write_bytes(demo)
     (folder / "broken.root.json").write_bytes(b"{}")
+    (folder / "week.csv").write_text("时间,周一,周二\n8:30-9:10,语文,二年级数学；午休\n")
+    (folder / "broken.csv").write_text("时间,周一\n25:00-09:10,语文\n")
     return folder
 
 
@@ -122,6 +126,28 @@ def test_a_row_becomes_a_site_file_with_secrets_of_its_own(base: Path, tmp_path:
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
 
 
+def test_a_row_names_the_timetable_of_its_school(base: Path, tmp_path: Path) -> None:
+    found = made(base, tmp_path / "out", sheet(ROW | {"课程表": "week.csv"}))
+    monday, tuesday = found.sites[0].site.timetable
+    assert (monday.day, monday.begin, monday.end) == (1, "08:30", "09:10")
+    assert monday.taught == tuple(Taught(grade, "chinese") for grade in ("g1", "g2", "g3"))
+    assert tuesday.taught == (Taught("g2", "math"),)
+    assert [note.where for note in found.notes] == ["week.csv row 2 column 周二"]
+    again = made(base, tmp_path / "out", sheet(ROW))
+    assert again.sites[0].site.timetable == ()
+
+
+def test_a_site_file_that_no_box_would_read_is_not_made(base: Path, tmp_path: Path) -> None:
+    classes = ("一至六年级", "七至九年级", "高一", "高二", "高三")
+    busy = "；".join(f"{each}通用技术" for each in classes)
+    times = [f"{hour}:{minute:02d}-23:59" for hour in range(8, 23) for minute in (0, 30)]
+    rows = [[time, *[busy] * 5] for time in times]
+    (base / "busy.csv").write_bytes(write_csv([["时间", *"一二三四五"], *rows]))
+    many = ";".join(f"43/a{number:03d}{'x' * 50}" for number in range(170))
+    found = faults(base, tmp_path / "out", ROW | {"资源": many, "课程表": "busy.csv"})
+    assert found == ["sites.csv row 2: its site.toml would be longer than a box reads"]
+
+
 def test_again_secrets_stay_and_what_the_sheet_says_counts(base: Path, tmp_path: Path) -> None:
     before = made(base, tmp_path, sheet(ROW), seed=1).sites[0].site
     after = made(base, tmp_path, sheet(ROW | {"信道": "11"}), seed=2).sites[0].site
@@ -155,6 +181,19 @@ def test_the_example_is_a_sheet_that_works(base: Path, tmp_path: Path, suffix: s
         (1, 2, 3),
         Mode.ACCESS_POINT,
     )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_the_example_of_a_timetable_is_one_that_works(
+    base: Path, tmp_path: Path, suffix: str
+) -> None:
+    example = tmp_path / f"example{suffix}"
+    words = ["image", "new", "--example-timetable", str(example)]
+    assert CliRunner().invoke(whole, words).exit_code == 0
+    (base / example.name).write_bytes(example.read_bytes())
+    found = made(base, tmp_path / "out", sheet(ROW | {"课程表": example.name}))
+    assert len(found.sites[0].site.timetable) == 10
+    assert found.notes == ()
 
 
 def test_english_headings_mean_the_same(base: Path, tmp_path: Path) -> None:
@@ -268,6 +307,11 @@ BAD = {
     "资源": [("44/art", "of no publisher"), ("music", "no collection's id")],
     "系统更新": [("44/system", "of no publisher"), ("../x", "no collection's id")],
     "夜间时段": [("25:00-06:00", "no time of the night"), ("night", "no time of the night")],
+    "课程表": [
+        ("none.csv", "is not there"), ("../week.csv", "lies outside"),
+        ("broken.csv", "broken.csv row 2: '25:00-09:10' is no time of a lesson"),
+        ("43.root.json", "not readable"),
+    ],
     "SSH公钥": [("command=\"x\" ssh-ed25519 AAAA", "no public key")],
     "PIN": [("123456", "first that anybody tries"), ("12345", "six digits")],
     "编号": [("../1", "Latin letters"), ("编号一", "Latin letters")],
@@ -417,7 +461,7 @@ def test_no_sheet_makes_an_unsafe_site(
 
 
 def test_without_a_sheet_a_person_is_asked(base: Path, tmp_path: Path) -> None:
-    answers = ["青山教学点", "430121", "1;2", "音乐", "", "", "", "", "43.root.json", "", "43/a"]
+    answers = ["青山教学点", "430121", "1;2", "音乐", *[""] * 4, "43.root.json", "", "43/a", ""]
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(base)

@@ -190,6 +190,16 @@ class ImageMachine:
         finally:
             connection.close()
 
+    def first_answer(self, path: str, seconds: float) -> tuple[int, bytes]:
+        """The same as soon as anything listens there."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.get(path)
+            except OSError:
+                assert time.monotonic() < deadline, f"nothing answers {path}\n{self.tail()}"
+                time.sleep(1)
+
     def ask(self, command: str, **arguments: Any) -> Any:
         """One command of QEMU's monitor; its answer."""
         with self._monitor() as lines:

@@ -182,7 +182,7 @@ def test_dead_data_is_said_and_neither_confirmed_nor_counted(card: Cards) -> Non
                 r"KEXIA-HEALTH (\w+) slot=A .*missing=data verdict=(\w+)", PATIENCE
             )
             assert (found[1], found[2]) == ("bad", "uncount")
-            status, body = machine.get("/anything")
+            status, body = machine.first_answer("/anything", PATIENCE)
             assert status == 503
             assert "课匣打不开自己的数据" in body.decode()
         assert (disk.grub()["A_OK"], disk.grub()["A_TRY"]) == ("1", "0")
@@ -203,7 +203,7 @@ def test_a_new_version_that_cannot_open_the_data_goes_back_once(card: Cards) -> 
 @pytest.mark.slow
 def test_a_running_box_is_as_it_should_be(card: Cards) -> None:
     disk = card(shell=True)
-    with ImageMachine(disk) as machine:
+    with ImageMachine(disk, shell=True) as machine:
         machine.wait(GOOD, PATIENCE)
 
         def said(command: str) -> str:

@@ -28,6 +28,27 @@
     });
   }
 
+  /* Of the week's lessons those that are on, and the next ones today, by the tablet's own clock. */
+  var two = function (number) { return (number < 10 ? "0" : "") + number; };
+  var periods = document.querySelectorAll(".week .period");
+  var look = function () {
+    var date = new Date(), today = String(date.getDay() || 7), next = "";
+    var clock = two(date.getHours()) + ":" + two(date.getMinutes());
+    each(periods, function (period) {
+      var from = period.getAttribute("data-from"), to = period.getAttribute("data-to");
+      var ours = period.getAttribute("data-day") === today;
+      var on = ours && from <= clock && clock < to;
+      if (ours && !next && clock < from) { next = from; }
+      period.hidden = !on && !(ours && from === next);
+      period.className = on ? "period is-on" : "period is-next";
+    });
+    each(document.querySelectorAll("[data-column]"), function (cell) {
+      cell.className = cell.getAttribute("data-column") === today ? "today" : "";
+    });
+  };
+  look();
+  if (periods.length) { setInterval(look, 20000); }
+
   /* A video goes on where it was left. */
   each(document.querySelectorAll("video[data-remember]"), function (video) {
     var key = "at-" + video.getAttribute("data-remember"), last = 0;

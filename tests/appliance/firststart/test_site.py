@@ -1,6 +1,7 @@
 """The site file: read whatever editor saved it, every fault named, written byte for byte."""
 
 import ipaddress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -17,6 +18,8 @@ from appliance.lan.config import Mode, NetworkConfig, check_passphrase
 from appliance.night import Night
 from catalog import codes
 from sync.errors import InputRefused, UsageError
+from tests.kit.timetables import GOLDEN as TIMETABLE
+from tests.kit.timetables import WEEK, weeks
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "site-1.toml"
 LONG = b"format = 1\n#" + b"x" * MAX_SITE
@@ -55,6 +58,13 @@ SITE = Site(
 def test_the_golden_file_is_read_and_written_byte_for_byte() -> None:
     assert read_site(GOLDEN.read_bytes()) == SITE
     assert write_site(SITE) == GOLDEN.read_bytes()
+
+
+def test_a_timetable_stands_at_its_end() -> None:
+    site = replace(SITE, timetable=WEEK)
+    table = TIMETABLE.read_bytes().partition(b"[[timetable]]")
+    assert write_site(site).endswith(b"".join(table[1:]).replace(b"\n", b"\r\n"))
+    assert read_site(write_site(site)) == site
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
@@ -236,6 +246,7 @@ sites = st.builds(
     pin=st.sampled_from(["", "204857"]),
     ssh_keys=st.sampled_from([(), (KEY,)]),
     system=st.sampled_from(["", "43/system"]),
+    timetable=weeks(),
 )
 
 

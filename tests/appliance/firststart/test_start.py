@@ -23,10 +23,12 @@ from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.night import Night
 from appliance.state import open_state
+from appliance.timetable import keep as timetables
 from sync.errors import FormatError, MediumFailing
 from sync.trust import DemoKeys
 from tests.appliance.firststart.test_site import KEY
 from tests.kit.sitecards import SITE, Blank, changed
+from tests.kit.timetables import WEEK
 from tests.kit.tufrepo import TufRepo
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "first-start-1.json"
@@ -110,6 +112,18 @@ def test_a_later_file_is_applied_once_and_what_was_decided_since_stays(
     assert knows_pin(blank, "918273")
     assert keep.load(blank.paths).ssid == "新"
     assert b"12345678" not in blank.site_file.read_bytes()
+
+
+def test_a_timetable_stays_until_a_file_says_another(blank: Blank, root: bytes) -> None:
+    blank.lay(changed(timetable=WEEK), r43=root)
+    blank.start()
+    assert timetables.load(blank.paths) == WEEK
+    blank.lay(changed(name="红星教学点"), r43=root)
+    blank.start()
+    assert timetables.load(blank.paths) == WEEK
+    blank.lay(changed(timetable=WEEK[:1]), r43=root)
+    blank.start()
+    assert timetables.load(blank.paths) == WEEK[:1]
 
 
 def test_a_file_on_the_card_may_give_a_publisher_another_root(

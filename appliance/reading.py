@@ -1,6 +1,7 @@
-"""The site file's tables, read key by key: what is wrong is remembered, a default stands in. Pure.
+"""A file's tables, read key by key: what is wrong is remembered, a default stands in. Pure.
 
-Unlike ``appliance.fields`` it goes on after a fault: whoever wrote the file mends it in one go.
+For site files and timetables. Unlike ``appliance.fields`` it goes on after a fault: whoever wrote
+the file mends it in one go.
 """
 
 from collections.abc import Callable, Mapping
