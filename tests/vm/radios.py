@@ -109,6 +109,17 @@ def until(machine: ImageMachine, **wanted: object) -> dict[str, object]:
     raise AssertionError(f"never {wanted}: {found}\n{log}")
 
 
+def until_it_has(machine: ImageMachine, address: str) -> str:
+    """The box's address, with its prefix, once it begins with ``address``."""
+    found = ""
+    for _ in range(100):
+        found = str(state(machine)["address"])
+        if found.startswith(address):
+            return found
+        said(machine, "sleep 3")
+    raise AssertionError(f"never had {address}: {state(machine)}")
+
+
 def insert_radios(machine: ImageMachine) -> None:
     """The box has a Wi-Fi card now, and makes its Wi-Fi by itself."""
     said(machine, RADIOS)

@@ -27,6 +27,7 @@ from tests.vm.radios import (
     said,
     state,
     until,
+    until_it_has,
 )
 
 GOOD = r"KEXIA-HEALTH good slot=(\w)"
@@ -89,11 +90,3 @@ def test_the_box_joins_a_wifi_and_leaves_a_wrong_one_again(image: Path, tmp_path
         refused = said(machine, "cat /var/lib/kexia/network.refused.toml")
         assert "not the right one" in refused
         until_it_has(machine, "10.33.0.")
-
-
-def until_it_has(machine: ImageMachine, address: str) -> None:
-    for _ in range(100):
-        if str(state(machine)["address"]).startswith(address):
-            return
-        said(machine, "sleep 3")
-    raise AssertionError(f"never had {address}: {state(machine)}")
