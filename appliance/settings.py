@@ -69,8 +69,8 @@ class Volumes:
     on: bool = True
     types: tuple[str, ...] = ("vfat", "exfat")
     """File systems that are opened: ``vfat``, ``exfat``, ``ext4``, ``ntfs3``."""
-    leds: tuple[str, ...] = ()
-    """Lamps below /sys/class/leds that show how it goes."""
+    leds: tuple[str, ...] = ("ACT",)
+    """Lamps below /sys/class/leds that show how it goes; this one is a Raspberry Pi's green one."""
 
 
 def publisher_of(fields: Fields) -> Publisher:
@@ -167,7 +167,7 @@ def volumes_of(fields: Fields) -> Volumes:
     volumes = Volumes(
         on=fields.flag("on", standard.on),
         types=tuple(dict.fromkeys(fields.texts("types", standard.types))),
-        leds=tuple(fields.texts("leds")),
+        leds=tuple(fields.texts("leds", standard.leds)),
     )
     fields.end()
     if unknown := set(volumes.types) - set(FILE_SYSTEMS):
