@@ -1,7 +1,7 @@
 """Update packs from end to end: published for real, planned, applied, and all that can fail."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +12,22 @@ import pytest
 from sync import apply, carry, compression
 from sync.apply import Applied
 from sync.carry import Carrier
-from sync.digest import sha256
+from sync.digest import Digest, sha256
 from sync.directory import CollectionEntry, older_routes_name, routes_name, update_name
 from sync.errors import NoSource
 from sync.feed import Feed, plain_bytes
 from sync.fetch import Start, fetch_tables, fetch_wanted
 from sync.library import Store
-from sync.plan import Piece, Remade, Share, Unplanned, make_plan
+from sync.plan import (
+    Assembly,
+    FromSeed,
+    Piece,
+    Plan,
+    Remade,
+    Share,
+    Unplanned,
+    make_plan,
+)
 from sync.progress import Silent
 from sync.publish import stage
 from sync.publish.packs import contents, documents, groups, items, routes, update
@@ -119,6 +128,36 @@ def test_any_history_comes_in_from_any_edition(tmp_path: Path, seed: int) -> Non
         assert not done.refused
 
 
+def check_order(plan: Plan, ranked: Sequence[Digest]) -> None:
+    """No request comes before those that what ranks higher waits for."""
+    makers = {one.resource.digest: one for one in plan.assemblies}
+    needed: set[int] = set()
+    for digest in filter(makers.__contains__, ranked):
+        needed |= groups_of(digest, plan, makers)
+        asked = [not needed.isdisjoint(part.groups) for part in plan.ranges]
+        assert asked == sorted(asked, reverse=True)
+
+
+def groups_of(digest: Digest, plan: Plan, makers: Mapping[Digest, Assembly]) -> set[int]:
+    """The groups that a resource is made of, and what these and its copies need in turn."""
+    found: set[int] = set()
+    waiting, seen = [digest], {digest}
+    while waiting:
+        one = makers[waiting.pop()]
+        found |= set(one.groups)
+        spans = (span.digest for group in one.groups for span in plan.groups[group].prefix)
+        copies = (piece.resource for piece in inside(one.pieces) if isinstance(piece, FromSeed))
+        for other in {*spans, *copies} & makers.keys() - seen:
+            seen.add(other)
+            waiting.append(other)
+    return found
+
+
+def inside(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    for piece in pieces:
+        yield from inside(piece.pieces) if isinstance(piece, Remade) else (piece,)
+
+
 def check_plan(published: Published, store: Store, held: dict[str, CollectionEntry]) -> None:
     """A plan makes what is lacking from what it names alone, and never costs more than chunks."""
     last, files = published.editions[-1]
@@ -134,6 +173,7 @@ def check_plan(published: Published, store: Store, held: dict[str, CollectionEnt
     turns = tuple(Share((-turn,), (each,)) for turn, each in enumerate(wanted.resources))
     backwards = make_plan([replace(wanted, tables=tables, order=turns)], have)
     assert backwards.files == both.files
+    check_order(backwards, [each.digest for each in reversed(wanted.resources)])
     plans = [both, alone, without, backwards]
     with suppress(Unplanned):
         plans.append(make_plan([replace(wanted, tables=())], have))
