@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from appliance.night import CHINA
+
 OLD_DAYS = 30
 """Days after which a publisher's newest signature is worth a look."""
 Status = Mapping[str, object]
@@ -48,7 +50,7 @@ class LastSync:
     """How the last sync ended."""
 
     at: str
-    """``2026-11-23 06:00`` (UTC)."""
+    """``2026-11-23 14:00``, by the clock on the wall; empty: it did not say."""
     exit_code: int
     editions: tuple[str, ...]
     problems: tuple[tuple[str, str], ...]
@@ -140,7 +142,7 @@ def _last(value: object) -> LastSync | None:
     editions = value.get("editions")
     items = editions.items() if isinstance(editions, dict) else ()
     return LastSync(
-        at=_text(value, "at")[:16].replace("T", " "),
+        at=_wall(_time(_text(value, "at"))),
         exit_code=_count(value, "exit_code"),
         editions=tuple(f"{key} · {number}" for key, number in items),
         problems=tuple(
@@ -155,6 +157,10 @@ def _time(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _wall(when: datetime | None) -> str:
+    return f"{when.astimezone(CHINA):%Y-%m-%d %H:%M}" if when else ""
 
 
 def _days(since: datetime | None, now: datetime) -> int | None:

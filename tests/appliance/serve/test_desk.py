@@ -315,6 +315,13 @@ async def test_the_api_never_tells_the_cookie(visit: Visit) -> None:
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
+def test_the_last_sync_is_told_by_the_clock_on_the_wall() -> None:
+    for at, told in (("2026-11-23T18:30:00Z", "2026-11-24 02:30"), ("soon", "")):
+        last = outlook.read({"last_sync": {"at": at}}, made=None, now=NOW).last
+        assert last is not None
+        assert last.at == told
+
+
 def test_what_a_status_lacks_is_left_out() -> None:
     seen = outlook.read({}, made=None, now=NOW)
     assert (seen.name, seen.publishers, seen.last, seen.is_running) == ("", (), None, False)
