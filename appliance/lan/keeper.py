@@ -85,7 +85,8 @@ class Keeper:
         link = next((card for card in cards if card.name == plan.card), None)
         plan, conflict = self._claimed(plan, link)
         done = self._put(plan)
-        problem, detail = self._judged(config, link, problem, detail)
+        joined = None if done.is_anything else link  # else it was seen before the change
+        problem, detail = self._judged(config, joined, problem, detail)
         if conflict and not problem:
             problem, detail = CONFLICT, conflict
         state = _state(plan, link, problem or plan.problem, detail)

@@ -84,6 +84,11 @@ class Bench:
         self.keeper.step()
         return self.system.asked[before:]
 
+    def settle(self) -> None:
+        """A step that puts the network into force, and one that sees what came of it."""
+        self.step()
+        assert self.step() == []
+
     @property
     def problem(self) -> str:
         state = inforce.load(self.paths)
@@ -170,7 +175,7 @@ def test_what_was_left_half_done_is_done_again(bench: Bench, refuses: str) -> No
 def test_from_its_own_wifi_to_one_that_stands_there_and_back(bench: Bench) -> None:
     keep.save(bench.paths, ALONE)
     bench.here = (replace(WIFI, has_link=True),)
-    bench.step()
+    bench.settle()
     assert keep.read(bench.paths.network_working.read_bytes()) == ALONE
 
     keep.save(bench.paths, CLIENT)
@@ -194,7 +199,7 @@ def test_from_its_own_wifi_to_one_that_stands_there_and_back(bench: Bench) -> No
 def test_a_new_network_that_is_joined_in_time_stays(bench: Bench) -> None:
     keep.save(bench.paths, ALONE)
     bench.here = (replace(WIFI, has_link=True),)
-    bench.step()
+    bench.settle()
     keep.save(bench.paths, CLIENT)
     bench.here = (WIFI,)
     bench.step()
@@ -207,6 +212,22 @@ def test_a_new_network_that_is_joined_in_time_stays(bench: Bench) -> None:
     bench.step()
     assert keep.load(bench.paths) == CLIENT
     assert bench.problem == ""
+
+
+def test_the_link_to_the_network_before_says_nothing_of_a_new_one(bench: Bench) -> None:
+    keep.save(bench.paths, CLIENT)
+    bench.here = (JOINED,)
+    bench.settle()
+    assert keep.read(bench.paths.network_working.read_bytes()) == CLIENT
+    wrong = replace(CLIENT, passphrase="not the right one")
+    keep.save(bench.paths, wrong)
+    bench.step()  # looks while the card is still joined by the key before
+    bench.here = (WIFI,)
+    bench.step()
+    bench.now = SECONDS_TO_JOIN
+    bench.step()
+    assert keep.load(bench.paths) == CLIENT
+    assert keep.read(bench.paths.network_refused.read_bytes()) == wrong
 
 
 def test_the_first_network_of_all_has_nothing_to_go_back_to(bench: Bench) -> None:
@@ -237,7 +258,7 @@ def test_a_spoilt_network_toml_keeps_the_last_that_worked(bench: Bench) -> None:
         bench.keeper.step()
     keep.save(bench.paths, ALONE)
     bench.here = (replace(WIFI, has_link=True),)
-    bench.step()
+    bench.settle()
     bench.paths.network.write_text("ssid = 5\n")
     assert bench.step() == []
     assert bench.problem == "refused"
