@@ -26,7 +26,7 @@ def timetable(
     box: Annotated[Path, typer.Argument(metavar="BOX", help="The box's folder.")],
     sheet: Annotated[
         Path | None,
-        typer.Argument(metavar="[SHEET]", help="The school's week, CSV or XLSX; none: show it."),
+        typer.Argument(metavar="[SHEET]", help="The week, CSV, XLSX or ODS; none: show it."),
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Forget the week.")] = False,
     as_json: Json = False,
@@ -83,13 +83,13 @@ def _plain(week: "Sequence[Period]") -> list[dict[str, object]]:
 
 
 def _lines(week: "Sequence[Period]") -> list[str]:
+    from appliance.timetable.week import DAY_LETTERS
     from catalog import codes
 
     def taught(one: "Period") -> str:
-        return " ".join(
+        return "；".join(
             codes.name("grade", each.grade) + codes.name("subject", each.subject)
             for each in one.taught
         )
 
-    days = "一二三四五六日"
-    return [f"星期{days[one.day - 1]} {one.begin}-{one.end} {taught(one)}" for one in week]
+    return [f"星期{DAY_LETTERS[one.day - 1]} {one.begin}-{one.end} {taught(one)}" for one in week]

@@ -15,7 +15,6 @@ from appliance.lan import keep
 from appliance.lan.config import Mode, NetworkConfig
 from appliance.state import open_state
 from appliance.timetable import keep as timetables
-from appliance.timetable.week import Period
 from sync.errors import Fault, InputRefused, KexiaError, UsageError
 from sync.files import make_folder, read_bounded, write_durably
 from sync.trust import DemoKeys, Root, lies_below, parse_root
@@ -120,10 +119,15 @@ class Applying:
         if text != known:
             write_durably(file, text.encode(), mode=0o600)
 
-    def timetable(self, week: Sequence[Period]) -> None:
-        """The week's lessons; a site file that says none leaves those the box was told since."""
-        if week:
-            timetables.save(self.paths, week)
+    def timetable(self, site: Site, before: Site | None) -> None:
+        """The week's lessons, where the site file says others than it did ``before``.
+
+        Else those stay that the box was told since; but another school's never do.
+        """
+        if site.timetable and (before is None or site.timetable != before.timetable):
+            timetables.save(self.paths, site.timetable)
+        elif before and (site.code, site.name) != (before.code, before.name):
+            timetables.forget(self.paths)
 
     def config(self, site: Site | None, *, name: str = "") -> None:
         """kexia.toml, the last part: from here on this is a box.

@@ -117,7 +117,7 @@ def _apply(applying: Applying, machine: Machine, read: Read) -> Note:
     applying.keep_roots(read.roots)
     applying.pin(site.pin)
     applying.ssh_keys(site.ssh_keys, machine.ssh_keys)
-    applying.timetable(site.timetable)
+    applying.timetable(site, read_site_of(applying.paths))
     left = write_site(site.without_secrets())
     write_durably(applying.paths.site, left)
     machine.hand_over(applying.paths)

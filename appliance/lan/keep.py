@@ -1,14 +1,14 @@
 """network.toml in the box's folder: the wanted network, kept where only its owner reads it."""
 
-import os
 import tomllib
 
 import tomli_w
 
+from appliance.folder import owner_of
 from appliance.lan.config import NetworkConfig, parse, table
 from appliance.paths import BoxPaths
 from sync.errors import Fault, InputRefused, UsageError
-from sync.files import Owner, disk_errors, read_bounded, write_durably
+from sync.files import disk_errors, read_bounded, write_durably
 
 HEADER = (
     "# The network this box wants (docs/images.md). `kexia box network BOX apply` puts it into\n"
@@ -52,13 +52,4 @@ def save(paths: BoxPaths, config: NetworkConfig) -> None:
 
     Root runs the network; the pages and the screen, which show the Wi-Fi, run as the box's user.
     """
-    write_durably(paths.network, write(config), mode=0o600, owner=_owner(paths))
-
-
-def _owner(paths: BoxPaths) -> Owner | None:
-    """None: nobody but root gives files away."""
-    if os.geteuid() != 0:
-        return None
-    with disk_errors(paths.root):
-        about = paths.root.stat()
-    return about.st_uid, about.st_gid
+    write_durably(paths.network, write(config), mode=0o600, owner=owner_of(paths.root))

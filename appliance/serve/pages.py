@@ -18,8 +18,7 @@ from appliance.serve.render import Renderer
 from appliance.serve.reply import HTML, Finished, answer, finish
 from appliance.serve.resources import digest_of
 from appliance.serve.state import Snapshot, State
-from appliance.serve.timetable import Timetable, as_table, shown
-from appliance.timetable.week import Period
+from appliance.serve.timetable import ShownPeriod, Timetable, as_table
 from catalog.tables.shelves import DIMENSIONS, Selection
 from catalog.tables.views import LessonView, ResourceView, TextbookView
 from sync import site
@@ -95,7 +94,13 @@ class Pages:
         week = self._timetable.week()
         key = ("home", wanted, chooser, week)
         response = self._kept(
-            request, snapshot, key, lambda: _home(snapshot, wanted, chooser, week)
+            request,
+            snapshot,
+            key,
+            lambda: {
+                **_home(snapshot, wanted, chooser),
+                "week": self._timetable.shown(week, snapshot.catalogue),
+            },
         )
         if explicit:
             _remember(response, "choice", links.remember(wanted))
@@ -104,10 +109,13 @@ class Pages:
     async def timetable(self, request: web.Request) -> web.Response:
         """The whole week; what is taught now stands on the home page."""
         snapshot, week = self._state.snapshot, self._timetable.week()
-        if not week:
+        if not week.periods:
             raise web.HTTPNotFound
         return self._kept(
-            request, snapshot, ("timetable", week), lambda: _timetable(snapshot, week)
+            request,
+            snapshot,
+            ("timetable", week),
+            lambda: _timetable(self._timetable.shown(week, snapshot.catalogue)),
         )
 
     async def textbook(self, request: web.Request) -> web.Response:
@@ -217,9 +225,7 @@ class Pages:
         return finish(page, HTML)
 
 
-def _home(
-    snapshot: Snapshot, wanted: Selection, chooser: Chooser, week: Sequence[Period]
-) -> dict[str, object]:
+def _home(snapshot: Snapshot, wanted: Selection, chooser: Chooser) -> dict[str, object]:
     settled, rows = settle(wanted, snapshot.catalogue.choices)
     books = snapshot.catalogue.textbooks(settled)
     return {
@@ -229,14 +235,12 @@ def _home(
         "rows": rows,
         "books": books[:MAX_COVERS],
         "total": len(books),
-        "week": shown(week, snapshot.catalogue),
     }
 
 
-def _timetable(snapshot: Snapshot, week: Sequence[Period]) -> dict[str, object]:
+def _timetable(week: Sequence[ShownPeriod]) -> dict[str, object]:
     days = range(1, max(FRIDAY, *(period.day for period in week)) + 1)
-    lines = as_table(shown(week, snapshot.catalogue))
-    return {"template": "timetable.html", "days": days, "lines": lines}
+    return {"template": "timetable.html", "days": days, "lines": as_table(week)}
 
 
 def _sheet(digest: Digest, sheets: Sequence[Sheet], page: int) -> dict[str, object]:

@@ -44,7 +44,7 @@ LABELS = {
     "book": N_("Book"),
 }
 
-DAYS = (
+WEEKDAYS = (
     N_("Monday"),
     N_("Tuesday"),
     N_("Wednesday"),
@@ -87,7 +87,7 @@ class Words:
 
     def day(self, number: int) -> str:
         """Name of a day of the week, 1 (Monday) to 7."""
-        return self.speech.say(DAYS[number - 1])
+        return self.speech.say(WEEKDAYS[number - 1])
 
     def tag(self, dimension: str, code: str) -> str:
         """Name of a code, or the code itself if it is newer than this box."""

@@ -13,10 +13,17 @@ from appliance.timetable import keep
 from appliance.timetable.week import Period, Taught
 from catalog.tables.browse import Catalogue
 from catalog.tables.shelves import Selection
-from sync.errors import KexiaError
+from sync.errors import InputRefused, KexiaError
 
 _LOG = logging.getLogger("kexia.serve")
 Version = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Week:
+    """The periods of one state of the file; another state is another key of a shelf of pages."""
+
+    periods: tuple[Period, ...] = ()
 
 
 class Timetable:
@@ -25,28 +32,36 @@ class Timetable:
     def __init__(self, paths: BoxPaths) -> None:
         self._paths = paths
         self._version: Version | None = None
-        self._week: tuple[Period, ...] = ()
+        self._week = Week()
+        self._shown: tuple[Week, Catalogue, tuple[ShownPeriod, ...]] | None = None
 
-    def week(self) -> tuple[Period, ...]:
+    def week(self) -> Week:
         """The periods; none where nobody said any, or where they cannot be read."""
         version = self._look()
         if version != self._version:
-            self._version, self._week = version, self._read()
+            try:
+                self._week = Week(keep.load(self._paths))
+            except KexiaError as error:
+                _LOG.warning("no timetable is shown: %s", error)
+                self._week = Week()
+                if not isinstance(error, InputRefused):
+                    return self._week  # a disk that fails is asked again
+            self._version = version
         return self._week
+
+    def shown(self, week: Week, catalogue: Catalogue) -> "tuple[ShownPeriod, ...]":
+        """The week with its addresses in this catalogue: looked up once, for all pages."""
+        known = self._shown
+        if known is None or known[0] is not week or known[1] is not catalogue:
+            known = self._shown = (week, catalogue, shown(week.periods, catalogue))
+        return known[2]
 
     def _look(self) -> Version | None:
         try:
             about = self._paths.timetable.stat()
         except OSError:
             return None
-        return about.st_ino, about.st_mtime_ns, about.st_size
-
-    def _read(self) -> tuple[Period, ...]:
-        try:
-            return keep.load(self._paths)
-        except KexiaError as error:
-            _LOG.warning("no timetable is shown: %s", error)
-            return ()
+        return about.st_ino, about.st_ctime_ns, about.st_size
 
 
 @dataclass(frozen=True, slots=True)

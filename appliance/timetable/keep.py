@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import tomli_w
 
+from appliance.folder import owner_of
 from appliance.paths import BoxPaths
 from appliance.reading import Reader
 from appliance.timetable.week import KEY, Period, read_week, week_tables
@@ -15,7 +16,7 @@ FORMAT = 1
 MAX_BYTES = 64 * 1024
 HEADER = (
     "# 课程表 / The week of this teaching point (docs/box.md).\n"
-    "# `kexia box timetable BOX FILE` writes it from a sheet.\n\n"
+    "# `kexia box timetable BOX SHEET` writes it from a sheet.\n\n"
 )
 
 
@@ -55,8 +56,8 @@ def load(paths: BoxPaths) -> tuple[Period, ...]:
 
 
 def save(paths: BoxPaths, week: Sequence[Period]) -> None:
-    """Replace the box's week durably; pages show the new one at once."""
-    write_durably(paths.timetable, write(week))
+    """Replace the box's week durably, whoever asks; pages show the new one at once."""
+    write_durably(paths.timetable, write(week), owner=owner_of(paths.root))
 
 
 def forget(paths: BoxPaths) -> None:

@@ -5,18 +5,27 @@
     节次 | 时间        | 星期一           | 星期二   | …
     1    | 08:30-09:10 | 一年级语文；二年级数学 | 1-3年级音乐 | …
 
-A class of combined grades names them in the cell; a sheet of one class has its grade as the
-worksheet's name; without either the lesson is for all grades of the point. What is no subject
-(早操, 午休) is told and left aside.
+Here the table's shape is understood; what a cell says, ``cells`` does. A lesson whose cell names no
+grade is for that of its row (年级), its column (a second heading), its sheet (the worksheet's name,
+or the title above the headings), else for all grades of the point. What is no subject (早操, 午休)
+is told and left aside.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from appliance.night import CLOCK
-from appliance.timetable.week import DAYS, MAX_PERIODS, MAX_TAUGHT, Period, Taught, merged
-from catalog import codes
+from appliance.timetable import cells
+from appliance.timetable.cells import Grades
+from appliance.timetable.week import (
+    DAY_LETTERS,
+    DAYS,
+    MAX_LESSONS,
+    MAX_PERIODS,
+    MAX_TAUGHT,
+    Period,
+    Taught,
+    merged,
+)
 from catalog.sheets.table import (
     Table,
     fold_heading,
@@ -28,28 +37,22 @@ from catalog.sheets.table import (
 )
 from sync.errors import Fault, InputRefused
 
-TIME, BEGIN, END = "time", "from", "to"
+TIME, BEGIN, END, GRADE = "time", "from", "to", "grade"
 _NAMES = {
     TIME: ("时间", "上课时间", "time"),
     BEGIN: ("开始", "上课", "from", "begin"),
     END: ("结束", "下课", "to", "end"),
+    GRADE: ("年级", "班级", "grade", "class"),
 }
-_DAY_NAMES = ("一", "二", "三", "四", "五", "六", "日")
 _ENGLISH = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_PASSED_OVER = frozenset(map(fold_heading, ("节次", "节", "课节", "period")))
-_SPAN = re.compile(r"(\d{1,2}:\d{2})(?::00)?\s*[-–—~～至到]+\s*(\d{1,2}:\d{2})(?::00)?")
-_CLOCK = re.compile(r"(\d{1,2}:\d{2})(?::00)?")
-_SEVERAL = re.compile(r"[;；,，/／|\n]")
-_GRADES = re.compile(r"[、和与]")
-_SHOWN = 40
-"""Letters of a cell that a fault repeats."""
+_PASSED_OVER = frozenset(map(fold_heading, ("节次", "节", "课节", "午别", "period")))
 
 
 def _columns() -> dict[str, str | int]:
     known: dict[str, str | int] = {
         fold_heading(name): column for column, names in _NAMES.items() for name in names
     }
-    for day, letter, english in zip(DAYS, _DAY_NAMES, _ENGLISH, strict=True):
+    for day, letter, english in zip(DAYS, DAY_LETTERS, _ENGLISH, strict=True):
         names = [f"{week}{letter}" for week in ("星期", "周", "礼拜")]
         known |= dict.fromkeys(map(fold_heading, (letter, *names, english, english[:3])), day)
     known |= dict.fromkeys(map(fold_heading, ("星期天", "周天", "礼拜天")), DAYS[-1])
@@ -68,40 +71,48 @@ class Reading:
     notes: tuple[Fault, ...]
 
 
+@dataclass(slots=True)
+class _Told:
+    """What was found wrong, and what is only worth a word."""
+
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Fault] = field(default_factory=list)
+
+    def wrong(self, where: str, what: str, cure: str) -> None:
+        self.faults.append(Fault(where, what, cure))
+
+    def note(self, where: str, what: str, cure: str) -> None:
+        self.notes.append(Fault(where, what, cure))
+
+
 def read_timetable(data: bytes, name: str, grades: Sequence[str] = ()) -> Reading:
-    """The week of a sheet of that name; ``grades``: codes of all that learn here.
+    """The week of a sheet of that name; ``grades``: codes of all that learn here, if it is known.
 
     Raises InputRefused with every fault by row and column.
     """
     tables, notes = read_tables(data, name, _HEADINGS)
-    ours = [table for table in tables if header_row(table.grid, _HEADINGS) is not None]
+    ours = [table for table in tables if _is_week(table)]
     if not ours:
         cure = "its first row must be like 节次, 时间, 星期一, 星期二"
-        raise refused(name, "no row of headings we know", cure)
-    faults: list[Fault] = []
+        raise refused(name, "no row with days of the week", cure)
+    told = _Told(notes=notes)
     found: list[Period] = []
     for table in ours:
         where = f"{name} sheet {table.worksheet}" if len(ours) > 1 else name
-        own = _grades_of(table.worksheet) if table.worksheet else ()
-        found += _Sheet(where, table, own or tuple(grades), faults, notes).periods()
+        shared = tuple(grades) if len(ours) == 1 else ()
+        sheet = _Sheet(where, table, _grades_of(table) or shared, frozenset(grades), told)
+        found += sheet.periods()
     week = merged(found)
-    crowded = next((one for one in week if len(one.taught) > MAX_TAUGHT), None)
-    if crowded is not None:
-        what = f"more than {MAX_TAUGHT} lessons at {crowded.begin} of day {crowded.day}"
-        faults.append(Fault(name, what, "one for each grade is enough"))
-    if len(week) > MAX_PERIODS:
-        faults.append(Fault(name, f"{len(week)} periods, at most {MAX_PERIODS}", "give one week"))
-    if not week and not faults:
-        faults.append(Fault(name, "no lesson in it", "write them below the days"))
-    if faults:
-        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
-        raise InputRefused(f"the timetable {name} has {count}", faults=tuple(faults))
-    return Reading(week, tuple(dict.fromkeys(notes)))
+    _check_size(week, name, told)
+    if told.faults:
+        count = f"{len(told.faults)} fault{'s' if len(told.faults) > 1 else ''}"
+        raise InputRefused(f"the timetable {name} has {count}", faults=tuple(told.faults))
+    return Reading(week, tuple(dict.fromkeys(told.notes)))
 
 
 def example(suffix: str) -> bytes:
     """A timetable that shows what belongs there."""
-    days = [f"星期{letter}" for letter in _DAY_NAMES[:5]]
+    days = [f"星期{letter}" for letter in DAY_LETTERS[:5]]
     first = ("一年级语文；二年级数学", "一年级数学；二年级语文", "语文", "数学", "语文")
     second = ("一、二年级音乐", "1-2年级美术", "体育", "英语", "音乐")
     grid = [
@@ -112,109 +123,162 @@ def example(suffix: str) -> bytes:
     return write_csv(grid) if suffix.lower() == ".csv" else write_workbook([("课程表", grid)])
 
 
+def _is_week(table: Table) -> bool:
+    header = header_row(table.grid, _HEADINGS)
+    if header is None:
+        return False
+    return any(isinstance(_COLUMNS.get(fold_heading(cell)), int) for cell in table.grid[header])
+
+
+def _grades_of(table: Table) -> Grades:
+    """The grade that the worksheet is named after, or that stands above its headings."""
+    above = table.grid[: header_row(table.grid, _HEADINGS)]
+    return cells.titled([table.worksheet]) or cells.titled(cell for row in above for cell in row)
+
+
+def _check_size(week: Sequence[Period], name: str, told: _Told) -> None:
+    crowded = next((one for one in week if len(one.taught) > MAX_TAUGHT), None)
+    if crowded is not None:
+        what = f"more than {MAX_TAUGHT} lessons at {crowded.begin} of day {crowded.day}"
+        told.wrong(name, what, "one for each grade is enough")
+    lessons = sum(len(one.taught) for one in week)
+    if len(week) > MAX_PERIODS or lessons > MAX_LESSONS:
+        what = (
+            f"{len(week)} periods with {lessons} lessons, at most {MAX_PERIODS} and {MAX_LESSONS}"
+        )
+        told.wrong(name, what, "give one week")
+    if not week and not told.faults:
+        told.wrong(name, "no lesson in it", "write them below the days")
+        told.faults += dict.fromkeys(told.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column with lessons: its day, its heading, and the grade that stands below that."""
+
+    index: int
+    day: int
+    heading: str
+    grades: Grades = ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Sheet:
     """One table on its way to periods."""
 
     where: str
     table: Table
-    grades: tuple[str, ...]
-    faults: list[Fault]
-    notes: list[Fault]
+    grades: Grades
+    """Of lessons that name none."""
+    point: frozenset[str]
+    """All that learn here; empty: nobody said."""
+    told: _Told
 
     def periods(self) -> Iterator[Period]:
         header = header_row(self.table.grid, _HEADINGS) or 0
-        headings = self.table.grid[header]
-        columns = self._columns(headings, f"{self.where} row {header + 1}")
-        for number, row in enumerate(self.table.grid[header + 1 :], start=header + 2):
+        place = f"{self.where} row {header + 1}"
+        named, days = self._headings(self.table.grid[header], place)
+        first = header + 1
+        if second := self._second_heading(first, named, days):
+            days, first = second, first + 1
+        times: tuple[str, str] | None = None
+        for number, row in enumerate(self.table.grid[first:], start=first + 1):
             place = f"{self.where} row {number}"
-            days = {
-                day: (row[index], headings[index])
-                for day, index in columns.items()
-                if isinstance(day, int) and row[index : index + 1] > ("",)
-            }
-            times = self._times(row, columns, place) if days else None
-            if times is None:
+            grades = cells.titled([_at(row, named.get(GRADE))]) or self.grades
+            lessons = [(one.day, self._taught(row, one, grades, place)) for one in days]
+            if not any(taught for _, taught in lessons):
                 continue
-            for day, (cell, heading) in days.items():
-                taught = tuple(self._taught(cell, f"{place} column {heading}"))
-                if taught:
-                    yield Period(day, *times, taught)
+            times = self._times(row, named, place, times if GRADE in named else None)
+            if times is not None:
+                yield from (Period(day, *times, taught) for day, taught in lessons if taught)
 
-    def _columns(self, headings: Sequence[str], place: str) -> dict[str | int, int]:
-        found: dict[str | int, int] = {}
+    def _headings(
+        self, headings: Sequence[str], place: str
+    ) -> tuple[dict[str, int], list[_Column]]:
+        """The columns that say when and who, and those with lessons."""
+        named: dict[str, int] = {}
+        days: list[_Column] = []
         for index, heading in enumerate(headings):
-            folded = fold_heading(heading)
-            column = _COLUMNS.get(folded)
-            if column in found:
-                self._wrong(f"{place} column {heading}", "stands twice", "keep one of the two")
+            column = _COLUMNS.get(fold_heading(heading))
+            if column in (*named, *(one.day for one in days)):
+                self.told.wrong(f"{place} column {heading}", "stands twice", "keep one of them")
+            elif isinstance(column, int):
+                days.append(_Column(index, column, heading))
             elif column is not None:
-                found[column] = index
-            elif heading and folded not in _PASSED_OVER:
-                what = "a column we do not know; it is left aside"
-                self._note(f"{place} column {heading}", what, "nothing to do, or correct it")
-        if TIME not in found and not {BEGIN, END} <= found.keys():
-            self._wrong(place, "has no column 时间", "with times like 08:30-09:10")
-        if not any(isinstance(column, int) for column in found):
-            self._wrong(place, "has no day of the week", "like 星期一, 星期二")
-        return found
+                named[column] = index
+            elif not heading and days and days[-1].index == index - 1:
+                days.append(_Column(index, days[-1].day, days[-1].heading))  # merged across
+            else:
+                self._left_aside(heading, place)
+        self._check_times(named, place)
+        return named, days
+
+    def _left_aside(self, heading: str, place: str) -> None:
+        if heading and fold_heading(heading) not in _PASSED_OVER:
+            what = "a column we do not know; it is left aside"
+            self.told.note(f"{place} column {heading}", what, "nothing to do, or correct it")
+
+    def _check_times(self, named: Mapping[str, int], place: str) -> None:
+        if TIME not in named and not {BEGIN, END} <= named.keys():
+            self.told.wrong(place, "has no column 时间", "with times like 08:30-09:10")
+
+    def _second_heading(
+        self, index: int, named: Mapping[str, int], days: Sequence[_Column]
+    ) -> list[_Column]:
+        """The days' columns with grades, if the next row names one below each; else none."""
+        row = self.table.grid[index] if index < len(self.table.grid) else ()
+        if any(_at(row, named.get(key)) for key in (TIME, BEGIN)):
+            return []
+        found = [cells.grades(_at(row, one.index)) for one in days]
+        if not all(found):
+            return []
+        return [
+            _Column(one.index, one.day, one.heading, grades)
+            for one, grades in zip(days, found, strict=True)
+        ]
 
     def _times(
-        self, row: Sequence[str], columns: Mapping[str | int, int], place: str
+        self,
+        row: Sequence[str],
+        named: Mapping[str, int],
+        place: str,
+        before: tuple[str, str] | None,
     ) -> tuple[str, str] | None:
-        if TIME in columns:
-            text = row[columns[TIME]] if columns[TIME] < len(row) else ""
-            match = _SPAN.fullmatch(text)
-            times = match.groups() if match else ()
-        elif {BEGIN, END} <= columns.keys():
-            cells = [row[columns[key]] if columns[key] < len(row) else "" for key in (BEGIN, END)]
-            text = "-".join(cells)
-            matches = [_CLOCK.fullmatch(cell) for cell in cells]
-            times = tuple(match[1] for match in matches if match)
+        if TIME in named:
+            text = _at(row, named[TIME])
+        elif {BEGIN, END} <= named.keys():
+            text = f"{_at(row, named[BEGIN])}-{_at(row, named[END])}"
         else:
             return None  # told once, of the headings
-        begin, end = (time.zfill(5) for time in times) if len(times) == 2 else ("", "")
-        if not (CLOCK.fullmatch(begin) and CLOCK.fullmatch(end) and begin < end):
-            self._wrong(place, f"{text[:_SHOWN]!r} is no time of a lesson", "like 08:30-09:10")
-            return None
-        return begin, end
+        if not text.strip("-") and before is not None:
+            return before  # merged down
+        found = cells.times(text)
+        if found is None:
+            what = f"{cells.short(text)} is no time of a lesson"
+            self.told.wrong(place, what, "like 08:30-09:10, in the afternoon 14:00-14:40")
+        return found
 
-    def _taught(self, cell: str, place: str) -> Iterator[Taught]:
-        for part in filter(None, ("".join(part.split()) for part in _SEVERAL.split(cell))):
-            found = _parse(part)
-            if found is None:
-                near = "、".join(codes.suggest("subject", part[:_SHOWN])[:1])
-                cure = f"nothing to do; or perhaps {near}" if near else "nothing to do"
-                self._note(place, f"{part[:_SHOWN]!r} is no subject; it is left aside", cure)
-                continue
-            grades, subject = found
-            if not (grades or self.grades):
-                self._wrong(place, f"{part[:_SHOWN]!r}: of which grade?", "like 一年级语文")
-            for grade in grades or self.grades:
-                yield Taught(grade, subject)
-
-    def _wrong(self, where: str, what: str, cure: str) -> None:
-        self.faults.append(Fault(where, what, cure))
-
-    def _note(self, where: str, what: str, cure: str) -> None:
-        self.notes.append(Fault(where, what, cure))
-
-
-def _parse(text: str) -> tuple[tuple[str, ...], str] | None:
-    """Grades, if it names any, and the subject of ``一至三年级音乐``; None: no subject in it."""
-    for cut in range(min(len(text), _SHOWN)):
-        subject = codes.resolve("subject", text[cut:])
-        if subject is not None and (cut == 0 or _grades_of(text[:cut])):
-            return _grades_of(text[:cut]), subject.code
-    return None
+    def _taught(
+        self, row: Sequence[str], column: _Column, grades: Grades, place: str
+    ) -> tuple[Taught, ...]:
+        where = f"{place} column {column.heading}"
+        found: list[Taught] = []
+        lessons, left = cells.lessons(_at(row, column.index))
+        for text in left:
+            what = f"{cells.short(text)} is no subject; it is left aside"
+            self.told.note(where, what, cells.cure(text))
+        for lesson in lessons:
+            theirs = lesson.grades or column.grades or grades
+            if not theirs:
+                what = f"{cells.short(lesson.text)}: of which grade?"
+                self.told.wrong(where, what, "like 一年级语文")
+            if self.point and not self.point.issuperset(theirs):
+                what = f"{cells.short(lesson.text)} is of a grade that this point does not have"
+                self.told.note(where, what, "mend it here, or the grades in the list of sites")
+            found += [Taught(grade, lesson.subject) for grade in theirs]
+        return tuple(found)
 
 
-def _grades_of(text: str) -> tuple[str, ...]:
-    """Codes of ``一、二年级`` or ``1-3年级``; empty if any part of it is no grade."""
-    found: list[str] = []
-    for part in _GRADES.split(text):
-        tags = codes.resolve_all("grade", part) or codes.resolve_all("grade", f"{part}年级")
-        if not tags:
-            return ()
-        found += [tag.code for tag in tags]
-    return tuple(dict.fromkeys(found))
+def _at(row: Sequence[str], index: int | None) -> str:
+    """A cell; empty where the row does not reach, or there is no such column."""
+    return row[index] if index is not None and index < len(row) else ""

@@ -20,10 +20,14 @@ from sync.errors import Fault
 KEY = "timetable"
 DAYS = range(1, 8)
 """Monday to Sunday."""
+DAY_LETTERS = "一二三四五六日"
+"""What follows 星期, in the order of ``DAYS``."""
 MAX_PERIODS = 150
 """Of a week: seven days of more lessons than any school has."""
-MAX_TAUGHT = 12
-"""At the same time: one for each grade."""
+MAX_TAUGHT = 36
+"""At the same time: three subjects that take turns, in each of twelve grades."""
+MAX_LESSONS = 1000
+"""Of a week, over all grades; so that its file stays below 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,7 +84,10 @@ def read_week(file: Reader, faults: list[Fault]) -> tuple[Period, ...]:
     """The periods of a file's tables ``[[timetable]]``; what is wrong is added to ``faults``."""
     tables = file.tables(KEY, MAX_PERIODS)
     found = [_period(number, table, faults) for number, table in enumerate(tables, start=1)]
-    return merged(one for one in found if one is not None)
+    week = merged(one for one in found if one is not None)
+    if sum(len(one.taught) for one in week) > MAX_LESSONS:
+        file.wrong(f"[[{KEY}]]", f"must hold at most {MAX_LESSONS} lessons", "give one week")
+    return week
 
 
 def _period(number: int, table: Mapping[str, object], faults: list[Fault]) -> Period | None:

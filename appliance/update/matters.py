@@ -8,6 +8,7 @@ old ones, and those that lack little before those that lack much, whatever colle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import groupby
 
 from appliance.needs import Needs
@@ -27,22 +28,24 @@ REST = 62
 """Of what no lesson needs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Classes:
     """Who learns at this point: codes of grades and subjects; an empty field stands for all."""
 
     grades: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
     taught: frozenset[tuple[str, str]] = frozenset()
-    """Grade and subject of all that the timetable names; empty: nobody said."""
+    """Grade and subject of all that the timetable names: it says all of the grades it names."""
+
+    @cached_property
+    def timetabled(self) -> frozenset[str]:
+        """The grades that the timetable names."""
+        return frozenset(grade for grade, _ in self.taught)
 
     def meet(self, grade: str, subject: str) -> bool:
         """Whether something of this grade and subject is for them; empty: for every class."""
-        if self.taught:
-            return any(
-                grade in ("", its_grade) and subject in ("", its_subject)
-                for its_grade, its_subject in self.taught
-            )
+        if subject and grade in self.timetabled:
+            return (grade, subject) in self.taught
         by_grade = not (self.grades and grade) or grade in self.grades
         return by_grade and (not (self.subjects and subject) or subject in self.subjects)
 

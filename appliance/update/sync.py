@@ -15,6 +15,7 @@ from appliance.firststart.noted import read_site_of
 from appliance.generation import KEPT, survey
 from appliance.record import Record
 from appliance.timetable import keep as timetables
+from appliance.timetable.week import Period
 from appliance.update.bring import Arrival, bring, plan_only
 from appliance.update.build import Bench, build, tidy
 from appliance.update.candidates import Ear, Followed, Heard, hear
@@ -279,16 +280,15 @@ class _Round:
 
 
 def _classes(paths: BoxPaths) -> Classes:
-    """Who learns where this box stands: by its timetable, else by its site file, else everybody."""
+    """Who learns where this box stands, by its timetable and its site file; else everybody."""
+    week: tuple[Period, ...] = ()
     with suppress(KexiaError):  # one that cannot be read: as if there were none
-        if week := timetables.load(paths):
-            taught = frozenset((one.grade, one.subject) for each in week for one in each.taught)
-            return Classes(taught=taught)
+        week = timetables.load(paths)
+    taught = frozenset((one.grade, one.subject) for each in week for one in each.taught)
     site = read_site_of(paths)
-    if site is None:
-        return Classes()
-    grades = frozenset(f"g{grade}" for grade in site.grades)
-    return Classes(grades, frozenset(site.subjects))
+    grades = {f"g{grade}" for grade in site.grades} if site else set()
+    subjects = frozenset(site.subjects) if site else frozenset()
+    return Classes(frozenset(grades | {grade for grade, _ in taught}), subjects, taught)
 
 
 def _answers(arrivals: Sequence[Arrival]) -> list[Answer]:

@@ -110,6 +110,7 @@ def make_sites(rows: Sequence[Row], folder: Path, maker: Maker) -> Made:
         )
         for draft, known in zip(drafts, earlier, strict=True)
     )
+    _check_lengths(rows, sites)
     for made in sites:
         _write(folder / SITES / made.folder, made)
     names = {made.folder for made in sites}
@@ -248,6 +249,18 @@ def _check_alike(drafts: Sequence[tuple[Row, Site]], faults: list[Fault]) -> Non
             if (other := taken.setdefault(value, row)) is not row:
                 what = f"is that of {other.place} again, or too like it"
                 faults.append(Fault(row.where(kind), what, "give each site its own"))
+
+
+def _check_lengths(rows: Sequence[Row], sites: Sequence[MadeSite]) -> None:
+    """No site file may be longer than a box reads; raises InputRefused."""
+    cure = "subscribe to less, or give a shorter timetable"
+    faults = [
+        Fault(row.place, f"its {FILE} would be longer than a box reads", cure)
+        for row, made in zip(rows, sites, strict=True)
+        if len(write_site(made.site)) > MAX_SITE
+    ]
+    if faults:
+        raise InputRefused("the list of sites is too much; nothing was written", faults=(*faults,))
 
 
 def _filled(site: Site, known: Site | None, serials: _Serials, below: Below) -> Site:

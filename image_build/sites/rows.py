@@ -12,12 +12,9 @@ from typing import Protocol
 
 from appliance.firststart import checks
 from appliance.firststart.site import (
-    FILE,
-    MAX_SITE,
     NIGHT,
     Site,
     SitePublisher,
-    write_site,
 )
 from appliance.lan import config as lan
 from appliance.lan.config import Mode, NetworkConfig
@@ -123,9 +120,6 @@ def make_site(row: Row, beside: Beside, faults: list[Fault]) -> Draft:
         system=_system(cells, [each.code for each in data.values()]),
         timetable=timetable.week,
     )
-    if len(write_site(site)) > MAX_SITE:
-        cure = "subscribe to less, or give a shorter timetable"
-        faults.append(Fault(row.place, f"its {FILE} would be longer than a box reads", cure))
     return Draft(site, {name: each.data for name, each in data.items()}, timetable.notes)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.needs import Needs, needs_of
+from appliance.timetable import keep as timetables
+from appliance.timetable.week import Period, Taught
 from appliance.update.build import read_feed
 from catalog.model import encode_lessons
 from tests.kit.boxes import BoxUnderTest
@@ -89,6 +91,20 @@ def test_lessons_of_the_points_own_grades_come_first(books: BoxUnderTest) -> Non
     )
     assert books.sync().exit_code == 9
     assert books.lessons() == {f"43/2/l{place}" for place in (6, 7, 8, 9, 0)}
+
+
+def test_what_the_timetable_names_comes_first(books: BoxUnderTest) -> None:
+    """Of the grades that it names it says all; a damaged one is as if there were none."""
+    taught = (Taught("g4", "music"), Taught("g1", "math"))
+    timetables.save(books.paths, [Period(1, "08:30", "09:10", taught)])
+    assert books.sync().exit_code == 9
+    assert books.lessons() == {f"43/2/l{place}" for place in (6, 7, 8, 9, 0)}
+
+
+def test_a_damaged_timetable_costs_no_lesson(books: BoxUnderTest) -> None:
+    books.paths.timetable.write_bytes(b"\0" * 100)
+    assert books.sync().exit_code == 9
+    assert {"43/1/l6", "43/2/l6"} <= books.lessons()
 
 
 def test_a_clock_that_nobody_set_stands_at_the_newest_signature(books: BoxUnderTest) -> None:

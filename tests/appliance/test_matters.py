@@ -54,6 +54,7 @@ def test_what_was_asked_for_by_name_comes_before_all() -> None:
         (Classes(frozenset({"g3"}), frozenset({"music"})), OTHER_CLASSES),
         (Classes(taught=frozenset({("g3", "math"), ("g1", "music")})), THIS_WEEK),
         (Classes(taught=frozenset({("g3", "music"), ("g1", "math")})), OTHER_CLASSES),
+        (Classes(frozenset({"g1", "g3"}), taught=frozenset({("g1", "music")})), THIS_WEEK),
     ],
 )
 def test_other_classes_lessons_come_last(classes: Classes, expected: int) -> None:

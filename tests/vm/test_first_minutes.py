@@ -240,6 +240,7 @@ def test_a_broken_site_file_is_told_on_the_screen(office: Office, walked: Walk) 
     with ImageMachine(disk, shell=True, more=DISPLAY) as machine:
         walked.machine = machine
         machine.wait("first start: refuse", PATIENCE)
+        machine.wait("KEXIA-HEALTH good", PATIENCE)
         until(machine, mode="access-point", problem="")
         said(machine, "sleep 15")
         walked.picture("broken-1-screen")

@@ -43,11 +43,14 @@
       period.className = on ? "period is-on" : "period is-next";
     });
     each(document.querySelectorAll("[data-column]"), function (cell) {
-      cell.className = cell.getAttribute("data-column") === today ? "today" : "";
+      var ours = cell.getAttribute("data-column") === today;
+      cell.className = ours ? "today" : "";
+      if (cell.tagName === "TH" && ours) { cell.setAttribute("aria-current", "date"); }
+      else { cell.removeAttribute("aria-current"); }
     });
   };
   look();
-  if (periods.length) { setInterval(look, 20000); }
+  if (periods.length || document.querySelector("[data-column]")) { setInterval(look, 20000); }
 
   /* A video goes on where it was left. */
   each(document.querySelectorAll("video[data-remember]"), function (video) {

@@ -114,16 +114,28 @@ def test_a_later_file_is_applied_once_and_what_was_decided_since_stays(
     assert b"12345678" not in blank.site_file.read_bytes()
 
 
-def test_a_timetable_stays_until_a_file_says_another(blank: Blank, root: bytes) -> None:
+def test_the_week_a_box_was_told_stays_until_a_file_says_another(blank: Blank, root: bytes) -> None:
     blank.lay(changed(timetable=WEEK), r43=root)
     blank.start()
     assert timetables.load(blank.paths) == WEEK
-    blank.lay(changed(name="红星教学点"), r43=root)
+    timetables.save(blank.paths, WEEK[1:])  # by the school
+    blank.lay(changed(timetable=WEEK, night=Night("21:00", "05:00")), r43=root)
     blank.start()
-    assert timetables.load(blank.paths) == WEEK
+    assert timetables.load(blank.paths) == WEEK[1:]
+    blank.lay(changed(), r43=root)
+    blank.start()
+    assert timetables.load(blank.paths) == WEEK[1:]
     blank.lay(changed(timetable=WEEK[:1]), r43=root)
     blank.start()
     assert timetables.load(blank.paths) == WEEK[:1]
+
+
+def test_another_school_s_week_goes(blank: Blank, root: bytes) -> None:
+    blank.lay(changed(timetable=WEEK), r43=root)
+    blank.start()
+    blank.lay(changed(name="红星教学点"), r43=root)
+    blank.start()
+    assert timetables.load(blank.paths) == ()
 
 
 def test_a_file_on_the_card_may_give_a_publisher_another_root(

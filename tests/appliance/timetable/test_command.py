@@ -31,7 +31,7 @@ def ask(box: BoxPaths, *words: str) -> Result:
 def test_shown_and_forgotten(box: BoxPaths) -> None:
     assert "no timetable" in ask(box).output
     keep.save(box, WEEK)
-    assert ask(box).output.splitlines()[0] == "星期一 08:30-09:10 一年级语文 二年级数学"
+    assert ask(box).output.splitlines()[0] == "星期一 08:30-09:10 一年级语文；二年级数学"
     value = json.loads(ask(box, "--json").output)
     assert value["timetable"][0]["lessons"] == ["g1/chinese", "g2/math"]
     assert "no timetable" in ask(box, "--clear").output

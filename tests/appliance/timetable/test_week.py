@@ -1,5 +1,6 @@
 """The box's week: its file byte for byte, every fault of it named, kept durably."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 
 from appliance.paths import BoxPaths
 from appliance.timetable import keep
-from appliance.timetable.week import MAX_PERIODS, MAX_TAUGHT, Period, Taught, merged
+from appliance.timetable.week import MAX_LESSONS, MAX_PERIODS, Period, Taught, merged
 from catalog import codes
 from sync.errors import InputRefused
 from tests.kit.timetables import GOLDEN, WEEK, weeks
@@ -24,18 +25,21 @@ def test_what_is_written_reads_back(week: tuple[Period, ...]) -> None:
 
 
 def test_the_longest_week_fits(tmp_path: Path) -> None:
-    grades = [tag.code for tag in codes.tags("grade")][:MAX_TAUGHT]
+    grades = [tag.code for tag in codes.tags("grade")]
     subject = max((tag.code for tag in codes.tags("subject")), key=len)
     taught = tuple(Taught(grade, subject) for grade in grades)
+    times = [f"{hour:02d}:{minute:02d}" for hour in range(6, 16) for minute in (0, 20, 40)]
     week = merged(
-        Period(day, f"{hour:02d}:{minute:02d}", "23:59", taught)
+        Period(day, time, "23:59", taught[: 5 + (time < "14")])
         for day in range(1, 6)
-        for hour in range(15)
-        for minute in (0, 30)
+        for time in times
     )
     assert len(week) == MAX_PERIODS
+    assert sum(len(one.taught) for one in week) <= MAX_LESSONS
     keep.save(BoxPaths(tmp_path), week)
     assert keep.load(BoxPaths(tmp_path)) == week
+    with pytest.raises(InputRefused):
+        keep.read(keep.write([replace(one, taught=taught) for one in week]))
 
 
 def test_every_fault_is_named_at_once() -> None:
