@@ -156,7 +156,7 @@ def parse(text: str, unknown: Unknown = Unknown.REFUSED) -> BoxConfig:
     """Parse kexia.toml's text; raises UsageError."""
     try:
         value = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"no TOML ({error})", hint=_HINT) from error
     fields = _Fields("", value, unknown)
     config = BoxConfig(

@@ -21,7 +21,7 @@ def read(data: bytes) -> NetworkConfig:
     """The configuration of network.toml's bytes; raises InputRefused listing every fault."""
     try:
         value = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         fault = Fault("network.toml", f"no TOML in UTF-8 ({error})", "write it anew")
         raise InputRefused("the network cannot be read", faults=(fault,)) from error
     return parse(value)

@@ -296,7 +296,7 @@ def _write(place: Path, made: MadeSite) -> None:
 def _read_toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{path}: {error}", hint="mend it, or move it away to have a new one"
         ) from error

@@ -141,7 +141,7 @@ def _read_registration(path: Path) -> Registration:
         )
     except KeyError as error:
         raise _unreadable(path, f"it has no {error.args[0]}") from error
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
 
 

@@ -186,6 +186,7 @@ def test_lessons_are_asked_for_and_no_longer() -> None:
             "code stands twice",
         ),
         ("name = ", "no TOML"),
+        ("name = " + "[" * 2000, "no TOML"),
     ],
 )
 def test_every_slip_is_named(toml: str, words: str) -> None:
