@@ -124,9 +124,11 @@ class Applying:
 
         Else those stay that the box was told since; but another school's never do.
         """
-        if site.timetable and (before is None or site.timetable != before.timetable):
+        is_moved = before is not None and (site.code, site.name) != (before.code, before.name)
+        is_new = before is None or is_moved or site.timetable != before.timetable
+        if site.timetable and is_new:
             timetables.save(self.paths, site.timetable)
-        elif before and (site.code, site.name) != (before.code, before.name):
+        elif is_moved:
             timetables.forget(self.paths)
 
     def config(self, site: Site | None, *, name: str = "") -> None:

@@ -133,7 +133,10 @@ def test_the_week_a_box_was_told_stays_until_a_file_says_another(blank: Blank, r
 def test_another_school_s_week_goes(blank: Blank, root: bytes) -> None:
     blank.lay(changed(timetable=WEEK), r43=root)
     blank.start()
-    blank.lay(changed(name="红星教学点"), r43=root)
+    blank.lay(changed(name="红星教学点", timetable=WEEK), r43=root)
+    blank.start()
+    assert timetables.load(blank.paths) == WEEK  # the one that its own file names
+    blank.lay(changed(name="白云教学点"), r43=root)
     blank.start()
     assert timetables.load(blank.paths) == ()
 
