@@ -13,6 +13,8 @@ from sync.errors import FormatError, ProofFailed
 
 BLOCK = 256 * 1024
 """Bytes read from disk at once."""
+WRITABLE = 0o644
+"""Of what is on its way: a file that was proved and cut off before it had its name is read-only."""
 
 
 def sizes(entries: "Iterator[os.DirEntry[str]]") -> Iterator[tuple[Digest, int]]:
@@ -106,6 +108,7 @@ class StagedResources:
         files.make_folder(self.root)
         with files.disk_errors(path):
             path.touch()
+            path.chmod(WRITABLE)
             with path.open("r+b", buffering=0) as file:
                 proof = _hash_of(file, at)
                 file.truncate(at)

@@ -8,7 +8,7 @@ import pytest
 from sync import files, library
 from sync.digest import Digest, sha256
 from sync.errors import FormatError, KexiaError, MediumFailing, ProofFailed
-from sync.library import MTIME, ContentFolder, Store
+from sync.library import MTIME, READ_ONLY, ContentFolder, Store
 from tests.kit.packed import noise
 
 DATA = noise(1, 300_000)
@@ -304,3 +304,18 @@ def test_a_batch_stopped_before_any_step_never_names_what_is_not_on_the_disk(
             assert folder.proves(digest)
         assert not list(folder.root.rglob(f"*{files.PARTIAL}"))
     pytest.fail("the batch never came to its end")
+
+
+def test_a_file_cut_off_between_its_proof_and_its_name_comes_again(tmp_path: Path) -> None:
+    """A power cut left it read-only; whoever is not root could not have gone on with it."""
+    store, data = Store(tmp_path), b"a lesson's film"
+    digest = sha256(data)
+    path = store.raw.root / digest
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    path.chmod(READ_ONLY)
+    with store.raw.receive(digest, at=len(data)) as write:
+        assert path.stat().st_mode & 0o200
+        write(b"")
+    assert store.library.path(digest).read_bytes() == data
+    assert store.library.path(digest).stat().st_mode & 0o777 == READ_ONLY
