@@ -12,16 +12,14 @@ That holds for kexia.toml, state.db and what else lies in the folder; a generati
 format, and one that cannot be read is passed over for the one before.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 from appliance.paths import BoxPaths
 from sync import canonical
 from sync.errors import FormatError, UsageError
-from sync.files import Owner, disk_error, disk_errors, read_bounded, write_durably
+from sync.files import disk_error, read_bounded, write_durably
 
 VERSION = 1
 """Of what this code writes."""
@@ -124,12 +122,3 @@ def put_over(later: Mapping[str, object], own: Mapping[str, object]) -> dict[str
 
 def _write(paths: BoxPaths, version: int) -> None:
     write_durably(paths.format_file, canonical.dumps({"format": FORMAT, "version": version}))
-
-
-def owner_of(root: Path) -> Owner | None:
-    """Whose the box's folder is, for what root writes there; None: nobody else gives files away."""
-    if os.geteuid() != 0:
-        return None
-    with disk_errors(root):
-        about = root.stat()
-    return about.st_uid, about.st_gid

@@ -4,11 +4,10 @@ import tomllib
 
 import tomli_w
 
-from appliance.folder import owner_of
 from appliance.lan.config import NetworkConfig, parse, table
 from appliance.paths import BoxPaths
 from sync.errors import Fault, InputRefused, UsageError
-from sync.files import disk_errors, read_bounded, write_durably
+from sync.files import disk_errors, owner_of, read_bounded, write_durably
 
 HEADER = (
     "# The network this box wants (docs/images.md). `kexia box network BOX apply` puts it into\n"

@@ -1,4 +1,4 @@
-"""What a teacher sees: home, textbook, lesson, search, reader, player; each from one snapshot."""
+"""What a teacher sees: home, timetable, textbook, lesson, search, reader, player, per snapshot."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 import tomli_w
 
-from appliance.folder import owner_of
 from appliance.paths import BoxPaths
 from appliance.reading import Reader
 from appliance.timetable.week import KEY, Period, read_week, week_tables
 from sync.errors import Fault, InputRefused
-from sync.files import disk_errors, read_bounded, sync_folder, write_durably
+from sync.files import disk_errors, owner_of, read_bounded, sync_folder, write_durably
 
 FORMAT = 1
 MAX_BYTES = 64 * 1024
@@ -25,7 +24,7 @@ def read(data: bytes) -> tuple[Period, ...]:
     faults: list[Fault] = []
     try:
         table = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         what = f"no TOML in UTF-8 ({str(error)[:120]})"
         raise _refused([Fault("timetable.toml", what, "write it anew")]) from error
     top = Reader("", table, faults)
