@@ -48,8 +48,13 @@ bench-delta: setup ## Measure updates beside the peers, byte for byte (SERIES=fo
 	@.ci/setup $(VENV) bench
 	$(BIN)/python -m tests.bench.delta $(if $(SERIES),--series $(SERIES) --no-editions-31,)
 
+bench-system: setup ## Measure a Debian point update as a system update, beside the peers (as root).
+	@.ci/setup $(VENV) full
+	@.ci/setup $(VENV) bench
+	$(BIN)/python -m tests.bench.system_update
+
 lock: ## Renew the lock files.
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml -o requirements/runtime.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -U pyproject.toml --group dev -o requirements/dev.lock
 
-.PHONY: help setup demo check test test-full bench bench-delta lock
+.PHONY: help setup demo check test test-full bench bench-delta bench-system lock

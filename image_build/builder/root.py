@@ -1,8 +1,6 @@
 """The root's two steps, Debian and what is ours, each done only if what it is made of changed."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +12,6 @@ from image_build.builder.contents import Entry, code, dependencies, ours, overla
 from image_build.builder.lock import Requirement
 from image_build.builder.rootfs import (
     Debian,
-    Scratch,
     Target,
     debian_recipe,
     finish_root,
@@ -22,6 +19,7 @@ from image_build.builder.rootfs import (
     packages_of,
     root_recipe,
 )
+from image_build.builder.scratch import scratch
 from image_build.builder.spec import Spec
 from image_build.builder.stamps import Stamp, digest_of
 from image_build.builder.surroundings import Surroundings
@@ -108,34 +106,22 @@ class Root:
 
     def _make_debian(self, apt: Apt, tar: Path) -> None:
         debs, epoch = self.parts.debs, apt.newest(self.parts.debs)
-        with self._scratch() as scratch:
-            early = scratch.folder / "early.tar"
+        with scratch(self.work, self.around) as room:
+            early = room.folder / "early.tar"
             with early.open("wb") as file:
                 write_tar(file, self.parts.early(), epoch)
             names = packages_of(self.parts.spec, self.parts.board)
             debian = Debian(self.parts.board.arch, names, debs, early, epoch)
-            make_debian(debian, apt, scratch, tar)
+            make_debian(debian, apt, room, tar)
 
     def _finish(self, debian: Path, wheels: Wheels, epoch: int, tar: Path) -> None:
-        with self._scratch() as scratch:
-            python, contents = scratch.folder / "python", scratch.folder / "contents.tar"
+        with scratch(self.work, self.around) as room:
+            python, contents = room.folder / "python", room.folder / "contents.tar"
             wheels.install(self.parts.wanted, python)
             with contents.open("wb") as file:
                 write_tar(file, (*dependencies(python), *self.parts.own), epoch)
-            target = Target(tar, scratch)
+            target = Target(tar, room)
             finish_root(debian, contents, self.parts.board.arch, epoch, target)
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Scratch]:
-        """A folder for the root while it is made: in ``TMPDIR``, where one is named, else here.
-
-        A user name space must be able to enter it.
-        """
-        place = self.around.environment.get("TMPDIR") or self.work
-        with tempfile.TemporaryDirectory(prefix="kexia-root-", dir=place) as name:
-            folder = Path(name)
-            folder.chmod(0o755)
-            yield Scratch(folder, self.around)
 
 
 def _named(entries: tuple[Entry, ...]) -> list[tuple[object, ...]]:

@@ -6,12 +6,13 @@ ours), and depends only on packages and on what must lie there before they are s
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from image_build.builder.apt import Apt, Deb
 from image_build.builder.boards import Board, names_in
+from image_build.builder.scratch import Scratch
 from image_build.builder.spec import Spec
 from image_build.builder.surroundings import Surroundings
 from sync.run import Watching, follow
@@ -42,20 +43,6 @@ class Debian:
     early: Path
     """A tar for the moment before any package is set up."""
     epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scratch:
-    """Where a root lies while it is made: room for four times its size."""
-
-    folder: Path
-    around: Surroundings
-
-    def environment(self, epoch: int) -> Mapping[str, str]:
-        """What mmdebstrap and everything in the root is started with."""
-        return self.around.for_programs(
-            SOURCE_DATE_EPOCH=str(epoch), TMPDIR=str(self.folder), INITRD="No"
-        )
 
 
 def packages_of(spec: Spec, board: Board) -> tuple[str, ...]:
