@@ -56,19 +56,12 @@ def timetable(
 
 
 def _take(paths: BoxPaths, sheet: Path) -> "tuple[Fault, ...]":
+    from appliance.cli.sheets import sheet_bytes
     from appliance.firststart.noted import read_site_of
     from appliance.timetable import keep
     from appliance.timetable.sheet import read_timetable
-    from catalog.sheets.table import MAX_FILE
 
-    try:
-        with sheet.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise UsageError(
-            f"{sheet}: {error.strerror}",
-            hint="kexia image new --example-timetable kebiao.xlsx writes one",
-        ) from error
+    data = sheet_bytes(sheet, "kexia image new --example-timetable kebiao.xlsx writes one")
     site = read_site_of(paths)
     grades = [f"g{grade}" for grade in site.grades] if site else []
     reading = read_timetable(data, sheet.name, grades)

@@ -9,7 +9,6 @@ import re
 import unicodedata
 from itertools import pairwise
 
-from appliance.night import CLOCK
 from catalog import codes
 from sync.directory import COLLECTION, is_address
 
@@ -56,11 +55,6 @@ def check_serial(text: str) -> str:
 def check_subject(text: str) -> str:
     """What is wrong with a subject's code."""
     return "" if codes.tag("subject", text) else "is no subject's code"
-
-
-def check_clock(text: str) -> str:
-    """What is wrong with a time of day."""
-    return "" if CLOCK.fullmatch(text) else "must be a time of day, like 22:00"
 
 
 def check_pin(text: str) -> str:

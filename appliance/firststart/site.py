@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 import tomli_w
 
 from appliance.firststart.checks import (
-    check_clock,
     check_code,
     check_collection,
     check_name,
@@ -24,7 +23,7 @@ from appliance.firststart.checks import (
 )
 from appliance.lan import config as lan
 from appliance.lan.config import NetworkConfig
-from appliance.night import Night
+from appliance.night import Night, check_clock
 from appliance.reading import Reader
 from appliance.timetable.week import Period, read_week, week_tables
 from sync.errors import Fault, InputRefused

@@ -12,7 +12,7 @@ In ``site.toml`` and ``timetable.toml`` alike, a table for each period::
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from appliance.night import CLOCK
+from appliance.night import check_clock
 from appliance.reading import Reader
 from catalog import codes
 from sync.errors import Fault
@@ -30,7 +30,7 @@ MAX_LESSONS = 1000
 """Of a week, over all grades; so that its file stays below 64 KiB."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Taught:
     """What one grade learns, by codes of ``catalog.codes``."""
 
@@ -38,7 +38,7 @@ class Taught:
     subject: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Period:
     """A time of the week in which something is taught, by the clock on the wall."""
 
@@ -96,7 +96,7 @@ def _period(number: int, table: Mapping[str, object], faults: list[Fault]) -> Pe
     if not isinstance(day, int) or isinstance(day, bool) or day not in DAYS:
         reader.wrong("day", "must be a number from 1 to 7", "day = 1 is Monday")
         day = DAYS.start
-    begin, end = reader.text("from", _check_clock), reader.text("to", _check_clock)
+    begin, end = reader.text("from", check_clock), reader.text("to", check_clock)
     if len(faults) == before and not begin < end:
         reader.wrong("to", "must be later than from", 'like from = "08:30", to = "09:10"')
     lessons = reader.texts("lessons", _check_taught, MAX_TAUGHT)
@@ -106,10 +106,6 @@ def _period(number: int, table: Mapping[str, object], faults: list[Fault]) -> Pe
     if len(faults) > before:
         return None
     return Period(day, begin, end, tuple(Taught(*text.split("/")) for text in lessons))
-
-
-def _check_clock(text: str) -> str:
-    return "" if CLOCK.fullmatch(text) else "must be a time of day, like 08:30"
 
 
 def _check_taught(text: str) -> str:

@@ -99,18 +99,12 @@ def _one_of(what: str, name: str, known: "Mapping[str, object]") -> None:
 
 
 def _read(sheet: Path | None) -> "tuple[tuple[Row, ...], tuple[Fault, ...], Path]":
-    from catalog.sheets.table import MAX_FILE
+    from appliance.cli.sheets import sheet_bytes
     from image_build.sites.sheet import read_sites
 
     if sheet is None:
         return _asked(), (), Path()
-    try:
-        with sheet.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise UsageError(
-            f"{sheet}: {error.strerror}", hint="kexia image new --example sites.xlsx writes one"
-        ) from error
+    data = sheet_bytes(sheet, "kexia image new --example sites.xlsx writes one")
     reading = read_sites(data, sheet.name)
     return reading.rows, reading.notes, sheet.parent
 

@@ -18,7 +18,7 @@ from appliance.firststart.site import (
 )
 from appliance.lan import config as lan
 from appliance.lan.config import Mode, NetworkConfig
-from appliance.night import Night
+from appliance.night import Night, check_clock
 from appliance.timetable.sheet import Reading, read_timetable
 from catalog import codes
 from image_build.sites.sheet import Row
@@ -162,7 +162,7 @@ def _night(cells: Cells) -> Night:
     if not text:
         return NIGHT
     times = [time.zfill(5) for time in match.groups()] if match else []
-    if not times or any(map(checks.check_clock, times)):
+    if not times or any(map(check_clock, times)):
         cells.wrong("night", f"{text[:40]!r} is no time of the night", "like 22:00-06:00")
         return NIGHT
     return Night(*times)

@@ -34,6 +34,18 @@ PATIENT = (
 """For EXTRA: where many work on one machine, a translated guest is twenty times slower. Nothing in
 it is what a test is about; the translator takes seconds for each."""
 GUEST_MIB = 1024
+WALKING = ("-accel", "tcg,thread=multi", "-smp", "2")
+LEAPING = (
+    "-accel",
+    "tcg,thread=single",
+    "-smp",
+    "1",
+    "-icount",
+    "shift=2,sleep=off",
+    "-rtc",
+    "clock=vm",
+)
+"""With 4 nanoseconds an instruction."""
 VIRTIO = ("-device", "virtio-blk-pci,drive=card,bootindex=0")
 BUSES = {
     "SATA": ("-device", "ide-hd,drive=card,bus=ide.0,bootindex=0"),
@@ -76,11 +88,13 @@ class ImageMachine:
         reboots: bool = True,
         bus: tuple[str, ...] = VIRTIO,
         writes: Path | None = None,
+        leaps: bool = False,
         more: tuple[str, ...] = (),
     ) -> None:
         """``bus``: QEMU's options that put the drive ``card`` into the machine.
 
         ``writes``: where all that is written to the disk is logged (``tests.vm.writes``).
+        ``leaps``: its time goes by its own work, and leaps to where the next begins.
         """
         self.disk = disk
         self.lines: list[Line] = []
@@ -93,7 +107,8 @@ class ImageMachine:
         self.port = _free_port()
         self._command = [
             *_machine(disk.arch),
-            *("-m", str(GUEST_MIB), "-smp", "2", "-display", "none", "-nodefaults"),
+            *(LEAPING if leaps else WALKING),
+            *("-m", str(GUEST_MIB), "-display", "none", "-nodefaults"),
             *_firmware(firmware, disk.arch, self._folder),
             *self._serial("console", wait="on"),
             *(self._second_serial(disk.arch) if shell else ()),
@@ -300,7 +315,7 @@ def _machine(arch: str) -> tuple[str, ...]:
     program = "qemu-system-x86_64" if arch == "amd64" else "qemu-system-aarch64"
     # A PC's watchdog would count the seconds in which the host had no time for the guest.
     still = ("-global", "ICH9-LPC.noreboot=true") if arch == "amd64" else ()
-    return (program, "-machine", kind[0], "-cpu", kind[1], "-accel", "tcg,thread=multi", *still)
+    return (program, "-machine", kind[0], "-cpu", kind[1], *still)
 
 
 def _card(path: Path, writes: Path | None) -> str:

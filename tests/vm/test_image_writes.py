@@ -1,0 +1,82 @@
+"""What a box writes to its card in a day: a memory card lives as long as little is written to it.
+
+The machine's time goes by its own work and leaps over what is between, so that a day takes minutes.
+It begins at 20:00: the night, eight hours of school in which somebody reads and searches each
+minute, the evening. No lessons come in.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.vm import images
+from tests.vm.disk import Disk
+from tests.vm.image_machine import PATIENT, SHELL, ImageMachine
+from tests.vm.systems import PATIENCE
+from tests.vm.writes import WriteLog
+
+EVENING = ("-rtc", "base=2026-12-01T12:00:00,clock=vm")
+"""In UTC."""
+HOUR = 3600
+BAR = 64 << 20
+"""Bytes a day: 23 GB a year, which the smallest card stands for ten."""
+SCHOOL = """
+import re, time, urllib.parse, urllib.request
+
+def get(path):
+    return urllib.request.urlopen("http://127.0.0.1" + path).read().decode(errors="replace")
+
+for minute in range(8 * 60):
+    home = get("/")
+    words = ("音乐", "数学", "yinyue", "没有的词%d" % minute)
+    found = get("/search?q=" + urllib.parse.quote(words[minute % 4]))
+    lessons = re.findall('href="(/lesson/[^"#?]+)', home + found)
+    if lessons:
+        get(lessons[minute % len(lessons)])
+    time.sleep(60)
+print("lessons seen:", len(lessons))
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.image]
+
+
+def test_a_day_writes_little(tmp_path: Path) -> None:
+    if reason := images.why_not("amd64"):
+        pytest.skip(reason)
+    disk = Disk.of(images.image("amd64"), tmp_path)
+    disk.overwrite("data", images.data_partition(tmp_path, disk.partition("data")[1] >> 20))
+    disk.set_grub(EXTRA=f"{PATIENT} {SHELL}")
+    log = tmp_path / "writes.log"
+    with ImageMachine(disk, shell=True, writes=log, leaps=True, more=EVENING) as machine:
+        machine.wait("KEXIA-HEALTH good", PATIENCE)
+
+        def said(command: str) -> str:
+            code, words = machine.shell(command, seconds=PATIENCE)
+            assert code == 0, words
+            return words
+
+        said("until systemctl is-active -q kexia-health; do sleep 1; done; sleep 120; sync")
+        before, begun = log.stat().st_size, int(said("date +%s"))
+        said(f"sleep {12 * HOUR}")
+        used = said(f"cat > /tmp/school.py <<'END'\n{SCHOOL}\nEND\npython3 /tmp/school.py")
+        said(f"sleep {4 * HOUR}; sync")
+        seconds, after = int(said("date +%s")) - begun, log.stat().st_size
+        journal = said("journalctl --since -24h -o short-monotonic | wc -l")
+        machine.ask("stop")
+    assert seconds >= 24 * HOUR
+    written = bytes_by_place(disk, WriteLog.read(log), before, after)
+    whole = sum(written.values())
+    print(f"{whole} bytes in {seconds} s: {dict(written)}; {journal} lines; {used}")  # noqa: T201
+    assert "lessons seen: 0" not in used
+    assert 0 < whole * 24 * HOUR / seconds <= BAR
+    assert written["esp"] == 0, "GRUB's files are written at a start, and not after it"
+
+
+def bytes_by_place(disk: Disk, log: WriteLog, before: int, after: int) -> Counter[str]:
+    """Bytes of the writes that were logged between these lengths of the log."""
+    parts = disk.partitions()
+    written: Counter[str] = Counter()
+    for write in log.writes[log.reached(before) : log.reached(after)]:
+        written[next(name for name, place in parts.items() if write.touches(*place))] += write.size
+    return written
