@@ -1,7 +1,7 @@
 """Where a root lies while it is put together: in memory, where there is plenty, or on the disk.
 
-A root is forty thousand small files that are written, read twice and removed: a third of a build's
-time, if a disk has to see each of them.
+A root is twelve thousand files that are written, read and removed, twice each: a third of a build's
+time, if a disk has to see all of it.
 """
 
 import os
@@ -19,7 +19,7 @@ from sync.run import run
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder gets a name nobody can foresee
 _PEAK = 2 << 30
-"""Bytes that a root takes at its height; 1.4 GB were seen."""
+"""Bytes that a root takes at its height; 1.2 GB were seen."""
 _LEFT = 2 << 30
 """Bytes of memory that programs need meanwhile: apt, dpkg, an emulator."""
 _PREFIX = "kexia-root-"
