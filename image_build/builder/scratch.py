@@ -94,12 +94,12 @@ def _sweep(place: Path, around: Surroundings) -> None:
 
 
 def _remove(folder: Path, around: Surroundings) -> None:
-    """Who builds without root owns what is in there only within a user name space."""
-    if os.geteuid() == 0:
-        shutil.rmtree(folder)
-        return
-    run(
-        ["mmdebstrap", "--unshare-helper", "rm", "-rf", folder],
-        timeout=_REMOVAL,
-        environment=around.for_programs(),
-    )
+    """Who builds without root owns a root only within the user name space it was made in."""
+    others = [each for each in folder.iterdir() if each.lstat().st_uid != os.geteuid()]
+    for each in others if os.geteuid() else ():
+        run(
+            ["mmdebstrap", "--unshare-helper", "find", each, "-mindepth", "1", "-delete"],
+            timeout=_REMOVAL,
+            environment=around.for_programs(),
+        )
+    shutil.rmtree(folder)
