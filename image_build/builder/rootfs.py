@@ -5,6 +5,7 @@ ours), and depends only on packages and on what must lie there before they are s
 """
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -140,9 +141,9 @@ def _debian_arguments(debian: Debian, apt: Apt, archives: Path, tar: Path) -> li
         *(f"--aptopt={each}" for each in _APT),
         *(f"--dpkgopt={each}" for each in ("force-unsafe-io", "force-confold", *_pruned())),
         '--setup-hook=mkdir -p "$1"/var/cache/apt/archives "$1"/var/lib/apt/lists/partial',
-        f"--setup-hook=sync-in {archives} /var/cache/apt/archives",
-        f"--setup-hook=sync-in {apt.lists} /var/lib/apt/lists",
-        f"--essential-hook=tar-in {debian.early} /",
+        f"--setup-hook=sync-in {_word(archives)} /var/cache/apt/archives",
+        f"--setup-hook=sync-in {_word(apt.lists)} /var/lib/apt/lists",
+        f"--essential-hook=tar-in {_word(debian.early)} /",
         *(f"--customize-hook={each}" for each in _FIRST_STEP),
         *("", str(tar), str(apt.sources)),
     ]
@@ -155,11 +156,16 @@ def _finish_arguments(debian: Path, contents: Path, arch: str, root: "Target") -
         *_alone(),
         *("mmdebstrap", "--verbose", "--skip=update"),
         *(f"--architectures={arch}", "--variant=custom", "--format=tar"),
-        f"--setup-hook=tar-in {debian} /",
-        f"--customize-hook=tar-in {contents} /",
+        f"--setup-hook=tar-in {_word(debian)} /",
+        f"--customize-hook=tar-in {_word(contents)} /",
         *(f"--customize-hook={each}" for each in _finish()),
         *("", str(root.tar), str(sources)),
     ]
+
+
+def _word(path: Path) -> str:
+    """A path in a hook of mmdebstrap's own, which it takes apart as a shell would."""
+    return shlex.quote(str(path))
 
 
 def debian_recipe() -> tuple[str, ...]:
@@ -199,6 +205,17 @@ _TEMPLATES = (
     "env PYTHONHASHSEED=0 PYTHONPATH=/usr/lib/kexia python3 -B -c "
     '"from appliance.serve.render import compile_templates; compile_templates()"'
 )
+_UNCHECKED = """python3 -B -c '
+import pathlib
+for path in pathlib.Path("/usr/lib").glob("python3*/**/*.pyc"):
+    with path.open("r+b") as file:
+        file.seek(4)
+        if file.read(1) == b"\\x03":
+            file.seek(4)
+            file.write(b"\\x01")
+'"""
+"""Debian's are compiled while SOURCE_DATE_EPOCH is set, so they carry their source's hash, and each
+start would read every source to compare it. The flag (PEP 552) says: do not."""
 _COMPILE = "env PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash"
 
 
@@ -211,6 +228,7 @@ def _finish() -> tuple[str, ...]:
         'chroot "$1" systemctl preset-all --preset-mode=full',
         f'chroot "$1" systemctl mask {" ".join(names_in("packages", "masked.list"))}',
         f'chroot "$1" {_TEMPLATES}',
+        f'chroot "$1" {_UNCHECKED}',
         # Two at a time, always the same packages together: what is compiled with what shows in the
         # bytes. Unchecked: the root never changes, and no time stands in the files.
         f'chroot "$1" {_COMPILE} -l /usr/lib/kexia',
