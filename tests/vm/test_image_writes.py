@@ -29,7 +29,7 @@ import re, time, urllib.parse, urllib.request
 def get(path):
     return urllib.request.urlopen("http://127.0.0.1" + path).read().decode(errors="replace")
 
-for minute in range(%d):
+for minute in range(MINUTES):
     home = get("/")
     words = ("音乐", "数学", "yinyue", f"没有的词{minute}")
     found = get("/search?q=" + urllib.parse.quote(words[minute % 4]))
@@ -62,7 +62,7 @@ def test_a_day_writes_little(tmp_path: Path) -> None:
         marks = [log.stat().st_size]
         said(f"sleep {ALONE * 60}; sync")
         marks.append(log.stat().st_size)
-        programme = SCHOOL % AT_SCHOOL
+        programme = SCHOOL.replace("MINUTES", str(AT_SCHOOL))
         used = said(f"cat > /tmp/school.py <<'END'\n{programme}\nEND\npython3 /tmp/school.py; sync")
         marks.append(log.stat().st_size)
         machine.ask("stop")
