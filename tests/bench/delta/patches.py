@@ -60,7 +60,8 @@ def compressed(path: Path, work: Path) -> int:
 def _zstd(old: Path, new: Path, patch: Path, back: Path) -> None:
     given = f"--patch-from={old}"
     run(["zstd", *LONG, given, new, "-o", patch], timeout=SECONDS)
-    run(["zstd", "-d", "--long=27", "-q", "-f", given, patch, "-o", back], timeout=SECONDS)
+    # a window as long as a file of over 128 MiB has to be allowed
+    run(["zstd", "-d", "--long=31", "-q", "-f", given, patch, "-o", back], timeout=SECONDS)
 
 
 def _xdelta3(old: Path, new: Path, patch: Path, back: Path) -> None:
