@@ -14,6 +14,7 @@ from pathlib import Path
 
 from image_build.builder.surroundings import Surroundings
 from sync.errors import LeaseHeld
+from sync.files import rename_durably
 from sync.lease import hold
 from sync.run import run
 
@@ -49,7 +50,8 @@ def scratch(beside: Path, around: Surroundings) -> Iterator[Scratch]:
     unheld = Path(tempfile.mkdtemp(prefix=".", dir=place))
     unheld.chmod(0o755)  # a user name space must be able to enter it
     with hold(unheld / "lease", holder="kexia image build"):
-        folder = unheld.rename(place / f"{_PREFIX}{unheld.name.removeprefix('.')}")
+        folder = place / f"{_PREFIX}{unheld.name.removeprefix('.')}"
+        rename_durably(unheld, folder)
         try:
             yield Scratch(folder, around)
         finally:
