@@ -5,6 +5,7 @@ there and twenty minutes of school, in which somebody reads and searches each mi
 to a day of 16 and 8 hours. No lessons come in.
 """
 
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -29,15 +30,18 @@ import re, time, urllib.parse, urllib.request
 def get(path):
     return urllib.request.urlopen("http://127.0.0.1" + path).read().decode(errors="replace")
 
+seen = set()
 for minute in range(MINUTES):
     home = get("/")
     words = ("音乐", "数学", "yinyue", f"没有的词{minute}")
     found = get("/search?q=" + urllib.parse.quote(words[minute % 4]))
     lessons = re.findall('href="(/lesson/[^"#?]+)', home + found)
     if lessons:
-        get(lessons[minute % len(lessons)])
+        chosen = lessons[minute % len(lessons)]
+        get(chosen)
+        seen.add(chosen)
     time.sleep(60)
-print("lessons seen:", len(lessons))
+print("lessons seen:", len(seen))
 """
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.image]
@@ -70,7 +74,7 @@ def test_a_day_writes_little(tmp_path: Path) -> None:
     alone, school = (bytes_by_place(disk, writes, *each) for each in pairwise(marks))
     day = alone.total() * 16 * 60 // ALONE + school.total() * 8 * 60 // AT_SCHOOL
     print(f"alone {dict(alone)}, at school {dict(school)}, a day {day} bytes; {used}")  # noqa: T201
-    assert "lessons seen: 0" not in used
+    assert re.search("lessons seen: [1-9]", used)
     assert 0 < day <= BAR
     assert alone["esp"] + school["esp"] == 0, "GRUB's files are written at a start, not after it"
 
