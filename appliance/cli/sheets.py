@@ -4,12 +4,12 @@ from pathlib import Path
 
 from catalog.sheets.table import MAX_FILE
 from sync.errors import UsageError
+from sync.files import read_bounded
 
 
 def sheet_bytes(sheet: Path, hint: str) -> bytes:
     """No more than one byte beyond what is read; raises UsageError with ``hint``."""
     try:
-        with sheet.open("rb") as file:
-            return file.read(MAX_FILE + 1)
+        return read_bounded(sheet, MAX_FILE + 1)
     except OSError as error:
         raise UsageError(f"{sheet}: {error.strerror}", hint=hint) from error

@@ -97,8 +97,9 @@ def _sweep(place: Path, around: Surroundings) -> None:
 
 def _remove(folder: Path, around: Surroundings) -> None:
     """Who builds without root owns a root only within the user name space it was made in."""
-    others = [each for each in folder.iterdir() if each.lstat().st_uid != os.geteuid()]
-    for each in others if os.geteuid() else ():
+    own = os.geteuid()
+    others = [each for each in folder.iterdir() if own and each.lstat().st_uid != own]
+    for each in others:
         run(
             ["mmdebstrap", "--unshare-helper", "find", each, "-mindepth", "1", "-delete"],
             timeout=_REMOVAL,

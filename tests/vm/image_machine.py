@@ -36,14 +36,8 @@ it is what a test is about; the translator takes seconds for each."""
 GUEST_MIB = 1024
 WALKING = ("-accel", "tcg,thread=multi", "-smp", "2")
 LEAPING = (
-    "-accel",
-    "tcg,thread=single",
-    "-smp",
-    "1",
-    "-icount",
-    "shift=2,sleep=off",
-    "-rtc",
-    "clock=vm",
+    *("-accel", "tcg,thread=single", "-smp", "1"),
+    *("-icount", "shift=2,sleep=off", "-rtc", "clock=vm"),
 )
 """With 4 nanoseconds an instruction."""
 VIRTIO = ("-device", "virtio-blk-pci,drive=card,bootindex=0")
